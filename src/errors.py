@@ -1,0 +1,72 @@
+"""Every error Superstep raises on purpose; the class says when, and which HTTP status a caller sees."""
+
+from typing import ClassVar
+
+
+class SuperstepError(Exception):
+    """Base of all errors with a message meant for the caller or the operator."""
+
+    #: HTTP status of the answer when this reaches the HTTP boundary.
+    status: ClassVar[int] = 500
+    #: Whether the same call may succeed later without a change.
+    retryable: ClassVar[bool] = False
+
+
+class BadRequest(SuperstepError):
+    """The request is well-formed and cannot be carried out."""
+
+    status = 400
+
+
+class NotFound(SuperstepError):
+    """What the request names does not exist, or is not the caller's."""
+
+    status = 404
+
+
+class MethodNotAllowed(SuperstepError):
+    """The path exists, this method on it does not."""
+
+    status = 405
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__("Method Not Allowed")
+        self.allowed = allowed
+
+
+class Conflict(SuperstepError):
+    """The state of a thread or assistant forbids it just now, or the id is taken."""
+
+    status = 409
+
+
+class PayloadTooLarge(SuperstepError):
+    """The body is over the limit of the `MAX_BODY_BYTES` setting."""
+
+    status = 413
+
+
+class Unprocessable(SuperstepError):
+    """The body, a query parameter or a path id has the wrong shape."""
+
+    status = 422
+
+
+class NotSupported(SuperstepError):
+    """A part of the LangGraph Server API that Superstep does not serve yet."""
+
+    status = 501
+
+
+class DatabaseError(SuperstepError):
+    """D1 refused or lost a batch; nothing of it was written."""
+
+    retryable = True
+
+
+class IllegalTransition(SuperstepError):
+    """A run status change that `runs/lifecycle.py` does not know; nothing was changed."""
+
+
+class GraphLoadError(SuperstepError):
+    """An entry of langgraph.json that cannot be served; the message names it and the reason."""

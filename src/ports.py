@@ -1,0 +1,89 @@
+"""What Superstep needs from the platform, as protocols; `bindings/` implements them on Cloudflare.
+
+Only Python values cross these borders. Any call may be the last thing that happens before a crash, so each docstring
+says what is atomic.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+#: What a statement may bind: no bools (bind `int(x)`), no integers beyond 2**53 (bind text).
+SqlValue: TypeAlias = str | int | float | bytes | None
+
+#: One result row by column name: str, int, float, None, or bytes for a BLOB.
+Row: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement with its `?` parameters; at most 100 of them (D1's limit)."""
+
+    sql: str
+    params: tuple[SqlValue, ...] = ()
+
+
+class Database(Protocol):
+    """A D1 database."""
+
+    async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Run the statements as one transaction and one round trip; each one's rows (SELECT or RETURNING).
+
+        All or nothing. Raises `errors.DatabaseError` with the database's own message, and nothing was written.
+        """
+        ...
+
+
+class ObjectStorage(Protocol):
+    """The SQLite database inside one Durable Object: synchronous, and durable before any output leaves the object."""
+
+    def execute(self, sql: str, *params: SqlValue) -> list[Row]:
+        """Run one statement; its rows. Consecutive calls without an `await` between them commit together."""
+        ...
+
+
+class Alarm(Protocol):
+    """The one alarm of a Durable Object: at least once, kept through crashes."""
+
+    async def get(self) -> int | None:
+        """The time it is set for in epoch milliseconds, or None; None inside the handler unless set again."""
+        ...
+
+    async def set(self, at_ms: int) -> None:
+        """Set it (replacing an earlier time), in epoch milliseconds."""
+        ...
+
+
+class RunQueue(Protocol):
+    """The queue that says "look at this run"."""
+
+    async def send(self, thread_id: str, run_id: str) -> None:
+        """Send one message; delivered at least once, in any order, or (locally, on a crash) never."""
+        ...
+
+    async def send_batch(self, runs: Sequence[tuple[str, str]]) -> None:
+        """Send one message for each (thread_id, run_id); any number."""
+        ...
+
+
+class ThreadObjects(Protocol):
+    """The Durable Objects that execute runs, one for each thread, addressed by thread id."""
+
+    async def wake(self, thread_id: str, run_id: str) -> None:
+        """Ask the thread's object to look at its runs soon; returns when the object has set its alarm. Idempotent."""
+        ...
+
+    async def open(self, thread_id: str, path: str) -> object:
+        """GET `path` on the thread's object; its answer as an opaque response to pass on untouched.
+
+        Paths: `/runs/{run_id}/stream?…` and `/runs/{run_id}/wait?…`, see `durable_thread.py`.
+        """
+        ...
+
+
+class Workflows(Protocol):
+    """The Workflow that drives what outlives the inline budget."""
+
+    async def start(self, thread_id: str, run_id: str, attempt: int) -> None:
+        """Start instance `run-<run_id>-<attempt>`; the id makes a second start a no-op."""
+        ...
