@@ -1,0 +1,82 @@
+"""HTTP at the border: JavaScript requests in, JavaScript responses and streams out."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from js import Object, ReadableStream, Response, TextEncoder
+from pyodide.ffi import create_proxy, to_js
+
+from http_messages import HttpRequest, HttpResponse, Passthrough
+
+logger = logging.getLogger(__name__)
+
+
+async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
+    """The request as Python values; a body announced as over the limit is left unread, for `api` to refuse."""
+    url = urlsplit(js_request.url)
+    headers: dict[str, str] = Object.fromEntries(js_request.headers).to_py()
+    return HttpRequest(
+        method=js_request.method,
+        path=url.path,
+        query=parse_qsl(url.query, keep_blank_values=True),
+        headers=headers,
+        body=await _read_body(js_request, headers, max_body_bytes),
+    )
+
+
+async def _read_body(js_request: Any, headers: Mapping[str, str], max_body_bytes: int) -> bytes:
+    announced = headers.get("content-length", "0")
+    if not js_request.body or (announced.isdigit() and int(announced) > max_body_bytes):
+        return b""
+    return (await js_request.arrayBuffer()).to_bytes()
+
+
+def to_js_response(response: HttpResponse | Passthrough) -> Any:
+    """The JavaScript `Response` to hand to the runtime."""
+    if isinstance(response, Passthrough):
+        return response.foreign
+    return _response(response.body or None, response.status, response.headers)
+
+
+def stream_response(
+    next_chunk: Callable[[], Awaitable[str | None]], on_cancel: Callable[[], None], headers: Mapping[str, str]
+) -> Any:
+    """A 200 whose body is every chunk until None; `on_cancel` is called when the client leaves before that.
+
+    A `ReadableStream` with `pull` and `cancel` is the one technique that notices the client leaving: writing to a
+    `TransformStream` whose reader is gone hangs for ever.
+    """
+    encoder = TextEncoder.new()
+
+    async def pull(controller: Any) -> None:
+        chunk = await next_chunk()
+        if chunk is None:
+            controller.close()
+            release()
+        else:
+            controller.enqueue(encoder.encode(chunk))
+
+    def cancel(_reason: Any = None) -> None:
+        on_cancel()
+        release()
+
+    def release() -> None:
+        # Not inside the callback itself: a proxy cannot be destroyed while JavaScript is calling it.
+        asyncio.get_running_loop().call_soon(_destroy, pull_proxy, cancel_proxy)
+
+    pull_proxy, cancel_proxy = create_proxy(pull), create_proxy(cancel)
+    source = to_js({"pull": pull_proxy, "cancel": cancel_proxy}, dict_converter=Object.fromEntries)
+    return _response(ReadableStream.new(source), 200, headers)
+
+
+def _destroy(*proxies: Any) -> None:
+    for proxy in proxies:
+        proxy.destroy()
+
+
+def _response(body: Any, status: int, headers: Mapping[str, str]) -> Any:
+    options = {"status": status, "headers": dict(headers)}
+    return Response.new(body, to_js(options, dict_converter=Object.fromEntries))

@@ -1,0 +1,45 @@
+"""What a Durable Object keeps for itself: its SQLite and its alarm."""
+
+import json
+from typing import Any
+
+from js import JSON
+from pyodide.ffi import jsnull
+
+from ports import Row, SqlValue
+
+
+class DurableObjectStorage:
+    """`ports.ObjectStorage` over `ctx.storage.sql`; binds text, numbers and null only."""
+
+    def __init__(self, ctx: Any) -> None:
+        self._sql = _raw_storage(ctx).sql
+
+    def execute(self, sql: str, *params: SqlValue) -> list[Row]:
+        """See `ports.ObjectStorage.execute`."""
+        cursor = self._sql.exec(sql, *(jsnull if param is None else param for param in params))
+        return json.loads(JSON.stringify(cursor.toArray()))
+
+
+class DurableObjectAlarm:
+    """`ports.Alarm` over `ctx.storage`."""
+
+    def __init__(self, ctx: Any) -> None:
+        self._storage = _raw_storage(ctx)
+
+    async def get(self) -> int | None:
+        """See `ports.Alarm.get`."""
+        at_ms = await self._storage.getAlarm()
+        return None if at_ms is None or at_ms is jsnull else int(at_ms)
+
+    async def set(self, at_ms: int) -> None:
+        """See `ports.Alarm.set`."""
+        await self._storage.setAlarm(at_ms)
+
+    async def delete_everything(self) -> None:
+        """Drop every table and the alarm of this object."""
+        await self._storage.deleteAll()
+
+
+def _raw_storage(ctx: Any) -> Any:
+    return getattr(ctx, "_ctx", ctx).storage

@@ -1,0 +1,29 @@
+"""Calls from the Worker to the Durable Object of a thread.
+
+A stub that threw may stay broken, so every call makes its own. `fetch` goes to the raw stub: the SDK's wrapper would
+read the body of a stream that must pass through untouched.
+"""
+
+from typing import Any
+
+#: Only the path counts; Durable Objects need some absolute URL.
+ORIGIN = "http://thread"
+
+
+class ThreadObjectsBinding:
+    """`ports.ThreadObjects` over the `THREADS` namespace."""
+
+    def __init__(self, binding: Any) -> None:
+        self._binding = getattr(binding, "_binding", binding)
+
+    async def wake(self, thread_id: str, run_id: str) -> None:
+        """See `ports.ThreadObjects.wake`."""
+        await self._binding.getByName(thread_id).wake(run_id)
+
+    async def open(self, thread_id: str, path: str) -> object:
+        """See `ports.ThreadObjects.open`."""
+        return await self._binding.getByName(thread_id).fetch(ORIGIN + path)
+
+    async def run_slice(self, thread_id: str, run_id: str, attempt: int) -> bool:
+        """Run one slice of a long run; whether it needs another one."""
+        return bool(await self._binding.getByName(thread_id).run_slice(run_id, attempt))
