@@ -1,0 +1,40 @@
+"""Derives the configuration of the local server from `wrangler.toml`.
+
+Only local workerd gets the development flags: they select the locally assembled Pyodide bundle.
+"""
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from tools import paths
+
+DEVELOPMENT_FLAGS: Final = ("python_workers_development", "experimental")
+
+
+def localised(production: dict[str, Any]) -> dict[str, Any]:
+    """A production configuration with the flags that only local workerd accepts."""
+    flags = [*production.get("compatibility_flags", []), *DEVELOPMENT_FLAGS]
+    return {**production, "compatibility_flags": flags, "dev": {"ip": "127.0.0.1"}}
+
+
+def production_config() -> dict[str, Any]:
+    """What `wrangler.toml` says."""
+    return tomllib.loads(paths.PRODUCTION_CONFIG.read_text())
+
+
+def write_config(path: Path, config: dict[str, Any]) -> Path:
+    """Write a configuration; an unchanged file is left alone, because running servers watch it."""
+    text = json.dumps(config, indent=2) + "\n"
+    if not path.exists() or path.read_text() != text:
+        partial = path.with_name(f"{path.name}.{os.getpid()}")
+        partial.write_text(text)
+        partial.rename(path)
+    return path
+
+
+def ensure_local_config() -> Path:
+    """`wrangler.local.json`, up to date with `wrangler.toml`."""
+    return write_config(paths.LOCAL_CONFIG, localised(production_config()))

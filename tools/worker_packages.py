@@ -1,0 +1,130 @@
+"""Vendors the Worker's Python packages into `python_modules/`, from PyPI alone and by hash.
+
+PyPI carries wheels for CPython on WebAssembly, and pip installs them from any machine. What has none there comes as a
+shim from `vendor/`, or, for PyYAML, as the pure-Python part of a native wheel. Files a Worker never reads are dropped:
+the upload's size and the number of modules are paid for at every cold start.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from tools import paths
+from tools.errors import SetupError
+
+#: How pip names CPython 3.14 on the Worker's WebAssembly platform.
+WORKER_PLATFORM: Final = (
+    "--platform=pyemscripten_2026_0_wasm32",
+    "--python-version=3.14",
+    "--implementation=cp",
+    "--abi=cp314",
+    "--abi=abi3",
+    "--abi=none",
+)
+
+#: Any native platform does: only the pure-Python files are kept.
+NATIVE_PLATFORM: Final = ("--platform=manylinux2014_x86_64", "--python-version=3.14", "--implementation=cp")
+
+#: Glob patterns of what no Worker reads.
+DROPPED: Final = (
+    "bin",
+    "**/__pycache__",
+    "**/tests",
+    "**/*.pyi",
+    "**/py.typed",
+    "*-stubs",
+    "*.dist-info/[!M]*",
+    "**/*.c",
+    "**/*.pyx",
+    "**/*.pxd",
+)
+
+#: Raise it when the treatment of packages below changes.
+TREATMENT: Final = 1
+
+STAMP: Final = paths.BUILD / "worker-packages.stamp"
+
+
+def ensure_worker_packages() -> None:
+    """Make `python_modules/` match the locks, the shims and the graph project's own requirements; instant when it does."""
+    wanted = _fingerprint()
+    if paths.PYTHON_MODULES.is_dir() and STAMP.exists() and STAMP.read_text() == wanted:
+        return
+    partial = paths.BUILD / "python_modules.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    install(partial, ["--require-hashes", f"--requirement={paths.WORKER_LOCK}"], WORKER_PLATFORM)
+    add_pure_packages(partial)
+    add_shims(partial)
+    shrink(partial)
+    shutil.rmtree(paths.PYTHON_MODULES, ignore_errors=True)
+    partial.rename(paths.PYTHON_MODULES)
+    STAMP.write_text(wanted)
+
+
+def install(target: Path, arguments: Sequence[str], platform: Sequence[str]) -> None:
+    """pip-install exactly what is named, without its dependencies, for another platform."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--root-user-action=ignore", f"--target={target}"]
+    finished = subprocess.run([*command, *platform, *arguments], text=True, capture_output=True, check=False)
+    if finished.returncode:
+        raise SetupError(f"pip could not install the Worker's packages:\n{finished.stderr.strip()}")
+
+
+def add_pure_packages(target: Path) -> None:
+    """Install native wheels and drop their compiled parts, for packages that do without them."""
+    pure = target / ".pure"
+    install(pure, ["--require-hashes", f"--requirement={paths.PURE_LOCK}"], NATIVE_PLATFORM)
+    for package in pure.iterdir():
+        if package.name != "_yaml":
+            package.rename(target / package.name)
+    for compiled in (target / "yaml").glob("_yaml.*.so"):
+        compiled.unlink()
+    shutil.rmtree(pure)
+
+
+def add_shims(target: Path) -> None:
+    """Copy the stand-ins for packages without any WebAssembly wheel."""
+    for shim in shim_packages():
+        shutil.copytree(shim, target / shim.name, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def shim_packages() -> list[Path]:
+    """The packages in the projects of `vendor/`."""
+    return sorted(init.parent for init in paths.SHIMS.glob("*/*/__init__.py"))
+
+
+def shrink(target: Path) -> None:
+    """Delete what a Worker never reads, and the descriptions from the packages' metadata."""
+    for pattern in DROPPED:
+        for path in list(target.glob(pattern)):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.exists():
+                path.unlink()
+    for metadata in target.glob("*.dist-info/METADATA"):
+        metadata.write_text(metadata.read_text().partition("\n\n")[0] + "\n")
+
+
+def total_bytes(target: Path) -> int:
+    """The size of everything in a folder."""
+    return sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256(f"{TREATMENT} {DROPPED}".encode())
+    for path in _inputs():
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _inputs() -> Iterable[Path]:
+    yield from (paths.WORKER_LOCK, paths.PURE_LOCK)
+    if paths.PROJECT_REQUIREMENTS.exists():
+        yield paths.PROJECT_REQUIREMENTS
+    for shim in shim_packages():
+        yield from sorted(shim.rglob("*.py"))
