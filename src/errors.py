@@ -61,6 +61,14 @@ class NotSupported(SuperstepError):
 class DatabaseError(SuperstepError):
     """D1 refused or lost a batch; nothing of it was written."""
 
+    status = 503
+    retryable = True
+
+
+class Unavailable(SuperstepError):
+    """A queue or a thread object did not take a call; what was written before stays and will be looked at again."""
+
+    status = 503
     retryable = True
 
 
@@ -70,3 +78,19 @@ class IllegalTransition(SuperstepError):
 
 class GraphLoadError(SuperstepError):
     """An entry of langgraph.json that cannot be served; the message names it and the reason."""
+
+
+class StaleAttempt(SuperstepError):
+    """A later attempt of the run has taken over; nothing of the batch was written."""
+
+
+class CheckpointTooLarge(SuperstepError):
+    """A checkpoint's own frame (metadata, channel names) exceeds a database row; values of any size are fine."""
+
+
+class UnknownCheckpointFormat(SuperstepError):
+    """A stored checkpoint was written by a later release than this one can read."""
+
+
+class CheckpointIncomplete(SuperstepError):
+    """A checkpoint names a channel value that is not in the database."""

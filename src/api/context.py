@@ -1,0 +1,61 @@
+"""What a handler works with: the services of this Worker, and one parsed request."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.pregel import Pregel
+
+from http_messages import HttpRequest
+from ports import Database, RunQueue, ThreadObjects
+from settings import Settings
+
+
+class Registry(Protocol):
+    """The graphs that langgraph.json names."""
+
+    def graph_ids(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
+
+    def description(self, graph_id: str) -> str | None:
+        """What langgraph.json says about one."""
+        ...
+
+    async def graph(self, graph_id: str, config: RunnableConfig) -> Pregel[Any, Any, Any, Any]:
+        """One of them, without a checkpointer; `config` is what a factory function gets."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What `entry.py` puts together from the Worker's bindings."""
+
+    db: Database
+    queue: RunQueue
+    thread_objects: ThreadObjects
+    registry: Registry
+    settings: Settings
+    #: A new checkpoint saver over the Worker's database.
+    checkpointer: Callable[[], BaseCheckpointSaver[Any]]
+
+    def graphs(self) -> dict[str, str | None]:
+        """For each graph its description."""
+        return {graph_id: self.registry.description(graph_id) for graph_id in self.registry.graph_ids()}
+
+
+BodyT_co = TypeVar("BodyT_co", covariant=True)
+QueryT_co = TypeVar("QueryT_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[BodyT_co, QueryT_co]):
+    """One request to one route; ids in `path` are UUIDs in their stored spelling."""
+
+    services: Services
+    request: HttpRequest
+    path: Mapping[str, str]
+    body: BodyT_co
+    query: QueryT_co

@@ -1,0 +1,142 @@
+"""The route table for people and programs: an OpenAPI 3.1 document and a plain page, both made from it alone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from typing import Any, Final, TypeAlias
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+
+from api.context import Call
+from api.routing import Kind, Route
+from compact_json import compact_json
+from http_messages import HttpResponse, Reply, json_response
+from settings import VERSION
+from wire.bodies import JsonObject
+
+AnyCall: TypeAlias = Call[Any, Any]
+
+TITLE: Final = "Superstep: the LangGraph Server API on Cloudflare Workers"
+
+_REF: Final = "#/components/schemas/{model}"
+_ERROR: Final = {
+    "type": "object",
+    "properties": {"detail": {"type": "string", "description": "What is wrong, and what to do."}},
+    "required": ["detail"],
+}
+_ERROR_RESPONSES: Final = {
+    "400": "The request cannot be carried out.",
+    "404": "What the request names does not exist.",
+    "409": "The state of the thread forbids it just now, or the id is taken.",
+    "413": "The body is too long.",
+    "422": "The request has the wrong shape.",
+    "501": "This is not served yet.",
+    "503": "A part of the platform is unavailable for a moment.",
+}
+_MEDIA_TYPES: Final[dict[Kind, str]] = {
+    "json": "application/json",
+    "long_poll": "application/json",
+    "html": "text/html",
+    "events": "text/event-stream",
+}
+
+
+def openapi(routes: Iterable[Route]) -> Reply:
+    """The OpenAPI document of the operations that are served."""
+    schemas: dict[str, JsonSchemaValue] = {"Error": _ERROR}
+    paths: dict[str, JsonObject] = {}
+    for route in routes:
+        if route.handler is not None:
+            paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    return json_response(
+        compact_json(
+            {
+                "openapi": "3.1.0",
+                "info": {"title": TITLE, "version": VERSION},
+                "paths": paths,
+                "components": {"schemas": schemas},
+            }
+        )
+    )
+
+
+def _operation(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
+    operation: JsonObject = {
+        "summary": route.summary,
+        "operationId": _operation_id(route),
+        "tags": [route.path.split("/")[1] or "system"],
+        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "responses": _responses(route, schemas),
+    }
+    if route.body:
+        content = {"application/json": {"schema": _schema(route.body, "validation", schemas)}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _operation_id(route: Route) -> str:
+    words = route.path.replace("{", "").replace("}", "").replace(".", "_").split("/")
+    return "_".join([route.method.lower(), *(word for word in words if word)])
+
+
+def _path_parameters(route: Route) -> Iterator[JsonObject]:
+    for segment in route.path.split("/"):
+        if segment.startswith("{"):
+            name = segment[1:-1]
+            schema = {"type": "string"} if name == "checkpoint_id" else {"type": "string", "format": "uuid"}
+            yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameters(route: Route) -> Iterator[JsonObject]:
+    if route.query:
+        for name, schema in route.query.model_json_schema()["properties"].items():
+            yield {"name": name, "in": "query", "required": False, "schema": schema}
+
+
+def _responses(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
+    return {**_successes(route, schemas), **_errors(route)}
+
+
+def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
+    if route.answers == "empty":
+        return {"204": {"description": "Done."}}
+    schema = _schema(route.returns, "serialization", schemas) if route.returns is not None else {}
+    success = {"description": "Success.", "content": {_MEDIA_TYPES[route.answers]: {"schema": schema}}}
+    if route.summary.endswith("background run"):
+        return {"202": {**success, "description": "Accepted."}, "200": {**success, "description": "Accepted."}}
+    if route.method == "PATCH":
+        return {"200": success, "204": {"description": "Done, with `Prefer: return=minimal`."}}
+    return {"200": success}
+
+
+def _errors(route: Route) -> JsonObject:
+    content = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
+    return {
+        status: {"description": description, "content": content}
+        for status, description in _ERROR_RESPONSES.items()
+        if route.body or route.query or "{" in route.path or status == "503"
+    }
+
+
+def _schema(kind: Any, mode: Any, schemas: dict[str, JsonSchemaValue]) -> JsonSchemaValue:
+    """The schema of a type; those of the models in it go to `schemas`."""
+    schema = TypeAdapter(kind).json_schema(mode=mode, ref_template=_REF)
+    schemas.update(schema.pop("$defs", {}))
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        schemas[kind.__name__] = schema
+        return {"$ref": _REF.format(model=kind.__name__)}
+    return schema
+
+
+def page(routes: Sequence[Route]) -> Reply:
+    """A page that lists all operations."""
+    rows = "".join(
+        f"<tr><td><code>{route.method} {escape(route.path)}</code><td>{escape(route.summary)}"
+        f"<td>{'' if route.handler else 'not served yet'}</tr>"
+        for route in routes
+    )
+    html = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><h1>{TITLE}</h1>'
+        f'<p>For programs: <a href="openapi.json">openapi.json</a></p><table>{rows}</table></html>'
+    )
+    return HttpResponse(200, {"content-type": "text/html; charset=utf-8"}, html)

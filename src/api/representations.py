@@ -1,0 +1,52 @@
+"""The JSON of rows as callers read it, put together from the JSON texts that the rows hold."""
+
+from collections.abc import Container
+from typing import Final
+
+from compact_json import compact_json
+from tables.assistants import Assistant
+from tables.runs import Run
+from tables.threads import Thread
+from wire.assistants import AssistantObject
+from wire.json_objects import join_object
+from wire.runs import RunObject
+from wire.threads import ThreadObject
+
+_RUN_STRINGS: Final = (
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "status",
+    "multitask_strategy",
+    "created_at",
+    "updated_at",
+)
+_THREAD_STRINGS: Final = ("thread_id", "created_at", "updated_at", "state_updated_at", "status")
+_ASSISTANT_SCALARS: Final = ("assistant_id", "graph_id", "name", "created_at", "updated_at", "version", "description")
+
+
+def run_text(run: Run, select: Container[str] | None = None) -> str:
+    """A run; only the selected columns, if any are."""
+    fields = {name: compact_json(getattr(run, name)) for name in _RUN_STRINGS}
+    fields |= {"metadata": run.metadata, "kwargs": run.kwargs, "langsmith_session_name": "null"}
+    return join_object({name: fields[name] for name in RunObject.model_fields if not select or name in select})
+
+
+def thread_text(thread: Thread, select: Container[str] | None = None) -> str:
+    """A thread; only the selected columns, if any are."""
+    fields = {name: compact_json(getattr(thread, name)) for name in _THREAD_STRINGS}
+    fields |= {
+        "metadata": thread.metadata,
+        "config": thread.config,
+        "values": thread.values_json or "null",
+        "error": thread.error or "null",
+        "interrupts": thread.interrupts,
+    }
+    return join_object({name: fields[name] for name in ThreadObject.model_fields if not select or name in select})
+
+
+def assistant_text(assistant: Assistant, select: Container[str] | None = None) -> str:
+    """An assistant; only the selected columns, if any are."""
+    fields = {name: compact_json(getattr(assistant, name)) for name in _ASSISTANT_SCALARS}
+    fields |= {"config": assistant.config, "context": assistant.context, "metadata": assistant.metadata}
+    return join_object({name: fields[name] for name in AssistantObject.model_fields if not select or name in select})

@@ -1,0 +1,114 @@
+"""THE table: every operation of the LangGraph Server API, one line each. Those without a handler answer 501."""
+# ruff: noqa: E501 - one line for each operation
+
+from typing import Final
+
+from api import assistants, documentation, stateless_runs, system, thread_runs, thread_state, threads
+from api.routing import Route, Router
+from wire.assistants import AssistantCount, AssistantObject, AssistantSearch
+from wire.runs import RunCreate, RunObject
+from wire.thread_state import HistorySearch, StateAtCheckpoint, ThreadStateObject
+from wire.threads import ThreadCount, ThreadCreate, ThreadObject, ThreadPatch, ThreadSearch
+
+ASSISTANT: Final = "/assistants/{assistant_id}"
+THREAD: Final = "/threads/{thread_id}"
+RUN: Final = "/threads/{thread_id}/runs/{run_id}"
+
+
+async def _openapi(call: documentation.AnyCall) -> documentation.Reply:
+    """This table as an OpenAPI document."""
+    return documentation.openapi(ROUTES)
+
+
+async def _docs(call: documentation.AnyCall) -> documentation.Reply:
+    """This table as a page."""
+    return documentation.page(ROUTES)
+
+
+# fmt: off
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", "/ok", "Whether the server is up", system.ok, returns=dict[str, object]),
+    Route("GET", "/", "Whether the server is up", system.ok, returns=dict[str, object]),
+    Route("GET", "/info", "Versions and features", system.info, returns=dict[str, object]),
+    Route("GET", "/metrics", "Metrics"),
+    Route("GET", "/docs", "This API as a page", _docs, answers="html"),
+    Route("GET", "/openapi.json", "This API as an OpenAPI document", _openapi, returns=dict[str, object]),
+
+    Route("POST", "/assistants", "Create an assistant"),
+    Route("POST", "/assistants/search", "Search assistants", assistants.search, body=AssistantSearch, returns=list[AssistantObject]),
+    Route("POST", "/assistants/count", "Count assistants", assistants.count, body=AssistantCount, returns=int),
+    Route("GET", ASSISTANT, "Get an assistant", assistants.get, returns=AssistantObject),
+    Route("PATCH", ASSISTANT, "Update an assistant"),
+    Route("DELETE", ASSISTANT, "Delete an assistant"),
+    Route("GET", f"{ASSISTANT}/graph", "Draw an assistant's graph"),
+    Route("GET", f"{ASSISTANT}/schemas", "Get an assistant's schemas"),
+    Route("GET", f"{ASSISTANT}/subgraphs", "List an assistant's subgraphs"),
+    Route("GET", f"{ASSISTANT}/subgraphs/{{namespace}}", "Get an assistant's subgraph"),
+    Route("POST", f"{ASSISTANT}/versions", "List an assistant's versions"),
+    Route("POST", f"{ASSISTANT}/latest", "Choose an assistant's version"),
+
+    Route("POST", "/threads", "Create a thread", threads.create, body=ThreadCreate, returns=ThreadObject),
+    Route("POST", "/threads/search", "Search threads", threads.search, body=ThreadSearch, returns=list[ThreadObject]),
+    Route("POST", "/threads/count", "Count threads", threads.count, body=ThreadCount, returns=int),
+    Route("POST", "/threads/prune", "Prune threads"),
+    Route("GET", THREAD, "Get a thread", threads.get, returns=ThreadObject),
+    Route("PATCH", THREAD, "Set keys of a thread's metadata", threads.update, body=ThreadPatch, returns=ThreadObject),
+    Route("DELETE", THREAD, "Delete a thread", threads.delete, answers="empty"),
+    Route("POST", f"{THREAD}/copy", "Copy a thread"),
+    Route("GET", f"{THREAD}/storage", "Measure a thread's storage"),
+
+    Route("GET", f"{THREAD}/state", "Get a thread's state", thread_state.get, query=thread_state.StateQuery, returns=ThreadStateObject),
+    Route("POST", f"{THREAD}/state", "Update a thread's state"),
+    Route("GET", f"{THREAD}/state/{{checkpoint_id}}", "Get the state at a checkpoint", thread_state.get_at, query=thread_state.StateQuery, returns=ThreadStateObject),
+    Route("POST", f"{THREAD}/state/checkpoint", "Get the state at a checkpoint", thread_state.get_at_checkpoint, body=StateAtCheckpoint, returns=ThreadStateObject),
+    Route("GET", f"{THREAD}/history", "List a thread's states", thread_state.history, query=thread_state.HistoryQuery, returns=list[ThreadStateObject]),
+    Route("POST", f"{THREAD}/history", "List a thread's states", thread_state.search_history, body=HistorySearch, returns=list[ThreadStateObject]),
+    Route("GET", f"{THREAD}/stream", "Stream all runs of a thread"),
+
+    Route("POST", f"{THREAD}/runs", "Create a background run", thread_runs.create, body=RunCreate, returns=RunObject),
+    Route("GET", f"{THREAD}/runs", "List a thread's runs", thread_runs.list_runs, query=thread_runs.ListQuery, returns=list[RunObject]),
+    Route("POST", f"{THREAD}/runs/stream", "Create a run and stream its events", thread_runs.create_and_stream, body=RunCreate, answers="events"),
+    Route("POST", f"{THREAD}/runs/wait", "Create a run and wait for its values", thread_runs.create_and_wait, body=RunCreate, answers="long_poll"),
+    Route("GET", RUN, "Get a run", thread_runs.get, returns=RunObject),
+    Route("DELETE", RUN, "Delete a run"),
+    Route("GET", f"{RUN}/join", "Wait for a run's values", thread_runs.join, query=thread_runs.JoinQuery, answers="long_poll"),
+    Route("GET", f"{RUN}/stream", "Stream a run's events", thread_runs.join_stream, query=thread_runs.StreamQuery, answers="events"),
+    Route("POST", f"{RUN}/cancel", "Cancel a run"),
+
+    Route("POST", "/runs", "Create a stateless background run", stateless_runs.create, body=RunCreate, returns=RunObject),
+    Route("POST", "/runs/stream", "Create a stateless run and stream its events", stateless_runs.create_and_stream, body=RunCreate, answers="events"),
+    Route("POST", "/runs/wait", "Create a stateless run and wait for its values", stateless_runs.create_and_wait, body=RunCreate, answers="long_poll"),
+    Route("POST", "/runs/batch", "Create several stateless runs"),
+    Route("POST", "/runs/cancel", "Cancel several runs"),
+
+    Route("POST", "/runs/crons", "Create a cron"),
+    Route("POST", f"{THREAD}/runs/crons", "Create a cron on a thread"),
+    Route("POST", "/runs/crons/search", "Search crons"),
+    Route("POST", "/runs/crons/count", "Count crons"),
+    Route("GET", "/runs/crons/{cron_id}", "Get a cron"),
+    Route("PATCH", "/runs/crons/{cron_id}", "Update a cron"),
+    Route("DELETE", "/runs/crons/{cron_id}", "Delete a cron"),
+
+    Route("PUT", "/store/items", "Put an item into the store"),
+    Route("GET", "/store/items", "Get an item from the store"),
+    Route("DELETE", "/store/items", "Delete an item from the store"),
+    Route("POST", "/store/items/search", "Search the store"),
+    Route("POST", "/store/namespaces", "List the store's namespaces"),
+
+    Route("POST", f"{THREAD}/commands", "Send a command of the thread streaming protocol"),
+    Route("POST", f"{THREAD}/stream/events", "Subscribe to the thread streaming protocol"),
+    Route("GET", f"{THREAD}/stream/events", "Open a WebSocket of the thread streaming protocol"),
+
+    Route("POST", "/mcp", "Speak MCP"),
+    Route("GET", "/mcp", "Open an MCP stream"),
+    Route("DELETE", "/mcp", "End an MCP session"),
+    Route("POST", "/a2a/{assistant_id}", "Speak A2A"),
+    Route("GET", "/a2a/{assistant_id}", "Open an A2A stream"),
+    Route("GET", "/a2a/{assistant_id}/.well-known/agent-card.json", "Get an assistant's A2A card"),
+    Route("GET", "/.well-known/agent-card.json", "Get the server's A2A card"),
+    Route("POST", "/ui/{graph_id}", "Load a graph's UI"),
+    Route("GET", "/ui/{graph_id}/{file}", "Get a file of a graph's UI"),
+)
+# fmt: on
+
+ROUTER: Final = Router(ROUTES)

@@ -1,0 +1,114 @@
+"""From a method and a path to a route: a tree of path segments, built once from the table in `routes.py`.
+
+A literal segment wins over a parameter at the same place, in whatever order the table lists them.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+from urllib.parse import unquote
+
+from pydantic import BaseModel
+
+from api.context import Call
+from errors import MethodNotAllowed, NotFound
+from http_messages import Reply
+
+Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Reply]]
+Kind: TypeAlias = Literal["json", "empty", "html", "events", "long_poll"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation. Without a handler it is known and not served yet."""
+
+    method: str
+    #: Segments in braces are parameters; those named `…_id` of a thread, run or assistant must be UUIDs.
+    path: str
+    #: What it does, for people: "Create a thread".
+    summary: str
+    handler: Handler | None = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    #: What a success looks like: a model, or a Python type over models.
+    returns: Any = None
+    answers: Kind = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A route and the decoded values of its parameters."""
+
+    route: Route
+    parameters: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, "_Node"] = field(default_factory=dict[str, "_Node"])
+    parameter: "_Node | None" = None
+    routes: dict[str, Route] = field(default_factory=dict[str, Route])
+
+
+class Router:
+    """All routes; immutable once built."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
+        for route in routes:
+            self._add(route)
+
+    def _add(self, route: Route) -> None:
+        node = self._root
+        for segment in _segments(route.path):
+            if _is_parameter(segment):
+                node.parameter = node.parameter or _Node()
+                node = node.parameter
+            else:
+                node = node.literals.setdefault(segment, _Node())
+        if route.method in node.routes:
+            raise ValueError(f"{route.method} {route.path} is listed twice")
+        node.routes[route.method] = route
+
+    def match(self, method: str, path: str) -> Match:
+        """The route for a request; `path` is percent-encoded. Raises NotFound or MethodNotAllowed.
+
+        HEAD goes where GET goes, except to what answers with a stream: opening one to throw it away has effects.
+        """
+        found = _find(self._root, [_decoded(segment) for segment in _segments(path)], ())
+        if found is None:
+            raise NotFound("Not Found")
+        node, values = found
+        route = node.routes.get(method) or (node.routes.get("GET") if method == "HEAD" else None)
+        if route is None or (method == "HEAD" and route.answers in ("events", "long_poll")):
+            raise MethodNotAllowed(tuple(sorted(node.routes)))
+        names = [segment[1:-1] for segment in _segments(route.path) if _is_parameter(segment)]
+        return Match(route, dict(zip(names, values, strict=True)))
+
+    def knows(self, path: str) -> bool:
+        """Whether any method has a route at `path`."""
+        return _find(self._root, [_decoded(segment) for segment in _segments(path)], ()) is not None
+
+
+def _segments(path: str) -> list[str]:
+    return path.removeprefix("/").split("/")
+
+
+def _is_parameter(segment: str) -> bool:
+    return segment.startswith("{")
+
+
+def _decoded(segment: str) -> str:
+    # Neither NUL nor a lone surrogate can go into a database.
+    return unquote(segment, errors="replace").encode(errors="replace").decode().replace("\0", "\ufffd")
+
+
+def _find(node: _Node, segments: Sequence[str], values: tuple[str, ...]) -> tuple[_Node, tuple[str, ...]] | None:
+    if not segments:
+        return (node, values) if node.routes else None
+    first, rest = segments[0], segments[1:]
+    literal = node.literals.get(first)
+    found = _find(literal, rest, values) if literal else None
+    if found is None and node.parameter and first:
+        found = _find(node.parameter, rest, (*values, first))
+    return found

@@ -1,0 +1,32 @@
+"""Runs without a thread: each gets a temporary one, which is visible while the run lasts and then deleted."""
+
+from api.context import Call
+from api.thread_runs import accepted, open_created
+from http_messages import Reply
+from runs import creation
+from tables.runs import Run
+from wire.runs import RunCreate
+
+
+async def create(call: Call[RunCreate, None]) -> Reply:
+    """Create a background run."""
+    run = await _create(call)
+    return await accepted(call, run, content_location=f"/runs/{run.run_id}")
+
+
+async def create_and_stream(call: Call[RunCreate, None]) -> Reply:
+    """Create a run and stream its events."""
+    run = await _create(call)
+    path = f"/runs/{run.run_id}"
+    return await open_created(call, run, "stream", location=f"{path}/stream", content_location=path)
+
+
+async def create_and_wait(call: Call[RunCreate, None]) -> Reply:
+    """Create a run and wait for its final values."""
+    run = await _create(call)
+    path = f"/threads/{run.thread_id}/runs/{run.run_id}"
+    return await open_created(call, run, "wait", location=f"{path}/join", content_location=path)
+
+
+async def _create(call: Call[RunCreate, None]) -> Run:
+    return await creation.create_run(call.services.db, call.services.graphs(), call.body, thread_id=None)

@@ -1,0 +1,44 @@
+"""The server about itself: whether it is up, and what it is."""
+
+from importlib.metadata import version
+from typing import Final
+
+from api.context import Call
+from compact_json import compact_json
+from http_messages import Reply, json_response
+from settings import VERSION
+
+#: What a deployment of LangGraph's platform would say about where it runs.
+_HOST: Final = {
+    "kind": "self-hosted",
+    "project_id": None,
+    "host_revision_id": None,
+    "revision_id": None,
+    "tenant_id": None,
+}
+
+
+async def ok(call: Call[None, None]) -> Reply:
+    """Whether the server is up."""
+    return json_response('{"ok":true,"services":{}}')
+
+
+async def info(call: Call[None, None]) -> Reply:
+    """Versions, features and graphs."""
+    return json_response(
+        compact_json(
+            {
+                "version": VERSION,
+                "langgraph_py_version": version("langgraph"),
+                "flags": {
+                    "assistants": True,
+                    "crons": False,
+                    "langsmith": False,
+                    "langsmith_tracing_replicas": False,
+                    "langsmith_tracing_session_on_runs": False,
+                },
+                "host": _HOST,
+                "graphs": list(call.services.registry.graph_ids()),
+            }
+        )
+    )

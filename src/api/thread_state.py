@@ -1,0 +1,172 @@
+"""The state of a thread, now and at earlier checkpoints: what its graph reads from the checkpointer."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+from langgraph.types import Interrupt, PregelTask, StateSnapshot
+from pydantic import Field
+
+from api.context import Call, Services
+from api.threads import thread_not_found
+from errors import BadRequest, NotFound
+from http_messages import Reply, json_response
+from streaming.json_text import dumps
+from tables import threads
+from wire.bodies import MAX_LIMIT, JsonObject
+from wire.queries import Query
+from wire.thread_state import CheckpointRef, ConfigRef, HistorySearch, StateAtCheckpoint
+
+#: What of a config names a checkpoint, in the order callers see it.
+_CHECKPOINT_KEYS: Final = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
+
+_NEVER_RUN: Final = StateSnapshot(
+    values={}, next=(), config={}, metadata=None, created_at=None, parent_config=None, tasks=(), interrupts=()
+)
+
+
+class StateQuery(Query):
+    """The query of GET /threads/{thread_id}/state."""
+
+    subgraphs: bool = False
+
+
+class HistoryQuery(Query):
+    """The query of GET /threads/{thread_id}/history."""
+
+    limit: int = Field(1, ge=1, le=MAX_LIMIT)
+    before: str | None = None
+
+
+async def get(call: Call[None, StateQuery]) -> Reply:
+    """The latest state."""
+    return await _answer_state(call.services, call.path["thread_id"], CheckpointRef(), subgraphs=call.query.subgraphs)
+
+
+async def get_at(call: Call[None, StateQuery]) -> Reply:
+    """The state at a checkpoint; empty when there is no such checkpoint."""
+    ref = CheckpointRef(checkpoint_id=call.path["checkpoint_id"])
+    return await _answer_state(call.services, call.path["thread_id"], ref, subgraphs=call.query.subgraphs)
+
+
+async def get_at_checkpoint(call: Call[StateAtCheckpoint, None]) -> Reply:
+    """The state at a checkpoint that may be a subgraph's."""
+    return await _answer_state(
+        call.services, call.path["thread_id"], call.body.checkpoint, subgraphs=bool(call.body.subgraphs)
+    )
+
+
+async def history(call: Call[None, HistoryQuery]) -> Reply:
+    """States from the latest back."""
+    search = HistorySearch(limit=call.query.limit, before=call.query.before)
+    return await _answer_history(call.services, call.path["thread_id"], search)
+
+
+async def search_history(call: Call[HistorySearch, None]) -> Reply:
+    """States from the latest back."""
+    return await _answer_history(call.services, call.path["thread_id"], call.body)
+
+
+async def _answer_state(services: Services, thread_id: str, ref: CheckpointRef, *, subgraphs: bool) -> Reply:
+    config = _config(thread_id, ref)
+    graph = await _graph(services, thread_id, config)
+    if graph is None:
+        return json_response(dumps(state_object(_NEVER_RUN)))
+    try:
+        snapshot = await graph.aget_state(config, subgraphs=subgraphs)
+    except ValueError as error:  # LangGraph's word for a namespace that no subgraph has
+        raise BadRequest(str(error)) from error
+    return json_response(dumps(state_object(snapshot)))
+
+
+async def _answer_history(services: Services, thread_id: str, search: HistorySearch) -> Reply:
+    config = _config(thread_id, search.checkpoint or CheckpointRef())
+    graph = await _graph(services, thread_id, config)
+    if graph is None:
+        return json_response("[]")
+    before = _before(thread_id, search)
+    try:
+        snapshots = graph.aget_state_history(config, filter=search.metadata, before=before, limit=search.limit or 1)
+        return json_response(dumps([state_object(snapshot) async for snapshot in snapshots]))
+    except ValueError as error:  # LangGraph's word for a namespace that no subgraph has
+        raise BadRequest(str(error)) from error
+
+
+async def _graph(services: Services, thread_id: str, config: RunnableConfig) -> Pregel[Any, Any, Any, Any] | None:
+    """The thread's graph with a checkpointer, or None when the thread never had one."""
+    [rows] = await services.db.batch([threads.select_head(thread_id)])
+    if not rows:
+        raise thread_not_found(thread_id)
+    graph_id = json.loads(rows[0]["metadata"]).get("graph_id")
+    if graph_id is None:
+        return None
+    if graph_id not in services.registry.graph_ids():
+        raise NotFound(f"Thread {thread_id} belongs to graph {graph_id!r}, which is not served here.")
+    graph = await services.registry.graph(graph_id, config)
+    return graph.copy(update={"checkpointer": services.checkpointer()})
+
+
+def _config(thread_id: str, ref: CheckpointRef) -> RunnableConfig:
+    """The config of a checkpoint of this thread, whatever thread the caller's checkpoint names."""
+    return {"configurable": {**ref.model_dump(exclude_none=True), "thread_id": thread_id}}
+
+
+def _before(thread_id: str, search: HistorySearch) -> RunnableConfig | None:
+    match search.before:
+        case None:
+            return None
+        case str(checkpoint_id):
+            ref = CheckpointRef(checkpoint_id=checkpoint_id)
+        case ConfigRef(configurable=ref) | (CheckpointRef() as ref):
+            pass
+    return _config(thread_id, ref) if ref.checkpoint_id else None
+
+
+def state_object(snapshot: StateSnapshot) -> JsonObject:
+    """A snapshot as callers read it."""
+    checkpoint, parent = _checkpoint(snapshot.config), _checkpoint(snapshot.parent_config)
+    return {
+        "values": snapshot.values,
+        "next": snapshot.next,
+        "tasks": [_task_object(task) for task in snapshot.tasks],
+        "metadata": snapshot.metadata,
+        "created_at": snapshot.created_at,
+        "checkpoint": checkpoint,
+        "parent_checkpoint": parent,
+        "interrupts": [_interrupt_object(interrupt) for interrupt in snapshot.interrupts],
+        "checkpoint_id": checkpoint and checkpoint["checkpoint_id"],
+        "parent_checkpoint_id": parent and parent["checkpoint_id"],
+    }
+
+
+def _checkpoint(config: Mapping[str, Any] | None) -> JsonObject | None:
+    configurable = (config or {}).get("configurable", {})
+    if configurable.get("checkpoint_id") is None:
+        return None
+    return {key: configurable[key] for key in _CHECKPOINT_KEYS if key in configurable}
+
+
+def _task_object(task: PregelTask) -> JsonObject:
+    nested = task.state if isinstance(task.state, StateSnapshot) else None
+    config = None if nested else cast(RunnableConfig | None, task.state)
+    return {
+        "id": task.id,
+        "name": task.name,
+        "path": cast(object, task.path),
+        "error": None if task.error is None else _error_text(task.error),
+        "interrupts": [_interrupt_object(interrupt) for interrupt in task.interrupts],
+        "checkpoint": config and config.get("configurable"),
+        "state": nested and state_object(nested),
+        "result": task.result,
+    }
+
+
+def _error_text(error: object) -> str:
+    """A failed task's error, as the checkpoint holds it: the `repr` of the exception."""
+    return error if isinstance(error, str) else repr(error)
+
+
+def _interrupt_object(interrupt: Interrupt) -> JsonObject:
+    return {"id": interrupt.id, "value": interrupt.value}

@@ -1,0 +1,30 @@
+"""The wall clock, in the two shapes Superstep stores and sends."""
+
+import math
+import time
+from datetime import UTC, datetime, timedelta
+
+
+def now_iso() -> str:
+    """Now as stored and sent: `2026-11-21T03:44:38.627217+00:00`; such texts sort in time order."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def now_ms() -> int:
+    """Now in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def epoch_ms(iso: str) -> int:
+    """A stored time in milliseconds since 1970."""
+    return int(datetime.fromisoformat(iso).timestamp() * 1000)
+
+
+def shifted(iso: str, seconds: float) -> str:
+    """The stored time `seconds` later (or earlier, when negative); OverflowError beyond the year 9999."""
+    return (datetime.fromisoformat(iso) + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+
+
+def epoch_ms(iso: str) -> int:
+    """A stored time in milliseconds since 1970, rounded up: an alarm set for it never comes too early."""
+    return math.ceil(datetime.fromisoformat(iso).timestamp() * 1000)

@@ -1,0 +1,265 @@
+"""A new run: what the caller asked for, merged with its assistant and thread, as one row.
+
+Creating takes two database round trips, one to read and one to write. The write repeats as SQL conditions what the read
+found, so a thread that is deleted or becomes busy in between refuses the run instead of keeping half of one.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import clock
+import ids
+from compact_json import compact_json
+from errors import BadRequest, Conflict, NotFound, NotSupported, Unprocessable
+from ports import Database, Row, Statement
+from runs import admission
+from tables import assistants, runs, threads
+from tables.assistants import Assistant
+from tables.runs import Run
+from wire.bodies import JsonObject
+from wire.runs import RunCreate
+
+#: For each graph its description; what `langgraph.json` names.
+Graphs = Mapping[str, str | None]
+
+#: Of a caller's `config.configurable`, keys that begin so belong to LangGraph and to this server.
+RESERVED_PREFIX: Final = "__"
+
+_THREAD_OR_ASSISTANT: Final = "Thread or assistant not found."
+_BUSY: Final = "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
+_BOTH_CONTEXTS: Final = (
+    "Cannot specify both configurable and context: "
+    "give context alone, which replaces configurable since LangGraph 0.6.0."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Surroundings:
+    """What a run depends on, as read before it is created."""
+
+    assistant: Assistant
+    #: False for a system assistant that nobody has used yet.
+    assistant_is_stored: bool
+    thread_metadata: JsonObject
+    thread_config: JsonObject
+    thread_is_stored: bool
+    #: No thread was named: the run gets one of its own.
+    is_stateless: bool
+
+
+async def create_run(db: Database, graphs: Graphs, request: RunCreate, *, thread_id: str | None) -> Run:
+    """Create a run on a thread, or with `thread_id` None on a new one of its own; nothing is left behind on an error.
+
+    Raises Unprocessable, NotFound, Conflict, BadRequest or NotSupported with the reason.
+    """
+    _refuse_unsupported(request)
+    surroundings = await _read(db, graphs, request, thread_id)
+    run = _new_run(request, surroundings, thread_id or ids.time_ordered())
+    await _write(db, request, run, surroundings)
+    return run
+
+
+def _refuse_unsupported(request: RunCreate) -> None:
+    if request.webhook is not None:
+        raise NotSupported(
+            "Webhooks are not served yet by Superstep; leave out 'webhook' and wait for the run instead."
+        )
+    if request.context and request.config and request.config.configurable:
+        raise BadRequest(_BOTH_CONTEXTS)
+
+
+async def _read(db: Database, graphs: Graphs, request: RunCreate, thread_id: str | None) -> _Surroundings:
+    assistant_id, system_graph = resolve_assistant(graphs, request.assistant_id)
+    statements = [assistants.select(assistant_id)]
+    if thread_id is not None:
+        statements += [threads.select_head(thread_id), runs.unfinished_of_thread(thread_id)]
+    found = await db.batch(statements)
+    stored = assistants.first_from_rows(found[0])
+    assistant = stored or _system_assistant(graphs, system_graph)
+    if assistant.graph_id not in graphs:
+        raise NotFound(
+            f"Assistant {assistant.assistant_id} runs graph '{assistant.graph_id}', which is not served here."
+        )
+    heads: list[Row] = found[1] if thread_id is not None else []
+    if thread_id is not None:
+        _check_thread(request, heads, found[2])
+    return _Surroundings(
+        assistant=assistant,
+        assistant_is_stored=stored is not None,
+        thread_metadata=json.loads(heads[0]["metadata"]) if heads else {},
+        thread_config=json.loads(heads[0]["config"]) if heads else {},
+        thread_is_stored=bool(heads),
+        is_stateless=thread_id is None,
+    )
+
+
+def resolve_assistant(graphs: Graphs, name_or_id: str) -> tuple[str, str | None]:
+    """The assistant id that a caller means, and the graph whose system assistant that is, if it is one."""
+    if name_or_id in graphs:
+        return ids.system_assistant(name_or_id), name_or_id
+    assistant_id = ids.canonical(name_or_id)
+    if assistant_id is None:
+        raise Unprocessable(
+            f"Invalid assistant: {name_or_id[:100]!a}. Must be either:\n- A valid assistant UUID, or\n"
+            f"- One of the registered graphs: {', '.join(graphs)}"
+        )
+    return assistant_id, next((graph for graph in graphs if ids.system_assistant(graph) == assistant_id), None)
+
+
+def _system_assistant(graphs: Graphs, graph_id: str | None) -> Assistant:
+    if graph_id is None:
+        raise NotFound(_THREAD_OR_ASSISTANT)
+    return assistants.system(graph_id, description=graphs[graph_id], now=clock.now_iso())
+
+
+def _check_thread(request: RunCreate, heads: list[Row], unfinished: list[Row]) -> None:
+    if not heads and request.if_not_exists != "create":
+        raise NotFound(_THREAD_OR_ASSISTANT)
+    match admission.admit(request.multitask_strategy or "enqueue", [row["run_id"] for row in unfinished]):
+        case admission.Refused():
+            raise Conflict(_BUSY)
+        case admission.Admitted(cancel=cancel, action=action) if cancel:
+            raise NotSupported(
+                f"The multitask strategy '{action}' is not served yet by Superstep while a run is unfinished; "
+                "use 'enqueue' or 'reject'."
+            )
+        case _:
+            pass
+
+
+async def _write(db: Database, request: RunCreate, run: Run, surroundings: _Surroundings) -> None:
+    before: list[Statement] = []
+    if not surroundings.assistant_is_stored:
+        before.append(assistants.ensure([surroundings.assistant]))
+    if not surroundings.thread_is_stored:
+        before.append(threads.insert(threads.new(run.thread_id, metadata="{}", config="{}", now=run.created_at)))
+    engage = threads.engage(
+        run, graph_id=surroundings.assistant.graph_id, config=compact_json(_thread_config(request, surroundings))
+    )
+    insert = runs.insert(run, only_if_idle=run.multitask_strategy == "reject")
+    results = await db.batch([*before, *insert, engage, threads.select_head(run.thread_id)])
+    if not results[len(before)]:
+        raise Conflict(_BUSY) if results[-1] else NotFound(_THREAD_OR_ASSISTANT)
+
+
+def _new_run(request: RunCreate, surroundings: _Surroundings, thread_id: str) -> Run:
+    now, run_id = clock.now_iso(), ids.time_ordered()
+    metadata = _metadata(request, surroundings)
+    return Run(
+        thread_id=thread_id,
+        run_id=run_id,
+        assistant_id=surroundings.assistant.assistant_id,
+        status="pending",
+        attempt=0,
+        multitask_strategy=request.multitask_strategy or "enqueue",
+        metadata=compact_json(metadata),
+        kwargs=compact_json(_kwargs(request, surroundings, thread_id, run_id, metadata)),
+        kwargs_parts=0,
+        error=None,
+        created_at=now,
+        updated_at=now,
+        due_at=clock.shifted(now, request.after_seconds) if request.after_seconds else None,
+    )
+
+
+def _metadata(request: RunCreate, surroundings: _Surroundings) -> JsonObject:
+    assistant = surroundings.assistant
+    graph = {} if surroundings.is_stateless else {"graph_id": assistant.graph_id}
+    return {
+        **json.loads(assistant.metadata),
+        **surroundings.thread_metadata,
+        **graph,
+        "assistant_id": assistant.assistant_id,
+        **(request.metadata or {}),
+    }
+
+
+def _kwargs(
+    request: RunCreate, surroundings: _Surroundings, thread_id: str, run_id: str, metadata: JsonObject
+) -> JsonObject:
+    """What the run does, exactly as callers read it back."""
+    durability = request.durability or ("exit" if request.checkpoint_during is False else "async")
+    return {
+        "input": request.input,
+        "command": request.command and request.command.model_dump(exclude_unset=True),
+        "config": {
+            "configurable": {
+                **_chosen_configurable(request, surroundings),
+                **_server_configurable(request, surroundings, thread_id, run_id),
+            },
+            **_chosen_config(request, surroundings),
+            "metadata": {**((request.config and request.config.metadata) or {}), **metadata},
+        },
+        "context": {**json.loads(surroundings.assistant.context), **_chosen_context(request)},
+        "stream_mode": list(dict.fromkeys(request.stream_mode or ["values"])),
+        "interrupt_before": request.interrupt_before,
+        "interrupt_after": request.interrupt_after,
+        "webhook": None,
+        "feedback_keys": request.feedback_keys,
+        "temporary": surroundings.is_stateless and request.on_completion != "keep",
+        "subgraphs": bool(request.stream_subgraphs),
+        "resumable": bool(request.stream_resumable),
+        "checkpoint_during": durability != "exit",
+        "durability": durability,
+    }
+
+
+def _chosen_context(request: RunCreate) -> JsonObject:
+    """`context` and `config.configurable` mirror each other: the caller gives one of them."""
+    return request.context or (request.config and request.config.configurable) or {}
+
+
+def _chosen_configurable(request: RunCreate, surroundings: _Surroundings) -> JsonObject:
+    chosen = {**_assistant_config(surroundings).get("configurable", {}), **_chosen_context(request)}
+    if request.checkpoint_id is not None:
+        chosen["checkpoint_id"] = request.checkpoint_id
+    if request.checkpoint is not None:
+        chosen |= request.checkpoint.model_dump(exclude_none=True)
+        chosen.setdefault("checkpoint_ns", "")
+    return {key: value for key, value in chosen.items() if not key.startswith(RESERVED_PREFIX)}
+
+
+def _server_configurable(
+    request: RunCreate, surroundings: _Surroundings, thread_id: str, run_id: str
+) -> dict[str, Any]:
+    """What a caller cannot choose; above all the thread."""
+    return {
+        "langgraph_auth_user": None,
+        "langgraph_auth_user_id": "",
+        "langgraph_auth_permissions": [],
+        "langgraph_request_id": ids.random_id(),
+        "__request_start_time_ms__": clock.now_ms(),
+        "__after_seconds__": request.after_seconds or 0,
+        "run_id": run_id,
+        "thread_id": thread_id,
+        "graph_id": surroundings.assistant.graph_id,
+        "assistant_id": surroundings.assistant.assistant_id,
+        "user_id": "",
+    }
+
+
+def _chosen_config(request: RunCreate, surroundings: _Surroundings) -> JsonObject:
+    """`tags` and `recursion_limit`, the caller's before the assistant's."""
+    given = request.config.model_dump(include={"tags", "recursion_limit"}, exclude_none=True) if request.config else {}
+    assistant = _assistant_config(surroundings)
+    return {
+        **{name: assistant[name] for name in ("tags", "recursion_limit") if name in assistant},
+        **given,
+    }
+
+
+def _thread_config(request: RunCreate, surroundings: _Surroundings) -> JsonObject:
+    """The thread shows the configuration of its last run, without what only that run was given to configure."""
+    earlier = surroundings.thread_config
+    assistant = _assistant_config(surroundings)
+    return {
+        **earlier,
+        **_chosen_config(request, surroundings),
+        "configurable": {**earlier.get("configurable", {}), **assistant.get("configurable", {})},
+    }
+
+
+def _assistant_config(surroundings: _Surroundings) -> JsonObject:
+    return json.loads(surroundings.assistant.config)

@@ -1,0 +1,35 @@
+"""JSON containment as SQL conditions: `{"a": {"b": 1}}` matches rows whose column has 1 at `a.b`.
+
+Objects match when every key does, everything else only as a whole. `->` gives the JSON text at a path, which compares
+equal because both sides were written by `compact_json`.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from compact_json import compact_json
+from errors import Unprocessable
+
+#: Two parameters each; D1 takes 100 in one statement and the other conditions need some.
+MAX_CONDITIONS: Final = 40
+
+
+def conditions(column: str, wanted: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """SQL conditions on `column`, to be joined by AND, and their parameters.
+
+    Raises Unprocessable for more than MAX_CONDITIONS values, or a key that SQLite's paths cannot spell.
+    """
+    leaves = list(_leaves(wanted, "$"))
+    if len(leaves) > MAX_CONDITIONS:
+        raise Unprocessable(f"A filter may compare at most {MAX_CONDITIONS} values, not {len(leaves)}")
+    return [f"{column} -> ? = ?"] * len(leaves), [text for leaf in leaves for text in leaf]
+
+
+def _leaves(wanted: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for key, value in wanted.items():
+        if '"' in key or "\\" in key or not key.isprintable():
+            raise Unprocessable(f"A filter's keys may not contain quotes, backslashes or control characters: {key!r}")
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f'{path}."{key}"')  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            yield f'{path}."{key}"', compact_json(value)

@@ -1,0 +1,88 @@
+"""The table `large_texts`: JSON that is too large for its row, in parts.
+
+D1 refuses a row or a bound value over 2 MB. A row whose JSON is larger keeps the number of parts in its own column, and
+the parts are written in the same batch, so a row never points at parts that are not there.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ports import Database, Statement
+
+#: UTF-8 bytes up to which a text stays in its row, and the size of a part: leaves room for the row's other columns.
+PART_BYTES: Final = 1_500_000
+
+
+def parts(text: str) -> list[str]:
+    """Cut a text into parts that each fit a row; none when it fits its own."""
+    encoded = text.encode()
+    return list(_cut(encoded)) if len(encoded) > PART_BYTES else []
+
+
+def _cut(encoded: bytes) -> Iterator[str]:
+    start = 0
+    while start < len(encoded):
+        end = start + PART_BYTES
+        while end < len(encoded) and encoded[end] & 0xC0 == 0x80:  # inside a character
+            end -= 1
+        yield encoded[start:end].decode()
+        start = end
+
+
+#: One part, provided that its run is unfinished and at that attempt.
+_INSERT: Final = """
+INSERT OR REPLACE INTO large_texts (owner, part, text)
+SELECT ?, ?, ?
+WHERE EXISTS (
+    SELECT 1 FROM runs
+    WHERE thread_id = ? AND run_id = ? AND attempt = ? AND status IN ('pending', 'running')
+)
+"""
+
+#: The parts of a longer earlier text of the same owner, under the same condition.
+_TRIM: Final = """
+DELETE FROM large_texts
+WHERE owner = ? AND part >= ?
+  AND EXISTS (
+    SELECT 1 FROM runs
+    WHERE thread_id = ? AND run_id = ? AND attempt = ? AND status IN ('pending', 'running')
+)
+"""
+
+
+def replace(owner: str, texts: list[str], fence: tuple[str, str, int]) -> list[Statement]:
+    """Make `texts` the parts of `owner`, provided that the run of `fence` is unfinished and at that attempt.
+
+    `fence` is a run's (thread_id, run_id, attempt).
+    """
+    inserts = [Statement(_INSERT, (owner, number, text, *fence)) for number, text in enumerate(texts)]
+    return [*inserts, Statement(_TRIM, (owner, len(texts), *fence))]
+
+
+#: All parts of one owner, in order.
+_SELECT: Final = """
+SELECT text
+FROM large_texts
+WHERE owner = ?
+ORDER BY part
+"""
+
+
+async def load(db: Database, owner: str) -> str:
+    """The whole text."""
+    [rows] = await db.batch([Statement(_SELECT, (owner,))])
+    return "".join(row["text"] for row in rows)
+
+
+#: The parts of a thread's values and of all its runs' kwargs, provided that the thread is gone.
+_DELETE_OF_THREAD: Final = """
+DELETE FROM large_texts
+WHERE (owner = 'thread:' || ?
+    OR owner IN (SELECT 'run:' || run_id FROM runs WHERE thread_id = ? AND kwargs_parts > 0))
+  AND NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?)
+"""
+
+
+def delete_of_thread(thread_id: str) -> Statement:
+    """Drop all parts of a thread that was deleted; must stand before the statement that deletes its runs."""
+    return Statement(_DELETE_OF_THREAD, (thread_id, thread_id, thread_id))

@@ -1,0 +1,267 @@
+"""The table `runs`: the truth about every run; whatever else names a run is a hint to look here.
+
+A run changes hands only by compare-and-set: `claim_oldest_pending` wins a pending run, `resume_running` a running one whose
+executor died, and each raises `attempt`. Every later write of the run carries that attempt, so an executor that was
+replaced writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from langgraph_sdk.schema import MultitaskStrategy, RunStatus
+
+from ports import Database, Row, Statement
+from tables import large_text
+
+#: The version of the shape of `kwargs` and `metadata` that this code writes.
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One row; `metadata`, `kwargs` and `error` are JSON texts."""
+
+    thread_id: str
+    run_id: str
+    assistant_id: str
+    status: RunStatus
+    attempt: int
+    multitask_strategy: MultitaskStrategy
+    metadata: str
+    kwargs: str
+    kwargs_parts: int
+    error: str | None
+    created_at: str
+    updated_at: str
+    due_at: str | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Run":
+        """The run as stored; when `kwargs_parts` is not 0, `kwargs` is still to be loaded."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a thread's object may do now: at most one of `claimed` and `running` is set."""
+
+    #: The run that this call moved to `running`.
+    claimed: Run | None
+    #: The run that was running already: this executor's own, or one whose executor died.
+    running: Run | None
+    #: When the next pending run is due; None when none waits for a time.
+    next_due_at: str | None
+
+
+_COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask_strategy,
+    metadata, kwargs, kwargs_parts, error, created_at, updated_at, due_at"""
+
+_UNFINISHED: Final = "status IN ('pending', 'running')"
+
+#: A run, provided that its thread exists and, when the second flag is 1, that the thread has no unfinished run.
+_INSERT: Final = f"""
+INSERT INTO runs ({_COLUMNS}, format)
+SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {FORMAT}
+WHERE EXISTS (SELECT 1 FROM threads WHERE thread_id = ?)
+  AND NOT (? AND EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND {_UNFINISHED}))
+RETURNING run_id
+"""
+
+
+def insert(run: Run, *, only_if_idle: bool) -> list[Statement]:
+    """Insert a run; the first statement returns a row exactly when it was inserted."""
+    texts = large_text.parts(run.kwargs)
+    values = (
+        run.thread_id,
+        run.run_id,
+        run.assistant_id,
+        run.status,
+        run.attempt,
+        run.multitask_strategy,
+        run.metadata,
+        "null" if texts else run.kwargs,
+        len(texts),
+        run.error,
+        run.created_at,
+        run.updated_at,
+        run.due_at,
+    )
+    statement = Statement(_INSERT, (*values, run.thread_id, int(only_if_idle), run.thread_id))
+    if not texts:
+        return [statement]
+    return [statement, *large_text.replace(f"run:{run.run_id}", texts, (run.thread_id, run.run_id, run.attempt))]
+
+
+#: The oldest pending run that is due starts, provided that none of the thread is running.
+_CLAIM: Final = f"""
+UPDATE runs
+SET status = 'running', attempt = attempt + 1, updated_at = ?
+WHERE thread_id = ?
+  AND run_id = (
+    SELECT run_id FROM runs
+    WHERE thread_id = ? AND {_UNFINISHED} AND status = 'pending' AND (due_at IS NULL OR due_at <= ?)
+    ORDER BY run_id
+    LIMIT 1
+  )
+  AND NOT EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND {_UNFINISHED} AND status = 'running')
+RETURNING {_COLUMNS}
+"""
+
+#: The run of a thread that is running; at most one, by `_CLAIM`.
+_RUNNING: Final = f"""
+SELECT {_COLUMNS}
+FROM runs
+WHERE thread_id = ? AND {_UNFINISHED} AND status = 'running'
+"""
+
+#: When the next run that waits for a time is due.
+_NEXT_DUE: Final = f"""
+SELECT MIN(due_at) AS due_at
+FROM runs
+WHERE thread_id = ? AND {_UNFINISHED} AND status = 'pending' AND due_at > ?
+"""
+
+
+async def claim_oldest_pending(db: Database, thread_id: str, *, now: str) -> Claim:
+    """Claim the thread's next run if it may start; any number of callers may race, one wins."""
+    running, claimed, [due] = await db.batch(
+        [
+            Statement(_RUNNING, (thread_id,)),
+            Statement(_CLAIM, (now, thread_id, thread_id, now, thread_id)),
+            Statement(_NEXT_DUE, (thread_id, now)),
+        ]
+    )
+    return Claim(
+        claimed=await first_from_rows(db, claimed),
+        running=await first_from_rows(db, running),
+        next_due_at=due["due_at"],
+    )
+
+
+#: A running run gets a new executor; the old one's attempt is void from here on.
+_RESUME: Final = f"""
+UPDATE runs
+SET attempt = attempt + 1, updated_at = ?
+WHERE thread_id = ? AND run_id = ? AND status = 'running' AND attempt = ?
+RETURNING {_COLUMNS}
+"""
+
+
+async def resume_running(db: Database, run: Run, *, now: str) -> Run | None:
+    """Take over a running run whose executor died; None when someone else did so first, or it has finished."""
+    [rows] = await db.batch([Statement(_RESUME, (now, run.thread_id, run.run_id, run.attempt))])
+    return replace(Run.from_row(rows[0]), kwargs=run.kwargs) if rows else None
+
+
+#: A run reaches its final status, provided that it still runs under this attempt.
+_FINISH: Final = """
+UPDATE runs
+SET status = ?, error = ?, updated_at = ?
+WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ?
+RETURNING run_id
+"""
+
+
+def finish(run: Run, *, status: RunStatus, error: str | None, now: str) -> Statement:
+    """Move a run to a final status; returns a row exactly when `run` was still what is stored.
+
+    Whatever depends on this must stand before it in its batch, under the same condition.
+    """
+    return Statement(_FINISH, (status, error, now, run.thread_id, run.run_id, run.status, run.attempt))
+
+
+#: One run of one thread.
+_GET: Final = f"""
+SELECT {_COLUMNS}
+FROM runs
+WHERE thread_id = ? AND run_id = ?
+"""
+
+
+def select(thread_id: str, run_id: str) -> Statement:
+    """One run of one thread, for `first_from_rows`."""
+    return Statement(_GET, (thread_id, run_id))
+
+
+async def get(db: Database, thread_id: str, run_id: str) -> Run | None:
+    """One run of one thread."""
+    [rows] = await db.batch([select(thread_id, run_id)])
+    return await first_from_rows(db, rows)
+
+
+#: A page of a thread's runs, newest first.
+_LIST: Final = f"""
+SELECT {_COLUMNS}
+FROM runs
+WHERE thread_id = ? AND (? IS NULL OR status = ?)
+ORDER BY run_id DESC
+LIMIT ? OFFSET ?
+"""
+
+
+def list_of_thread(thread_id: str, *, status: str | None, limit: int, offset: int) -> Statement:
+    """A page of the thread's runs, newest first, for `from_rows`."""
+    return Statement(_LIST, (thread_id, status, status, limit, offset))
+
+
+#: The unfinished runs of a thread, oldest first.
+_UNFINISHED_OF_THREAD: Final = f"""
+SELECT run_id, status
+FROM runs
+WHERE thread_id = ? AND {_UNFINISHED}
+ORDER BY run_id
+"""
+
+
+def unfinished_of_thread(thread_id: str) -> Statement:
+    """`run_id` and `status` of the runs that the thread still has to finish, oldest first."""
+    return Statement(_UNFINISHED_OF_THREAD, (thread_id,))
+
+
+#: A page of the runs that nobody has touched since a time and that are not waiting for a later one.
+_STALE: Final = f"""
+SELECT thread_id, run_id
+FROM runs
+WHERE {_UNFINISHED}
+  AND (thread_id, run_id) > (?, ?)
+  AND COALESCE(due_at, updated_at) < ?
+  AND updated_at < ?
+ORDER BY thread_id, run_id
+LIMIT ?
+"""
+
+
+async def unfinished_older_than(
+    db: Database, before: str, *, after: tuple[str, str], limit: int
+) -> list[tuple[str, str]]:
+    """A page of (thread_id, run_id) in that order, beyond the key `after`; the first page is after ("", "")."""
+    [rows] = await db.batch([Statement(_STALE, (*after, before, before, limit))])
+    return [(row["thread_id"], row["run_id"]) for row in rows]
+
+
+#: All runs of a thread, provided that the thread is gone.
+_DELETE_OF_THREAD: Final = """
+DELETE FROM runs
+WHERE thread_id = ? AND NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?)
+"""
+
+
+def delete_of_thread(thread_id: str) -> Statement:
+    """Delete the runs of a thread that an earlier statement of the batch deleted."""
+    return Statement(_DELETE_OF_THREAD, (thread_id, thread_id))
+
+
+async def from_rows(db: Database, rows: Sequence[Row]) -> list[Run]:
+    """The runs of a statement's rows; those whose kwargs are over a row's size cost one more round trip each."""
+    return [await _whole(db, Run.from_row(row)) for row in rows]
+
+
+async def first_from_rows(db: Database, rows: Sequence[Row]) -> Run | None:
+    """The run of a statement that returns at most one."""
+    runs = await from_rows(db, rows)
+    return runs[0] if runs else None
+
+
+async def _whole(db: Database, run: Run) -> Run:
+    return replace(run, kwargs=await large_text.load(db, f"run:{run.run_id}")) if run.kwargs_parts else run

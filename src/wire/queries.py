@@ -1,0 +1,34 @@
+"""Query parameters: pydantic models over the pairs of a URL."""
+
+from collections.abc import Iterable
+from typing import TypeVar, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from errors import Unprocessable
+from wire.bodies import explain
+
+
+class Query(BaseModel):
+    """The query of a route. A field with a list type takes every repetition of its parameter, others the last."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+QueryT = TypeVar("QueryT", bound=BaseModel)
+
+
+def parse(model: type[QueryT], pairs: Iterable[tuple[str, str]]) -> QueryT:
+    """Read a query; Unprocessable says which parameter is wrong and what it may be."""
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).append(value)
+    fields = {
+        name: values if get_origin(model.model_fields[name].annotation) is list else values[-1]
+        for name, values in given.items()
+        if name in model.model_fields
+    }
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise Unprocessable(explain(error)) from error

@@ -1,0 +1,116 @@
+"""Runs on the wire: the body that creates one, and the object that a caller reads."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from langgraph_sdk.schema import (
+    DisconnectMode,
+    Durability,
+    IfNotExists,
+    MultitaskStrategy,
+    OnCompletionBehavior,
+    RunStatus,
+)
+from pydantic import BaseModel, BeforeValidator, Field
+
+from wire.bodies import Body, CheckpointId, JsonObject
+
+#: `langgraph_sdk.schema.StreamMode` without `tools` and `lifecycle`, which LangGraph servers refuse for runs.
+StreamMode: TypeAlias = Literal[
+    "values", "messages", "messages-tuple", "tasks", "checkpoints", "updates", "events", "debug", "custom"
+]
+
+RunColumn: TypeAlias = Literal[
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "metadata",
+    "status",
+    "kwargs",
+    "multitask_strategy",
+    "created_at",
+    "updated_at",
+    "langsmith_session_name",
+]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+StreamModes: TypeAlias = Annotated[
+    list[StreamMode], BeforeValidator(_listed, json_schema_input_type=StreamMode | list[StreamMode])
+]
+
+
+class RunConfig(Body):
+    """The part of a `RunnableConfig` that a caller may set."""
+
+    tags: list[str] | None = None
+    recursion_limit: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    configurable: JsonObject | None = None
+    metadata: JsonObject | None = None
+
+
+class Checkpoint(Body):
+    """A place in a thread's history; the thread itself is always the one in the path."""
+
+    checkpoint_id: CheckpointId | None = None
+    checkpoint_ns: str | None = None
+    checkpoint_map: JsonObject | None = None
+
+
+class Send(Body):
+    """One node to go to, with an input of its own."""
+
+    node: str
+    input: Any = None
+
+
+class Command(Body):
+    """What a client may say to a graph that waits."""
+
+    update: JsonObject | list[Annotated[list[Any], Field(min_length=2, max_length=2)]] | None = None
+    resume: Any = None
+    goto: str | Send | list[str] | list[Send] | None = None
+
+
+class RunCreate(Body):
+    """The body of every request that creates a run."""
+
+    assistant_id: str
+    input: Any = None
+    command: Command | None = None
+    metadata: JsonObject | None = None
+    config: RunConfig | None = None
+    context: JsonObject | None = None
+    checkpoint: Checkpoint | None = None
+    checkpoint_id: CheckpointId | None = None
+    stream_mode: StreamModes | None = None
+    stream_subgraphs: bool | None = None
+    stream_resumable: bool | None = None
+    interrupt_before: Literal["*"] | list[str] | None = None
+    interrupt_after: Literal["*"] | list[str] | None = None
+    webhook: str | None = None
+    feedback_keys: list[str] | None = None
+    multitask_strategy: MultitaskStrategy | None = None
+    if_not_exists: IfNotExists | None = None
+    on_disconnect: DisconnectMode | None = None
+    on_completion: OnCompletionBehavior | None = None
+    after_seconds: Annotated[int | float, Field(ge=0, le=366 * 24 * 3600)] | None = None
+    durability: Durability | None = None
+    checkpoint_during: bool | None = None
+
+
+class RunObject(BaseModel):
+    """A run as callers read it."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    metadata: JsonObject
+    status: RunStatus
+    kwargs: JsonObject
+    multitask_strategy: MultitaskStrategy
+    created_at: str
+    updated_at: str
+    langsmith_session_name: None

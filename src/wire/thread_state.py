@@ -1,0 +1,72 @@
+"""The state of a thread on the wire: the bodies that ask for it, and the object that a caller reads."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from wire.bodies import Body, JsonObject, Limit
+
+
+class CheckpointRef(Body):
+    """A checkpoint to read; any text is a possible id, an unknown one has an empty state."""
+
+    checkpoint_id: str | None = None
+    checkpoint_ns: str | None = None
+    checkpoint_map: JsonObject | None = None
+
+
+class ConfigRef(Body):
+    """A checkpoint as a `RunnableConfig` names it."""
+
+    configurable: CheckpointRef
+
+
+class StateAtCheckpoint(Body):
+    """The body of POST /threads/{thread_id}/state/checkpoint."""
+
+    checkpoint: CheckpointRef
+    subgraphs: bool | None = None
+
+
+class HistorySearch(Body):
+    """The body of POST /threads/{thread_id}/history."""
+
+    limit: Limit | None = None
+    before: str | ConfigRef | CheckpointRef | None = None
+    metadata: JsonObject | None = None
+    checkpoint: CheckpointRef | None = None
+
+
+class InterruptObject(BaseModel):
+    """An interrupt as a thread's state shows it."""
+
+    id: str
+    value: Any
+
+
+class TaskObject(BaseModel):
+    """A task that the thread's next super-step has."""
+
+    id: str
+    name: str
+    path: list[Any]
+    error: str | None
+    interrupts: list[InterruptObject]
+    checkpoint: JsonObject | None
+    state: JsonObject | None
+    result: Any
+
+
+class ThreadStateObject(BaseModel):
+    """The state of a thread at one checkpoint."""
+
+    values: Any
+    next: list[str]
+    tasks: list[TaskObject]
+    metadata: JsonObject | None
+    created_at: str | None
+    checkpoint: JsonObject | None
+    parent_checkpoint: JsonObject | None
+    interrupts: list[InterruptObject]
+    checkpoint_id: Annotated[str | None, Field(deprecated=True)]
+    parent_checkpoint_id: Annotated[str | None, Field(deprecated=True)]
