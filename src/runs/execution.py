@@ -1,0 +1,368 @@
+"""Runs one slice of a run: from its request to an `Outcome`, with every event on its way to the stream.
+
+A slice begins a run, or goes on where a crash, a drain or a deploy left it. What it may assume then is decided by what is
+committed, never by what was shown: see `_continuation`. The one exception to "an outcome is a value": errors of our own
+infrastructure that may pass (`SuperstepError.retryable`) are raised, and the next attempt resumes.
+"""
+
+import copy
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph._internal._config import (
+    DEFAULT_RECURSION_LIMIT,  # langgraph has no public name for its default
+)
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.errors import GraphDrained, GraphRecursionError
+from langgraph.pregel import Pregel
+from langgraph.runtime import RunControl
+from langgraph.store.base import BaseStore
+
+from errors import SuperstepError
+from runs import graph_input, outcome
+from runs.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
+from runs.outcome import Outcome
+from streaming.json_text import dumps
+from streaming.run_stream import RunStream
+from tables.runs import Run
+
+Saver = BaseCheckpointSaver[Any]
+Graph = Pregel[Any, Any, Any, Any]
+
+#: What LangGraph streams: path of the (sub)graph, mode, payload.
+Item = tuple[tuple[str, ...], str, Any]
+
+_START_NODE: Final = "__start__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What execution needs of a claimed run. `kwargs` is the run row's JSON object of the same name."""
+
+    run_id: str
+    thread_id: str
+    graph_id: str
+    attempt: int
+    kwargs: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, run: Run) -> "Job":
+        """The job of a claimed run whose `kwargs` are loaded."""
+        kwargs = json.loads(run.kwargs)
+        graph_id = kwargs["config"]["configurable"]["graph_id"]
+        return cls(
+            run_id=run.run_id,
+            thread_id=run.thread_id,
+            graph_id=graph_id,
+            attempt=run.attempt,
+            kwargs=kwargs,
+        )
+
+
+async def execute(
+    job: Job,
+    graph: Graph,
+    saver: Saver,
+    stream: RunStream,
+    control: RunControl,
+    *,
+    store: BaseStore | None = None,
+) -> Outcome:
+    """Run until the graph ends, stops, fails or drains (`control.request_drain()`), whichever is first.
+
+    Idempotent by what is committed: called again for the same run after a crash (with a higher attempt) or a drain, it
+    goes on after the last committed super-step. Emits all events but `error` and never ends the stream: the caller stores
+    the outcome first, then calls `stream.finish`. Cancelling it leaves the thread at its last committed super-step.
+    """
+    continuation = await _continuation(job, saver, stream)
+    _announce_attempt(job, stream)
+    slice_ = _Slice(job, graph, saver, stream, continuation, store)
+    if await slice_.was_stopped_by_breakpoint():
+        return await slice_.stopped_outcome(at_breakpoint=True)
+    try:
+        await slice_.run(control)
+    except GraphDrained:
+        stream.pause()
+        return outcome.DRAINED
+    except SuperstepError as error:
+        if error.retryable:
+            raise
+        return await slice_.failed_outcome(error)
+    except Exception as error:  # noqa: BLE001 - a graph is user code: whatever it raises is the run's outcome
+        return await slice_.failed_outcome(error)
+    return slice_.finished_outcome() or await slice_.stopped_outcome()
+
+
+def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
+    """A copy of a checkpointer that tells of every commit, before and after."""
+    announcer = copy.copy(saver)
+
+    async def aput(
+        config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any
+    ) -> RunnableConfig:
+        events.emit_records()
+        stream.before_commit()
+        stored = await saver.aput(config, checkpoint, metadata, new_versions)
+        stream.committed(
+            config.get("configurable", {}).get("checkpoint_ns", ""), metadata["step"]
+        )
+        return stored
+
+    # An attribute of the instance: `Pregel` clones checkpointers with `copy`, which keeps it.
+    setattr(announcer, "aput", aput)  # noqa: B010
+    return announcer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Continuation:
+    """The run committed something before: it goes on from there instead of from its input."""
+
+    saved: CheckpointTuple
+    #: Super-steps this run has used of its recursion limit.
+    steps_used: int
+
+
+async def _continuation(
+    job: Job, saver: Saver, stream: RunStream
+) -> _Continuation | None:
+    """Find out how far this run has come, and bring its stream to the same point.
+
+    Only checkpoints written by this very run count. Without one, nothing of it is committed and its input or command is
+    simply applied again.
+    """
+    if job.attempt == 1 and stream.first_step is None:
+        return None
+    saved = await _own_checkpoint(job, saver, "")
+    if saved is None:
+        stream.resume({})
+        return None
+    committed = {"": _step(saved)}
+    for namespace in stream.held_namespaces() - {""}:
+        if own := await _own_checkpoint(job, saver, namespace):
+            committed[namespace] = _step(own)
+    first_step = committed[""] if stream.first_step is None else stream.first_step
+    stream.resume(committed)
+    return _Continuation(saved=saved, steps_used=committed[""] - first_step + 1)
+
+
+async def _own_checkpoint(
+    job: Job, saver: Saver, namespace: str
+) -> CheckpointTuple | None:
+    saved = await saver.aget_tuple(
+        {"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}}
+    )
+    is_own = (
+        saved is not None
+        and cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
+    )
+    return saved if is_own else None
+
+
+def _step(saved: CheckpointTuple) -> int:
+    return cast(Mapping[str, Any], saved.metadata)["step"]
+
+
+def _announce_attempt(job: Job, stream: RunStream) -> None:
+    data = dumps({"run_id": job.run_id, "attempt": job.attempt})
+    # A slice after a drain belongs to an attempt that is announced already.
+    if stream.first_step is None or stream.last_data("metadata") != data:
+        stream.emit_now("metadata", data)
+
+
+def _bound(graph: Graph, job: Job, saver: Saver, store: BaseStore | None) -> Graph:
+    needs_records = bool(RECORD_MODES & set(_modes(job))) and _is_gated(job)
+    bound: dict[str, Any] = {"checkpointer": saver, "name": job.graph_id}
+    if store is not None:
+        bound["store"] = store
+    if needs_records:
+        # Otherwise LangGraph may commit a super-step before it hands over that super-step's last events.
+        bound["stream_eager"] = True
+    return graph.copy(bound)
+
+
+def _modes(job: Job) -> list[str]:
+    given = job.kwargs.get("stream_mode") or ["values"]
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _durability(job: Job) -> str:
+    return job.kwargs.get("durability") or "async"
+
+
+def _is_gated(job: Job) -> bool:
+    return _durability(job) != "exit"
+
+
+class _Slice:
+    """One `execute` call."""
+
+    def __init__(
+        self,
+        job: Job,
+        graph: Graph,
+        saver: Saver,
+        stream: RunStream,
+        continuation: _Continuation | None,
+        store: BaseStore | None,
+    ) -> None:
+        self._job = job
+        self._stream = stream
+        self._continuation = continuation
+        self._events = GraphEvents(
+            stream, _modes(job), gated=_is_gated(job), resumed=continuation is not None
+        )
+        self._graph = _bound(graph, job, announcing(saver, self._events, stream), store)
+        self._config = graph_input.config(
+            job.kwargs, run_id=job.run_id, thread_id=job.thread_id, attempt=job.attempt
+        )
+
+    async def run(self, control: RunControl) -> None:
+        """Stream the graph to its end; raises what the graph raises."""
+        limit = self._recursion_limit()
+        try:
+            async with aclosing(self._items(*self._beginning(limit), control)) as items:
+                async for path, mode, payload in items:
+                    self._events.take(path, mode, payload)
+        except GraphRecursionError as error:
+            raise _with_limit(error, limit) from error
+        finally:
+            self._events.emit_records()
+
+    def _beginning(self, limit: int) -> tuple[Any, RunnableConfig]:
+        """The input and config this slice gives to the graph."""
+        if self._continuation is None:
+            return graph_input.first_input(self._job.kwargs), self._config
+        # At least 1 is what LangGraph accepts; a drain in the last two super-steps may thus gain one or two.
+        left = max(1, limit - self._continuation.steps_used)
+        return None, {
+            **graph_input.without_checkpoint(self._config),
+            "recursion_limit": left,
+        }
+
+    def finished_outcome(self) -> Outcome | None:
+        """The outcome of a graph that has run to its end, or None if it stopped before; costs no database read."""
+        checkpoint, values = self._events.checkpoint, self._events.values
+        if checkpoint is None or checkpoint["next"] or values is None:
+            return None
+        wait_values = self._events.values_text()
+        same = checkpoint["values"] == values
+        return outcome.finished(
+            wait_values if same else self._events.checkpoint_values_text(), wait_values
+        )
+
+    async def stopped_outcome(self, *, at_breakpoint: bool = False) -> Outcome:
+        """The outcome of a graph that stopped at an interrupt or a breakpoint, from its stored state."""
+        state = await self._state()
+        if at_breakpoint and "updates" in _modes(self._job):
+            self._stream.emit_now("updates", dumps({"__interrupt__": []}))
+        values = self._events.values
+        return outcome.stopped(state, state.values if values is None else values)
+
+    async def failed_outcome(self, error: BaseException) -> Outcome:
+        """The outcome of a graph that raised."""
+        try:
+            state = await self._state()
+        except SuperstepError:
+            raise
+        except Exception:  # noqa: BLE001 - writes that made the graph fail can make reading its state fail as well
+            state = None
+        return outcome.failed(state, outcome.error_of(error))
+
+    async def was_stopped_by_breakpoint(self) -> bool:
+        """Whether the run had reached a breakpoint when the crash came: going on without input would pass it."""
+        before, after = (
+            self._job.kwargs.get("interrupt_before"),
+            self._job.kwargs.get("interrupt_after"),
+        )
+        saved = self._continuation and self._continuation.saved
+        if (
+            not (before or after)
+            or not saved
+            or cast(Mapping[str, Any], saved.metadata).get("source") != "loop"
+        ):
+            return False
+        if _matches(before, (await self._state()).next):
+            return True
+        if not after or saved.parent_config is None:
+            return False
+        parent = await self._graph.aget_state(saved.parent_config)
+        return _matches(after, parent.next)
+
+    def _items(
+        self, graph_in: Any, config: RunnableConfig, control: RunControl
+    ) -> AsyncGenerator[Item, None]:
+        options: dict[str, Any] = {
+            "context": graph_input.context(
+                self._job.kwargs, self._graph.context_schema
+            ),
+            "stream_mode": langgraph_modes(_modes(self._job)),
+            "subgraphs": bool(self._job.kwargs.get("subgraphs")),
+            "interrupt_before": self._job.kwargs.get("interrupt_before"),
+            "interrupt_after": self._job.kwargs.get("interrupt_after"),
+            "durability": _durability(self._job),
+            "control": control,
+        }
+        if "events" in _modes(self._job):
+            return self._with_callbacks(
+                self._graph.astream_events(graph_in, config, version="v2", **options)
+            )
+        return _paths(self._graph.astream(graph_in, config, **options))
+
+    async def _with_callbacks(
+        self, events: AsyncIterator[Any]
+    ) -> AsyncGenerator[Item, None]:
+        """The graph's own items out of `astream_events`; all other events go to the stream from here."""
+        async with aclosing(cast(Any, events)) as closing:
+            async for event in closing:
+                if (
+                    event["event"] == "on_chain_stream"
+                    and event["run_id"] == self._job.run_id
+                ):
+                    yield _path(event["data"]["chunk"])
+                else:
+                    self._events.take_callback(event)
+
+    async def _state(self) -> Any:
+        return await self._graph.aget_state(
+            graph_input.without_checkpoint(self._config)
+        )
+
+    def _recursion_limit(self) -> int:
+        for given in (self._config, self._graph.config or {}):
+            if limit := given.get("recursion_limit"):
+                return limit
+        return DEFAULT_RECURSION_LIMIT
+
+
+async def _paths(items: AsyncIterator[Any]) -> AsyncGenerator[Item, None]:
+    async with aclosing(cast(Any, items)) as closing:
+        async for item in closing:
+            yield _path(item)
+
+
+def _path(item: tuple[Any, ...]) -> Item:
+    """An item has its namespace in front only when subgraphs are streamed."""
+    return item if len(item) == 3 else ((), item[0], item[1])
+
+
+def _matches(breakpoints: Any, nodes: tuple[str, ...]) -> bool:
+    reached = [node for node in nodes if node != _START_NODE]
+    return (
+        bool(reached)
+        if breakpoints == "*"
+        else any(node in (breakpoints or ()) for node in reached)
+    )
+
+
+def _with_limit(error: GraphRecursionError, limit: int) -> GraphRecursionError:
+    """The error as if the run had been one slice: naming the run's limit, not what was left of it."""
+    head, marker, tail = str(error).partition(" reached without")
+    return (
+        GraphRecursionError(f"{head.rpartition(' ')[0]} {limit}{marker}{tail}")
+        if marker
+        else error
+    )

@@ -1,0 +1,239 @@
+"""What LangGraph streams, as the events of the wire: names, JSON, and the super-step each one belongs to.
+
+LangGraph does not say which super-step an event belongs to, but it streams a `checkpoints` item at the end of each. So
+that mode is always on, asked for or not, and whatever comes between two of them is of the later one's super-step.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from langgraph.types import StreamMode
+
+from streaming.events import Delivery, Event, Superstep
+from streaming.json_text import RunEncoder, dumps
+from streaming.message_events import MessageEvents
+from streaming.run_stream import RunStream
+
+#: Modes whose events no resumed run emits again; LangGraph must hand them over before it commits the super-step.
+RECORD_MODES: Final = frozenset({"updates", "tasks", "debug"})
+
+_ALWAYS: Final[tuple[StreamMode, ...]] = ("values", "checkpoints")
+_PASSED_ON: Final = frozenset(
+    {"values", "updates", "custom", "tasks", "checkpoints", "debug"}
+)
+
+
+def langgraph_modes(requested: Collection[str]) -> list[StreamMode]:
+    """The modes to ask LangGraph for."""
+    modes = {*_ALWAYS, *(_PASSED_ON & set(requested))}
+    if "messages" in requested or "messages-tuple" in requested:
+        modes.add("messages")
+    return cast(list[StreamMode], sorted(modes))
+
+
+class GraphEvents:
+    """Feeds one slice of a run into its stream.
+
+    `gated` false (durability "exit": nothing is committed before the end) shows everything at once. `resumed` hides what
+    LangGraph repeats when it goes on from a checkpoint: the snapshots that the stream already shows.
+    """
+
+    def __init__(
+        self,
+        stream: RunStream,
+        requested: Collection[str],
+        *,
+        gated: bool,
+        resumed: bool,
+    ) -> None:
+        self._stream = stream
+        self._requested = frozenset(requested)
+        self._gated = gated
+        self._resumed = resumed
+        self._encoder = RunEncoder()
+        self._messages = MessageEvents()
+        self._running: dict[str, int] = {}
+        self._records: list[_Item] = []
+        self._shown_snapshots: set[str] = set()
+        #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
+        self.values: Any = None
+        #: The last `checkpoints` item of the run's own graph.
+        self.checkpoint: Mapping[str, Any] | None = None
+
+    def take(self, path: tuple[str, ...], mode: str, payload: Any) -> None:
+        """One item of `astream`."""
+        if not path:
+            self._remember(mode, payload)
+        namespace = "|".join(path)
+        if mode == "checkpoints":
+            # The item itself belongs to the super-step it ends.
+            self._running[namespace] = payload["metadata"]["step"]
+        if mode == "messages":
+            self._emit_message(namespace, *payload)
+        elif mode in self._requested:
+            self._take_requested(_Item(namespace, mode, payload))
+        if mode == "checkpoints":
+            self.emit_records()
+            self._stream.close_superstep(namespace, self._running[namespace])
+            self._running[namespace] += 1
+
+    def take_callback(self, event: Mapping[str, Any]) -> None:
+        """One item of `astream_events` other than the graph's own stream."""
+        self._emit("", "events", self._encoder.dumps(event), Delivery.LIVE)
+
+    def emit_records(self) -> None:
+        """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.
+
+        Records are encoded only now because the end of the super-step gives messages their ids.
+        """
+        records, self._records = self._records, []
+        for item in records:
+            self._emit_item(item, Delivery.RECORD)
+
+    def values_text(self) -> str:
+        """`values` as JSON text."""
+        return self._encoder.dumps(self.values)
+
+    def checkpoint_values_text(self) -> str:
+        """The whole state at the last checkpoint as JSON text."""
+        return self._encoder.dumps(self.checkpoint["values"] if self.checkpoint else {})
+
+    def _remember(self, mode: str, payload: Any) -> None:
+        if mode == "checkpoints":
+            self.checkpoint = payload
+        elif mode == "values":
+            has_interrupt = isinstance(payload, dict) and "__interrupt__" in payload
+            shown = cast(dict[str, Any], payload)
+            self.values = (
+                {k: v for k, v in shown.items() if k != "__interrupt__"}
+                if has_interrupt
+                else payload
+            )
+
+    def _take_requested(self, item: "_Item") -> None:
+        delivery = _delivery(item)
+        if delivery is Delivery.RECORD and self._gated:
+            self._records.append(item)
+            return
+        if delivery is Delivery.SNAPSHOT:
+            self.emit_records()
+        self._emit_item(item, delivery)
+
+    def _emit_item(self, item: "_Item", delivery: Delivery) -> None:
+        step = None
+        payload = item.payload
+        if item.is_debug_checkpoint:
+            # Comes after the `checkpoints` item of the same checkpoint, so the next super-step seems to run already.
+            step = payload["payload"]["metadata"]["step"]
+            payload = {**payload, "payload": _with_checkpoints(payload["payload"])}
+        data = dumps(payload) if item.mode == "custom" else self._encoder.dumps(payload)
+        self._emit(
+            item.namespace, _name(item.mode, item.namespace), data, delivery, step
+        )
+
+    def _emit_message(
+        self, namespace: str, message: Any, metadata: Mapping[str, Any]
+    ) -> None:
+        if "messages-tuple" in self._requested:
+            self._emit(
+                namespace,
+                _name("messages", namespace),
+                dumps([message, metadata]),
+                Delivery.LIVE,
+            )
+            return
+        for name, data in self._messages.events(message, metadata):
+            self._emit(namespace, name, data, Delivery.LIVE)
+
+    def _emit(
+        self,
+        namespace: str,
+        name: str,
+        data: str,
+        delivery: Delivery,
+        step: int | None = None,
+    ) -> None:
+        if (
+            self._resumed
+            and delivery is Delivery.SNAPSHOT
+            and self._repeats(name, data)
+        ):
+            return
+        if step is None:
+            step = self._running.get(namespace)
+        if step is None or not self._gated:
+            # Before a graph's first super-step it can only show what is committed already.
+            delivery = Delivery.LIVE
+        superstep = Superstep(namespace, step or 0, self._running.get("", -2))
+        self._stream.emit(Event(name, data, superstep, delivery))
+
+    def _repeats(self, name: str, data: str) -> bool:
+        """Whether the first snapshot of this name in a resumed run is one that the stream already shows."""
+        if name in self._shown_snapshots:
+            return False
+        self._shown_snapshots.add(name)
+        shown = self._stream.last_data(name)
+        return shown is not None and _identity(shown) == _identity(data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One item of `astream` in a mode that was asked for."""
+
+    namespace: str
+    mode: str
+    payload: Any
+
+    @property
+    def is_debug_checkpoint(self) -> bool:
+        return self.mode == "debug" and self.payload["type"] == "checkpoint"
+
+
+def _name(mode: str, namespace: str) -> str:
+    return f"{mode}|{namespace}" if namespace else mode
+
+
+def _delivery(item: _Item) -> Delivery:
+    if item.mode in ("values", "checkpoints") or item.is_debug_checkpoint:
+        return Delivery.SNAPSHOT
+    starts_task = (
+        item.payload["type"] == "task"
+        if item.mode == "debug"
+        else "result" not in item.payload
+    )
+    if item.mode == "custom" or (item.mode in ("tasks", "debug") and starts_task):
+        return Delivery.LIVE
+    return Delivery.RECORD
+
+
+def _identity(data: str) -> Any:
+    """What makes two snapshots the same: a checkpoint's id, or the whole of the values."""
+    snapshot = json.loads(data)
+    if not isinstance(snapshot, dict):
+        return snapshot
+    inner = cast(dict[str, Any], snapshot)
+    payload = (
+        inner.get("payload", inner) if inner.get("type") == "checkpoint" else inner
+    )
+    try:
+        return payload["config"]["configurable"]["checkpoint_id"]
+    except (KeyError, TypeError):
+        return inner
+
+
+def _with_checkpoints(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **payload,
+        "checkpoint": _address(payload.get("config")),
+        "parent_checkpoint": _address(payload.get("parent_config")),
+    }
+
+
+def _address(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not config:
+        return None
+    configurable = config["configurable"]
+    keys = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
+    return {key: configurable[key] for key in keys if key in configurable}

@@ -1,0 +1,111 @@
+"""What a run row says, in the terms of LangGraph: input or Command, config, context, options of `astream`."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, Final, cast
+from uuid import UUID
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command, Send
+from pydantic import BaseModel
+
+#: Every checkpoint, task and model call of a run carries these, as on other LangGraph servers.
+SERVER_METADATA: Final[Mapping[str, str]] = {
+    "langgraph_version": version("langgraph"),
+    "langgraph_api_version": "0.16.7",
+    "langgraph_plan": "self-hosted",
+    "langgraph_host": "superstep",
+}
+
+_CHECKPOINT_KEYS: Final = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+
+
+def first_input(kwargs: Mapping[str, Any]) -> Any:
+    """What the graph starts with: a Command when the request had one that says anything, else its input."""
+    given = cast(Mapping[str, Any] | None, kwargs.get("command"))
+    if given is None:
+        return kwargs.get("input")
+    update, goto, resume = given.get("update"), given.get("goto"), given.get("resume")
+    if update is None and not goto and resume is None:
+        return None
+    return Command(update=_update(update), goto=_goto(goto), resume=resume)
+
+
+def config(
+    kwargs: Mapping[str, Any], *, run_id: str, thread_id: str, attempt: int
+) -> RunnableConfig:
+    """The config of the run's first super-step."""
+    given = cast(Mapping[str, Any], kwargs.get("config") or {})
+    configurable = {
+        **(given.get("configurable") or {}),
+        "run_id": run_id,
+        "thread_id": thread_id,
+    }
+    metadata = {
+        **(given.get("metadata") or {}),
+        "run_attempt": attempt,
+        **SERVER_METADATA,
+        "run_id": run_id,
+    }
+    prepared = {
+        **given,
+        "configurable": configurable,
+        "metadata": metadata,
+        "run_id": UUID(run_id),
+    }
+    return cast(
+        RunnableConfig,
+        {key: value for key, value in prepared.items() if value is not None},
+    )
+
+
+def without_checkpoint(given: RunnableConfig) -> RunnableConfig:
+    """The config addressed at the thread's latest checkpoint, as a run that goes on needs it."""
+    configurable = {
+        key: value
+        for key, value in given.get("configurable", {}).items()
+        if key not in _CHECKPOINT_KEYS
+    }
+    return {**given, "configurable": configurable}
+
+
+def context(kwargs: Mapping[str, Any], schema: type | None) -> Any:
+    """The run's context; keys unknown to the graph's context schema are dropped."""
+    given = cast(Mapping[str, Any] | None, kwargs.get("context"))
+    fields = _fields(schema)
+    if not given or fields is None:
+        return given or None
+    return {key: value for key, value in given.items() if key in fields}
+
+
+def _fields(schema: type | None) -> set[str] | None:
+    if schema is None:
+        return None
+    if issubclass(schema, BaseModel):
+        return set(schema.model_fields)
+    if dataclasses.is_dataclass(schema):
+        return {field.name for field in dataclasses.fields(schema)}
+    return set(getattr(schema, "__annotations__", {})) or None
+
+
+def _update(given: Any) -> Any:
+    """JSON has no tuples; LangGraph takes a list of pairs only as tuples."""
+    if isinstance(given, list):
+        return [
+            tuple(cast(Sequence[Any], pair)) if isinstance(pair, list) else pair
+            for pair in cast(list[Any], given)
+        ]
+    return given
+
+
+def _goto(given: Any) -> Any:
+    if not given:
+        return ()
+    if isinstance(given, list):
+        return [_destination(item) for item in cast(list[Any], given)]
+    return _destination(given)
+
+
+def _destination(given: str | Mapping[str, Any]) -> Send | str:
+    return given if isinstance(given, str) else Send(given["node"], given.get("input"))

@@ -1,0 +1,111 @@
+"""How a slice of a run ended, as a value: what `durable_thread` writes to the run and thread rows and to the stream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from langgraph.types import StateSnapshot
+
+from streaming.json_text import dumps
+
+RunEnd = Literal["success", "error", "drained"]
+
+#: What these tell about is inside the server; a client gets the type only.
+_MASKED_ERRORS: Final = ("NodeCancelledError", "LangSmithConnectionError")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """All JSON is text, ready to be stored or sent.
+
+    `status` "success" covers interrupted graphs as well; `thread_status` tells the difference. "drained" means that the
+    run goes on in another slice: only `status` counts then.
+    """
+
+    status: RunEnd
+    #: The thread's values (its whole state), a JSON object for most graphs.
+    values: str = "{}"
+    #: The nodes that would run next.
+    next: tuple[str, ...] = ()
+    #: The interrupts that wait for an answer: `{task_id: [{"id", "value"}]}`.
+    interrupts: str = "{}"
+    #: `{"error": type, "message": text}`, or None.
+    error: str | None = None
+    #: What `/wait` and `/join` answer.
+    wait_result: str = "{}"
+
+    @property
+    def thread_status(self) -> Literal["idle", "interrupted", "error"]:
+        """The thread's status when no other run is waiting."""
+        if self.status == "error":
+            return "error"
+        return "interrupted" if self.next else "idle"
+
+
+DRAINED: Final = Outcome(status="drained")
+
+
+def finished(values: str, wait_values: str) -> Outcome:
+    """A graph that ran to its end."""
+    return Outcome(status="success", values=values, wait_result=wait_values)
+
+
+def stopped(state: StateSnapshot, streamed_values: Any) -> Outcome:
+    """A graph that stopped at an interrupt or a breakpoint (or, read from its last checkpoint, at its end).
+
+    `streamed_values` is what the last `values` event showed: without the writes of tasks whose super-step is not over.
+    """
+    return Outcome(
+        status="success",
+        values=dumps(state.values),
+        next=state.next,
+        interrupts=_interrupts(state),
+        wait_result=dumps(_with_interrupts(streamed_values, state)),
+    )
+
+
+def failed(state: StateSnapshot | None, error: Mapping[str, str]) -> Outcome:
+    """A graph that raised; `state` is its last checkpoint, if it could be read."""
+    return Outcome(
+        status="error",
+        values=dumps(state.values) if state else "{}",
+        next=state.next if state else (),
+        interrupts=_interrupts(state) if state else "{}",
+        error=dumps(error),
+        wait_result=dumps({"__error__": error}),
+    )
+
+
+def error_of(error: BaseException) -> dict[str, str]:
+    """An exception as clients see it."""
+    name = type(error).__name__
+    return {
+        "error": name,
+        "message": "An internal error occurred"
+        if name in _MASKED_ERRORS
+        else str(error),
+    }
+
+
+def _interrupts(state: StateSnapshot) -> str:
+    return dumps(
+        {
+            task.id: [
+                {"id": interrupt.id, "value": interrupt.value}
+                for interrupt in task.interrupts
+            ]
+            for task in state.tasks
+            if task.interrupts
+        }
+    )
+
+
+def _with_interrupts(values: Any, state: StateSnapshot) -> Any:
+    interrupts = [interrupt for task in state.tasks for interrupt in task.interrupts]
+    if not interrupts:
+        return values
+    return (
+        {**values, "__interrupt__": interrupts}
+        if isinstance(values, dict)
+        else {"__interrupt__": interrupts}
+    )

@@ -1,0 +1,259 @@
+"""The events of a thread's runs in the thread object's own SQLite: what lets any stream be resumed.
+
+Two tables. `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second; its key
+is the block's last event id, so that "everything after id x" is one range. `stream_notes` holds what else a run must not
+forget: events that wait for a commit, the run's first super-step, its result. Text above `PART_CHARACTERS` spreads over
+several rows, because a row holds 2 MB.
+
+No statement here is followed by an `await` before the statements that belong with it, so they commit together.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from ports import ObjectStorage
+from streaming import sse
+from streaming.events import START, Delivery, Event, EventId, Frame, Superstep
+
+#: At up to four bytes a character this stays below SQLite's row limit in a Durable Object.
+PART_CHARACTERS: Final = 400_000
+
+_FIRST_STEP: Final = "first_step"
+_RESULT: Final = "result"
+_HELD: Final = "held/"
+
+CREATE_TABLES: Final = (
+    """
+    CREATE TABLE IF NOT EXISTS stream_blocks (
+        run_id TEXT NOT NULL,
+        last_ms INTEGER NOT NULL,
+        last_n INTEGER NOT NULL,
+        part INTEGER NOT NULL,
+        root_step INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (run_id, last_ms, last_n, part)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS stream_notes (
+        run_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        part INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (run_id, kind, part)
+    ) WITHOUT ROWID
+    """,
+)
+
+
+class EventLog:
+    """The log of one thread object; its methods are synchronous."""
+
+    def __init__(self, storage: ObjectStorage) -> None:
+        self._storage = storage
+        for statement in CREATE_TABLES:
+            storage.execute(statement)
+
+    #: -> last_ms, last_n. Read once in an object's life; retention bounds what it scans.
+    LAST_ID: Final = """
+        SELECT last_ms, last_n
+        FROM stream_blocks
+        ORDER BY last_ms DESC, last_n DESC
+        LIMIT 1
+    """
+
+    def last_id(self) -> EventId:
+        """The greatest id ever stored here, or `START`."""
+        rows = self._storage.execute(self.LAST_ID)
+        return EventId(rows[0]["last_ms"], rows[0]["last_n"]) if rows else START
+
+    APPEND: Final = """
+        INSERT INTO stream_blocks (run_id, last_ms, last_n, part, root_step, body)
+        VALUES (?, ?, ?, ?, ?, ?)
+    """
+
+    def append(self, run_id: str, root_step: int, frames: Sequence[Frame]) -> None:
+        """Store released frames as one block; `root_step` decides whether a crash may discard it."""
+        last = frames[-1].id
+        for part, body in enumerate(_parts("".join(frame.text for frame in frames))):
+            self._storage.execute(
+                self.APPEND, run_id, last.ms, last.n, part, root_step, body
+            )
+
+    #: -> body, in order: the parts of the first block that ends after an id.
+    NEXT_BLOCK: Final = """
+        SELECT body
+        FROM stream_blocks
+        WHERE run_id = ?1 AND (last_ms, last_n) = (
+            SELECT last_ms, last_n
+            FROM stream_blocks
+            WHERE run_id = ?1 AND (last_ms, last_n) > (?2, ?3)
+            ORDER BY last_ms, last_n
+            LIMIT 1
+        )
+        ORDER BY part
+    """
+
+    def next_frames(self, run_id: str, after: EventId) -> list[Frame]:
+        """The next stored frames after an id, at most one block of them; empty at the end of the log."""
+        rows = self._storage.execute(self.NEXT_BLOCK, run_id, after.ms, after.n)
+        return [
+            frame
+            for frame in sse.split("".join(row["body"] for row in rows))
+            if frame.id > after
+        ]
+
+    #: -> last_ms, last_n, body; newest block first.
+    BLOCKS_BACKWARDS: Final = """
+        SELECT last_ms, last_n, body
+        FROM stream_blocks
+        WHERE run_id = ?1 AND (last_ms, last_n) = (
+            SELECT last_ms, last_n
+            FROM stream_blocks
+            WHERE run_id = ?1 AND (last_ms, last_n) < (?2, ?3)
+            ORDER BY last_ms DESC, last_n DESC
+            LIMIT 1
+        )
+        ORDER BY part
+    """
+
+    def last_data(self, run_id: str, name: str) -> str | None:
+        """The data of the run's latest stored event of this name."""
+        before = EventId(2**53, 0)
+        while rows := self._storage.execute(
+            self.BLOCKS_BACKWARDS, run_id, before.ms, before.n
+        ):
+            for frame in reversed(sse.split("".join(row["body"] for row in rows))):
+                if frame.name == name:
+                    return sse.data_of(frame)
+            before = EventId(rows[0]["last_ms"], rows[0]["last_n"])
+        return None
+
+    LAST_ID_OF_RUN: Final = """
+        SELECT last_ms, last_n
+        FROM stream_blocks
+        WHERE run_id = ?
+        ORDER BY last_ms DESC, last_n DESC
+        LIMIT 1
+    """
+
+    def last_id_of(self, run_id: str) -> EventId:
+        """The id of the run's latest stored event, or `START`."""
+        rows = self._storage.execute(self.LAST_ID_OF_RUN, run_id)
+        return EventId(rows[0]["last_ms"], rows[0]["last_n"]) if rows else START
+
+    DISCARD_BLOCKS: Final = (
+        "DELETE FROM stream_blocks WHERE run_id = ? AND root_step > ?"
+    )
+
+    def discard_after(self, run_id: str, root_step: int) -> None:
+        """Forget the blocks of super-steps after `root_step`: what a crash left uncommitted."""
+        self._storage.execute(self.DISCARD_BLOCKS, run_id, root_step)
+
+    def hold(
+        self, run_id: str, superstep: Superstep, events: Sequence[Event], at_ms: int
+    ) -> None:
+        """Store events of one super-step until `release` or a crash decides; replaces what was held for it."""
+        body = json.dumps(
+            [(event.name, event.data) for event in events], ensure_ascii=False
+        )
+        self._put_note(run_id, _held_kind(superstep), body, at_ms)
+
+    def release(self, run_id: str, superstep: Superstep) -> None:
+        """The held events of this super-step are stored as released ones now."""
+        self._storage.execute(self.DELETE_NOTE, run_id, _held_kind(superstep))
+
+    #: -> kind, body; the parts of a note follow each other.
+    HELD_NOTES: Final = """
+        SELECT kind, body
+        FROM stream_notes
+        WHERE run_id = ? AND kind >= 'held/' AND kind < 'held0'
+        ORDER BY kind, part
+    """
+
+    def held(self, run_id: str) -> list[Event]:
+        """The events that waited for a commit when the object last stopped, in super-step order."""
+        bodies: dict[str, str] = {}
+        for row in self._storage.execute(self.HELD_NOTES, run_id):
+            bodies[row["kind"]] = bodies.get(row["kind"], "") + row["body"]
+        groups = sorted((_held_superstep(kind), body) for kind, body in bodies.items())
+        return [
+            Event(name, data, Superstep(namespace, step, root_step), Delivery.RECORD)
+            for (root_step, step, namespace), body in groups
+            for name, data in json.loads(body)
+        ]
+
+    def set_first_step(self, run_id: str, step: int, at_ms: int) -> None:
+        """Remember the number of the first super-step this run committed."""
+        self._put_note(run_id, _FIRST_STEP, str(step), at_ms)
+
+    def first_step(self, run_id: str) -> int | None:
+        """See `set_first_step`."""
+        body = self._note(run_id, _FIRST_STEP)
+        return None if body is None else int(body)
+
+    def set_result(self, run_id: str, result: str, at_ms: int) -> None:
+        """The run has ended; `result` is what `/wait` and `/join` answer."""
+        self._put_note(run_id, _RESULT, result, at_ms)
+
+    def result(self, run_id: str) -> str | None:
+        """See `set_result`; None while the run has not ended (or is forgotten)."""
+        return self._note(run_id, _RESULT)
+
+    DELETE_BLOCKS: Final = "DELETE FROM stream_blocks WHERE run_id = ?"
+    DELETE_NOTES: Final = "DELETE FROM stream_notes WHERE run_id = ?"
+
+    def delete(self, run_id: str) -> None:
+        """Forget a run."""
+        self._storage.execute(self.DELETE_BLOCKS, run_id)
+        self._storage.execute(self.DELETE_NOTES, run_id)
+
+    #: -> run_id, at most 100.
+    ENDED_BEFORE: Final = """
+        SELECT run_id
+        FROM stream_notes
+        WHERE kind = 'result' AND part = 0 AND at_ms < ?
+        LIMIT 100
+    """
+
+    def prune(self, before_ms: int) -> int:
+        """Forget up to 100 runs that ended before a time; how many they were."""
+        rows = self._storage.execute(self.ENDED_BEFORE, before_ms)
+        for row in rows:
+            self.delete(row["run_id"])
+        return len(rows)
+
+    DELETE_NOTE: Final = "DELETE FROM stream_notes WHERE run_id = ? AND kind = ?"
+    INSERT_NOTE: Final = "INSERT INTO stream_notes (run_id, kind, part, at_ms, body) VALUES (?, ?, ?, ?, ?)"
+
+    def _put_note(self, run_id: str, kind: str, body: str, at_ms: int) -> None:
+        self._storage.execute(self.DELETE_NOTE, run_id, kind)
+        for part, text in enumerate(_parts(body)):
+            self._storage.execute(self.INSERT_NOTE, run_id, kind, part, at_ms, text)
+
+    #: -> body, in order.
+    NOTE: Final = (
+        "SELECT body FROM stream_notes WHERE run_id = ? AND kind = ? ORDER BY part"
+    )
+
+    def _note(self, run_id: str, kind: str) -> str | None:
+        rows = self._storage.execute(self.NOTE, run_id, kind)
+        return "".join(row["body"] for row in rows) if rows else None
+
+
+def _parts(text: str) -> list[str]:
+    return [
+        text[start : start + PART_CHARACTERS]
+        for start in range(0, len(text), PART_CHARACTERS)
+    ] or [""]
+
+
+def _held_kind(superstep: Superstep) -> str:
+    return f"{_HELD}{superstep.root_step}/{superstep.step}/{superstep.namespace}"
+
+
+def _held_superstep(kind: str) -> tuple[int, int, str]:
+    root_step, step, namespace = kind.removeprefix(_HELD).split("/", 2)
+    return int(root_step), int(step), namespace

@@ -1,0 +1,69 @@
+"""The gate between a graph and its subscribers: what ends a super-step is shown only once that super-step is committed.
+
+Order: events of one super-step come before those of the next, and everything else keeps the order in which the graph
+emitted it. Within a super-step that still runs, live events pass those that wait for its end; otherwise the `updates`
+of one parallel branch would hold back the tokens of another.
+"""
+
+from streaming.events import Delivery, Event
+
+
+class Gate:
+    """The waiting events of one run, and which super-steps are closed (ended) and committed."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Event] = []
+        self._closed: dict[str, int] = {}
+        self._committed: dict[str, int] = {}
+
+    def admit(self, event: Event) -> list[Event]:
+        """Take an event from the graph; what may be shown now."""
+        passes = event.delivery is Delivery.LIVE or self._is_committed(event)
+        if passes and not any(self._is_closing(waiting) for waiting in self._waiting):
+            return [event]
+        self._waiting.append(event)
+        return []
+
+    def close(self, namespace: str, step: int) -> None:
+        """A super-step has ended: its commit is under way, and later events wait behind it."""
+        self._closed[namespace] = step
+
+    def commit(self, namespace: str, step: int) -> list[Event]:
+        """A super-step is committed (a commit of "" covers all subgraphs that ran in it); what may be shown now."""
+        self._committed[namespace] = step
+        released: list[Event] = []
+        waiting: list[Event] = []
+        blocked = False
+        for event in self._waiting:
+            if self._is_committed(event) or (
+                event.delivery is Delivery.LIVE and not blocked
+            ):
+                released.append(event)
+            else:
+                waiting.append(event)
+                blocked = blocked or self._is_closing(event)
+        self._waiting = waiting
+        return released
+
+    def open(self) -> list[Event]:
+        """The graph has stopped and all it stores is stored: everything that still waits."""
+        released, self._waiting = self._waiting, []
+        return released
+
+    def records(self) -> list[Event]:
+        """The waiting events that must be stored before their super-step's commit."""
+        return [event for event in self._waiting if event.delivery is Delivery.RECORD]
+
+    def _is_committed(self, event: Event) -> bool:
+        superstep = event.superstep
+        return (
+            self._committed.get(superstep.namespace, superstep.step - 1)
+            >= superstep.step
+            or self._committed.get("", superstep.root_step - 1) >= superstep.root_step
+        )
+
+    def _is_closing(self, event: Event) -> bool:
+        superstep = event.superstep
+        return (
+            self._closed.get(superstep.namespace, superstep.step - 1) >= superstep.step
+        )

@@ -1,0 +1,167 @@
+"""JSON text of anything a graph can put into its state, a stream or an interrupt.
+
+`dumps` never fails: what JSON cannot hold becomes the nearest thing a client can read. The C encoder does the work;
+only values it refuses (keys that are not text, NaN, cycles, extreme nesting) pay for a second, slower walk.
+"""
+
+import base64
+import dataclasses
+import json
+import math
+import re
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, cast
+
+from langchain_core.messages import BaseMessage
+from langgraph.types import Send
+from pydantic import BaseModel
+
+#: Deeper values are cut to their `str`: clients and SQLite's JSON functions give up not far beyond.
+MAX_DEPTH: Final = 200
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def dumps(value: object) -> str:
+    """`value` as compact JSON text that always encodes to UTF-8."""
+    return _encode(value, _plain)
+
+
+class RunEncoder:
+    """`dumps` that remembers the text of each message, for one run.
+
+    `values` repeats every message of the thread at every super-step, so encoding each anew is quadratic. A message is
+    encoded again when one of its fields was replaced; a change inside a field (an item appended to `tool_calls` of a
+    message already in the state) is invisible here as it is to LangGraph, which would not store it either.
+    """
+
+    def __init__(self) -> None:
+        # The marker stands for a message inside the encoded text; nobody can guess it, so no state can contain it.
+        self._marker = secrets.token_hex(16)
+        self._slots = re.compile(f'"{self._marker}(\\d+)"')
+        self._texts: dict[int, tuple[BaseMessage, dict[str, Any], str]] = {}
+
+    def dumps(self, value: object) -> str:
+        """See the module's `dumps`."""
+        text = _encode(value, self._plain)
+        return (
+            self._slots.sub(lambda slot: self._texts[int(slot[1])][2], text)
+            if self._marker in text
+            else text
+        )
+
+    def _plain(self, value: object) -> Any:
+        if not isinstance(value, BaseMessage):
+            return _plain(value)
+        key = id(value)
+        known = self._texts.get(key)
+        if known is None or known[1] != value.__dict__:
+            # Keeping the message alive is what makes its id() a safe key.
+            self._texts[key] = (value, dict(value.__dict__), dumps(value))
+        return f"{self._marker}{key}"
+
+
+def _encode(value: object, plain: Callable[[object], Any]) -> str:
+    try:
+        text = _strict_encoder(plain).encode(value)
+    except (TypeError, ValueError, RecursionError):
+        text = _strict_encoder(plain).encode(_tolerant(value, plain, MAX_DEPTH))
+    return text if text.isascii() else _without_lone_surrogates(text)
+
+
+def _strict_encoder(plain: Callable[[object], Any]) -> json.JSONEncoder:
+    return json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain
+    )
+
+
+def _without_lone_surrogates(text: str) -> str:
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _plain(value: object) -> Any:
+    """One level of `value` in terms the encoder knows, or its `str`."""
+    if isinstance(value, BaseMessage):
+        # Fields are stored in their declared order, which is the wire's order (API: human, ai and tool messages).
+        return {**value.__dict__, **(value.__pydantic_extra__ or {})}
+    for kind, convert in _CONVERSIONS:
+        if isinstance(value, kind):
+            return convert(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: getattr(value, field.name, None)
+            for field in dataclasses.fields(value)
+        }
+    return _described(value)
+
+
+def _described(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # a broken __str__ of the graph's own class must not end its run
+        return f"<{type(value).__name__}>"
+
+
+def _bytes_text(value: bytes | bytearray | memoryview) -> str:
+    raw = bytes(value)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(raw).decode()
+
+
+def _exception_object(value: BaseException) -> dict[str, str]:
+    return {"error": type(value).__name__, "message": _described(value)}
+
+
+def _set_items(value: Iterable[object]) -> list[object]:
+    return list(value)
+
+
+_CONVERSIONS: Final[
+    tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...]
+] = (
+    (BaseModel, lambda model: model.model_dump()),
+    (BaseException, _exception_object),
+    (Enum, lambda member: member.value),
+    (Send, lambda send: {"node": send.node, "arg": send.arg}),
+    ((datetime, date, time), lambda moment: moment.isoformat()),
+    (timedelta, lambda span: span.total_seconds()),
+    (Decimal, str),
+    ((bytes, bytearray, memoryview), _bytes_text),
+    (Mapping, dict),
+    ((set, frozenset), _set_items),
+)
+
+
+def _tolerant(value: object, plain: Callable[[object], Any], depth: int) -> Any:
+    """A copy of `value` that the strict encoder accepts."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth == 0:
+        return f"<{type(value).__name__}>"
+    if isinstance(value, Mapping):
+        items = cast(Mapping[object, object], value).items()
+        return {_key(key): _tolerant(item, plain, depth - 1) for key, item in items}
+    if isinstance(value, list | tuple):
+        return [
+            _tolerant(item, plain, depth - 1) for item in cast(Iterable[object], value)
+        ]
+    return _tolerant(plain(value), plain, depth - 1)
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return key
+    if key is None or isinstance(key, bool | int | float):
+        return json.dumps(key)
+    inner = _plain(key)
+    return inner if isinstance(inner, str) else _described(key)
