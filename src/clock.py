@@ -15,11 +15,6 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def epoch_ms(iso: str) -> int:
-    """A stored time in milliseconds since 1970."""
-    return int(datetime.fromisoformat(iso).timestamp() * 1000)
-
-
 def shifted(iso: str, seconds: float) -> str:
     """The stored time `seconds` later (or earlier, when negative); OverflowError beyond the year 9999."""
     return (datetime.fromisoformat(iso) + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
