@@ -5,7 +5,10 @@ Only local workerd gets the development flags: they select the locally assembled
 
 import json
 import os
+import shlex
+import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +38,11 @@ def write_config(path: Path, config: dict[str, Any]) -> Path:
     return path
 
 
-def ensure_local_config() -> Path:
-    """`wrangler.local.json`, up to date with `wrangler.toml`."""
-    return write_config(paths.LOCAL_CONFIG, localised(production_config()))
+def ensure_local_config(watched: Iterable[Path]) -> Path:
+    """`wrangler.local.json`, up to date with `wrangler.toml`; a change in `watched` bundles the graph project again."""
+    config = localised(production_config())
+    config["build"] = {
+        "command": shlex.join([sys.executable, str(paths.ROOT / "tools" / "bundle_project.py")]),
+        "watch_dir": [str(path) for path in watched],
+    }
+    return write_config(paths.LOCAL_CONFIG, config)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tools import local_config, node_runtime, paths, pyodide_bundle, worker_packages
+from tools import bundle_project, local_config, node_runtime, paths, pyodide_bundle, worker_packages
 from tools.errors import SetupError
 
 READY_PATH: Final = "/ok"
@@ -50,6 +50,7 @@ class Server:
     def start(self) -> None:
         """Apply the D1 migrations, start, and return when `/ok` answers 200."""
         require_free_port(self.port)
+        self.persist_to.mkdir(parents=True, exist_ok=True)
         apply_migrations(self.config, self.persist_to)
         command = [*node_runtime.wrangler(), "dev", f"--config={self.config}", f"--port={self.port}"]
         command += [f"--persist-to={self.persist_to}", "--inspector-port=0", "--show-interactive-dev-session=false"]
@@ -152,7 +153,7 @@ def serve(
 ) -> Iterator[Server]:
     """A running server, stopped at the end; without `persist_to` its state is thrown away.
 
-    `config` is a configuration for local workerd: `local_config.ensure_local_config()` unless given.
+    `config` is a configuration for local workerd: that of `prepare()` unless given.
     """
     with contextlib.ExitStack() as stack:
         state = persist_to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="superstep-")))
@@ -163,16 +164,19 @@ def serve(
             vars=vars or {},
             log_path=log_path or state / "server.log",
         )
-        state.mkdir(parents=True, exist_ok=True)
-        server.start()
         stack.callback(server.stop)
+        server.start()
         yield server
 
 
 def prepare() -> Path:
     """Build whatever is missing for local serving; the configuration to serve."""
+    try:
+        project = bundle_project.bundle()
+    except bundle_project.ProjectError as error:
+        raise SetupError(str(error)) from error
     worker_packages.ensure_worker_packages()
-    return local_config.ensure_local_config()
+    return local_config.ensure_local_config(project.inputs)
 
 
 def wrangler_environment() -> dict[str, str]:

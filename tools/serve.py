@@ -14,22 +14,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Set up, serve, and stop on SIGINT or SIGTERM."""
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _serve(options)
+    except KeyboardInterrupt:
+        return 0
+    except SetupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _serve(options: argparse.Namespace) -> int:
     server = local_server.Server(
         port=options.port,
         persist_to=options.persist_to.resolve(),
         config=options.config.resolve() if options.config else local_server.prepare(),
         vars=dict(options.var),
     )
-    server.persist_to.mkdir(parents=True, exist_ok=True)
     try:
         server.start()
         print(f"\nSuperstep is up: {server.url} (Ctrl-C stops it)\n", flush=True)
         return server.wait()
-    except KeyboardInterrupt:
-        return 0
-    except SetupError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
     finally:
         server.stop()
 

@@ -68,8 +68,8 @@ def ensure_worker_packages() -> None:
 
 def install(target: Path, arguments: Sequence[str], platform: Sequence[str]) -> None:
     """pip-install exactly what is named, without its dependencies, for another platform."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--root-user-action=ignore", f"--target={target}"]
+    command = [sys.executable, "-m", "pip", "install", "-qq", "--no-compile", "--no-deps", "--only-binary=:all:"]
+    command += ["--ignore-requires-python", "--disable-pip-version-check", "--root-user-action=ignore", f"--target={target}"]
     finished = subprocess.run([*command, *platform, *arguments], text=True, capture_output=True, check=False)
     if finished.returncode:
         raise SetupError(f"pip could not install the Worker's packages:\n{finished.stderr.strip()}")
