@@ -1,0 +1,1 @@
+"""The graphs of the project: loading them and describing them."""

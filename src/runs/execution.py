@@ -1,8 +1,8 @@
 """Runs one slice of a run: from its request to an `Outcome`, with every event on its way to the stream.
 
-A slice begins a run, or goes on where a crash, a drain or a deploy left it. What it may assume then is decided by what is
-committed, never by what was shown: see `_continuation`. The one exception to "an outcome is a value": errors of our own
-infrastructure that may pass (`SuperstepError.retryable`) are raised, and the next attempt resumes.
+A slice begins a run, or goes on where a crash, a drain or a deploy left it. What it may assume then is decided by what
+is committed, never by what was shown: see `_continuation`. Not every end is an outcome: errors of our
+own infrastructure that may pass (`SuperstepError.retryable`) are raised, and the next attempt resumes.
 """
 
 import copy
@@ -54,29 +54,18 @@ class Job:
         """The job of a claimed run whose `kwargs` are loaded."""
         kwargs = json.loads(run.kwargs)
         graph_id = kwargs["config"]["configurable"]["graph_id"]
-        return cls(
-            run_id=run.run_id,
-            thread_id=run.thread_id,
-            graph_id=graph_id,
-            attempt=run.attempt,
-            kwargs=kwargs,
-        )
+        return cls(run_id=run.run_id, thread_id=run.thread_id, graph_id=graph_id, attempt=run.attempt, kwargs=kwargs)
 
 
 async def execute(
-    job: Job,
-    graph: Graph,
-    saver: Saver,
-    stream: RunStream,
-    control: RunControl,
-    *,
-    store: BaseStore | None = None,
+    job: Job, graph: Graph, saver: Saver, stream: RunStream, control: RunControl, *, store: BaseStore | None = None
 ) -> Outcome:
     """Run until the graph ends, stops, fails or drains (`control.request_drain()`), whichever is first.
 
     Idempotent by what is committed: called again for the same run after a crash (with a higher attempt) or a drain, it
-    goes on after the last committed super-step. Emits all events but `error` and never ends the stream: the caller stores
-    the outcome first, then calls `stream.finish`. Cancelling it leaves the thread at its last committed super-step.
+    goes on after the last committed super-step. Emits all events but `error` and never ends the stream: the caller
+    stores the outcome first, then calls `stream.finish`. Cancelling it leaves the thread at its last committed
+    super-step.
     """
     continuation = await _continuation(job, saver, stream)
     _announce_attempt(job, stream)
@@ -101,15 +90,11 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
     """A copy of a checkpointer that tells of every commit, before and after."""
     announcer = copy.copy(saver)
 
-    async def aput(
-        config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any
-    ) -> RunnableConfig:
+    async def aput(config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:
         events.emit_records()
         stream.before_commit()
         stored = await saver.aput(config, checkpoint, metadata, new_versions)
-        stream.committed(
-            config.get("configurable", {}).get("checkpoint_ns", ""), metadata["step"]
-        )
+        stream.committed(config.get("configurable", {}).get("checkpoint_ns", ""), metadata["step"])
         return stored
 
     # An attribute of the instance: `Pregel` clones checkpointers with `copy`, which keeps it.
@@ -126,9 +111,7 @@ class _Continuation:
     steps_used: int
 
 
-async def _continuation(
-    job: Job, saver: Saver, stream: RunStream
-) -> _Continuation | None:
+async def _continuation(job: Job, saver: Saver, stream: RunStream) -> _Continuation | None:
     """Find out how far this run has come, and bring its stream to the same point.
 
     Only checkpoints written by this very run count. Without one, nothing of it is committed and its input or command is
@@ -149,16 +132,9 @@ async def _continuation(
     return _Continuation(saved=saved, steps_used=committed[""] - first_step + 1)
 
 
-async def _own_checkpoint(
-    job: Job, saver: Saver, namespace: str
-) -> CheckpointTuple | None:
-    saved = await saver.aget_tuple(
-        {"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}}
-    )
-    is_own = (
-        saved is not None
-        and cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
-    )
+async def _own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
+    saved = await saver.aget_tuple({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}})
+    is_own = saved is not None and cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
     return saved if is_own else None
 
 
@@ -212,13 +188,9 @@ class _Slice:
         self._job = job
         self._stream = stream
         self._continuation = continuation
-        self._events = GraphEvents(
-            stream, _modes(job), gated=_is_gated(job), resumed=continuation is not None
-        )
+        self._events = GraphEvents(stream, _modes(job), gated=_is_gated(job), resumed=continuation is not None)
         self._graph = _bound(graph, job, announcing(saver, self._events, stream), store)
-        self._config = graph_input.config(
-            job.kwargs, run_id=job.run_id, thread_id=job.thread_id, attempt=job.attempt
-        )
+        self._config = graph_input.config(job.kwargs, run_id=job.run_id, thread_id=job.thread_id, attempt=job.attempt)
 
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
@@ -238,10 +210,7 @@ class _Slice:
             return graph_input.first_input(self._job.kwargs), self._config
         # At least 1 is what LangGraph accepts; a drain in the last two super-steps may thus gain one or two.
         left = max(1, limit - self._continuation.steps_used)
-        return None, {
-            **graph_input.without_checkpoint(self._config),
-            "recursion_limit": left,
-        }
+        return None, {**graph_input.without_checkpoint(self._config), "recursion_limit": left}
 
     def finished_outcome(self) -> Outcome | None:
         """The outcome of a graph that has run to its end, or None if it stopped before; costs no database read."""
@@ -250,9 +219,7 @@ class _Slice:
             return None
         wait_values = self._events.values_text()
         same = checkpoint["values"] == values
-        return outcome.finished(
-            wait_values if same else self._events.checkpoint_values_text(), wait_values
-        )
+        return outcome.finished(wait_values if same else self._events.checkpoint_values_text(), wait_values)
 
     async def stopped_outcome(self, *, at_breakpoint: bool = False) -> Outcome:
         """The outcome of a graph that stopped at an interrupt or a breakpoint, from its stored state."""
@@ -274,16 +241,9 @@ class _Slice:
 
     async def was_stopped_by_breakpoint(self) -> bool:
         """Whether the run had reached a breakpoint when the crash came: going on without input would pass it."""
-        before, after = (
-            self._job.kwargs.get("interrupt_before"),
-            self._job.kwargs.get("interrupt_after"),
-        )
+        before, after = (self._job.kwargs.get("interrupt_before"), self._job.kwargs.get("interrupt_after"))
         saved = self._continuation and self._continuation.saved
-        if (
-            not (before or after)
-            or not saved
-            or cast(Mapping[str, Any], saved.metadata).get("source") != "loop"
-        ):
+        if not (before or after) or not saved or cast(Mapping[str, Any], saved.metadata).get("source") != "loop":
             return False
         if _matches(before, (await self._state()).next):
             return True
@@ -292,13 +252,9 @@ class _Slice:
         parent = await self._graph.aget_state(saved.parent_config)
         return _matches(after, parent.next)
 
-    def _items(
-        self, graph_in: Any, config: RunnableConfig, control: RunControl
-    ) -> AsyncGenerator[Item, None]:
+    def _items(self, graph_in: Any, config: RunnableConfig, control: RunControl) -> AsyncGenerator[Item, None]:
         options: dict[str, Any] = {
-            "context": graph_input.context(
-                self._job.kwargs, self._graph.context_schema
-            ),
+            "context": graph_input.context(self._job.kwargs, self._graph.context_schema),
             "stream_mode": langgraph_modes(_modes(self._job)),
             "subgraphs": bool(self._job.kwargs.get("subgraphs")),
             "interrupt_before": self._job.kwargs.get("interrupt_before"),
@@ -308,28 +264,21 @@ class _Slice:
         }
         if "events" in _modes(self._job):
             return self._with_callbacks(
-                self._graph.astream_events(graph_in, config, version="v2", **options)
+                cast(Any, self._graph).astream_events(graph_in, config, version="v2", **options)
             )
-        return _paths(self._graph.astream(graph_in, config, **options))
+        return _paths(cast(Any, self._graph).astream(graph_in, config, **options))
 
-    async def _with_callbacks(
-        self, events: AsyncIterator[Any]
-    ) -> AsyncGenerator[Item, None]:
+    async def _with_callbacks(self, events: AsyncIterator[Any]) -> AsyncGenerator[Item, None]:
         """The graph's own items out of `astream_events`; all other events go to the stream from here."""
         async with aclosing(cast(Any, events)) as closing:
             async for event in closing:
-                if (
-                    event["event"] == "on_chain_stream"
-                    and event["run_id"] == self._job.run_id
-                ):
+                if event["event"] == "on_chain_stream" and event["run_id"] == self._job.run_id:
                     yield _path(event["data"]["chunk"])
                 else:
                     self._events.take_callback(event)
 
     async def _state(self) -> Any:
-        return await self._graph.aget_state(
-            graph_input.without_checkpoint(self._config)
-        )
+        return await self._graph.aget_state(graph_input.without_checkpoint(self._config))
 
     def _recursion_limit(self) -> int:
         for given in (self._config, self._graph.config or {}):
@@ -351,18 +300,10 @@ def _path(item: tuple[Any, ...]) -> Item:
 
 def _matches(breakpoints: Any, nodes: tuple[str, ...]) -> bool:
     reached = [node for node in nodes if node != _START_NODE]
-    return (
-        bool(reached)
-        if breakpoints == "*"
-        else any(node in (breakpoints or ()) for node in reached)
-    )
+    return bool(reached) if breakpoints == "*" else any(node in (breakpoints or ()) for node in reached)
 
 
 def _with_limit(error: GraphRecursionError, limit: int) -> GraphRecursionError:
     """The error as if the run had been one slice: naming the run's limit, not what was left of it."""
     head, marker, tail = str(error).partition(" reached without")
-    return (
-        GraphRecursionError(f"{head.rpartition(' ')[0]} {limit}{marker}{tail}")
-        if marker
-        else error
-    )
+    return GraphRecursionError(f"{head.rpartition(' ')[0]} {limit}{marker}{tail}") if marker else error

@@ -20,9 +20,7 @@ from streaming.run_stream import RunStream
 RECORD_MODES: Final = frozenset({"updates", "tasks", "debug"})
 
 _ALWAYS: Final[tuple[StreamMode, ...]] = ("values", "checkpoints")
-_PASSED_ON: Final = frozenset(
-    {"values", "updates", "custom", "tasks", "checkpoints", "debug"}
-)
+_PASSED_ON: Final = frozenset({"values", "updates", "custom", "tasks", "checkpoints", "debug"})
 
 
 def langgraph_modes(requested: Collection[str]) -> list[StreamMode]:
@@ -36,18 +34,11 @@ def langgraph_modes(requested: Collection[str]) -> list[StreamMode]:
 class GraphEvents:
     """Feeds one slice of a run into its stream.
 
-    `gated` false (durability "exit": nothing is committed before the end) shows everything at once. `resumed` hides what
-    LangGraph repeats when it goes on from a checkpoint: the snapshots that the stream already shows.
+    `gated` false (durability "exit": nothing is committed before the end) shows everything at once. `resumed` hides
+    what LangGraph repeats when it goes on from a checkpoint: the snapshots that the stream already shows.
     """
 
-    def __init__(
-        self,
-        stream: RunStream,
-        requested: Collection[str],
-        *,
-        gated: bool,
-        resumed: bool,
-    ) -> None:
+    def __init__(self, stream: RunStream, requested: Collection[str], *, gated: bool, resumed: bool) -> None:
         self._stream = stream
         self._requested = frozenset(requested)
         self._gated = gated
@@ -106,11 +97,7 @@ class GraphEvents:
         elif mode == "values":
             has_interrupt = isinstance(payload, dict) and "__interrupt__" in payload
             shown = cast(dict[str, Any], payload)
-            self.values = (
-                {k: v for k, v in shown.items() if k != "__interrupt__"}
-                if has_interrupt
-                else payload
-            )
+            self.values = {k: v for k, v in shown.items() if k != "__interrupt__"} if has_interrupt else payload
 
     def _take_requested(self, item: "_Item") -> None:
         delivery = _delivery(item)
@@ -129,37 +116,17 @@ class GraphEvents:
             step = payload["payload"]["metadata"]["step"]
             payload = {**payload, "payload": _with_checkpoints(payload["payload"])}
         data = dumps(payload) if item.mode == "custom" else self._encoder.dumps(payload)
-        self._emit(
-            item.namespace, _name(item.mode, item.namespace), data, delivery, step
-        )
+        self._emit(item.namespace, _name(item.mode, item.namespace), data, delivery, step)
 
-    def _emit_message(
-        self, namespace: str, message: Any, metadata: Mapping[str, Any]
-    ) -> None:
+    def _emit_message(self, namespace: str, message: Any, metadata: Mapping[str, Any]) -> None:
         if "messages-tuple" in self._requested:
-            self._emit(
-                namespace,
-                _name("messages", namespace),
-                dumps([message, metadata]),
-                Delivery.LIVE,
-            )
+            self._emit(namespace, _name("messages", namespace), dumps([message, metadata]), Delivery.LIVE)
             return
         for name, data in self._messages.events(message, metadata):
             self._emit(namespace, name, data, Delivery.LIVE)
 
-    def _emit(
-        self,
-        namespace: str,
-        name: str,
-        data: str,
-        delivery: Delivery,
-        step: int | None = None,
-    ) -> None:
-        if (
-            self._resumed
-            and delivery is Delivery.SNAPSHOT
-            and self._repeats(name, data)
-        ):
+    def _emit(self, namespace: str, name: str, data: str, delivery: Delivery, step: int | None = None) -> None:
+        if self._resumed and delivery is Delivery.SNAPSHOT and self._repeats(name, data):
             return
         if step is None:
             step = self._running.get(namespace)
@@ -198,11 +165,7 @@ def _name(mode: str, namespace: str) -> str:
 def _delivery(item: _Item) -> Delivery:
     if item.mode in ("values", "checkpoints") or item.is_debug_checkpoint:
         return Delivery.SNAPSHOT
-    starts_task = (
-        item.payload["type"] == "task"
-        if item.mode == "debug"
-        else "result" not in item.payload
-    )
+    starts_task = item.payload["type"] == "task" if item.mode == "debug" else "result" not in item.payload
     if item.mode == "custom" or (item.mode in ("tasks", "debug") and starts_task):
         return Delivery.LIVE
     return Delivery.RECORD
@@ -214,9 +177,7 @@ def _identity(data: str) -> Any:
     if not isinstance(snapshot, dict):
         return snapshot
     inner = cast(dict[str, Any], snapshot)
-    payload = (
-        inner.get("payload", inner) if inner.get("type") == "checkpoint" else inner
-    )
+    payload = inner.get("payload", inner) if inner.get("type") == "checkpoint" else inner
     try:
         return payload["config"]["configurable"]["checkpoint_id"]
     except (KeyError, TypeError):

@@ -32,45 +32,28 @@ def first_input(kwargs: Mapping[str, Any]) -> Any:
     return Command(update=_update(update), goto=_goto(goto), resume=resume)
 
 
-def config(
-    kwargs: Mapping[str, Any], *, run_id: str, thread_id: str, attempt: int
-) -> RunnableConfig:
+def config(kwargs: Mapping[str, Any], *, run_id: str, thread_id: str, attempt: int) -> RunnableConfig:
     """The config of the run's first super-step."""
     given = cast(Mapping[str, Any], kwargs.get("config") or {})
-    configurable = {
-        **(given.get("configurable") or {}),
-        "run_id": run_id,
-        "thread_id": thread_id,
-    }
-    metadata = {
+    configurable: dict[str, Any] = {**(given.get("configurable") or {}), "run_id": run_id, "thread_id": thread_id}
+    metadata: dict[str, Any] = {
         **(given.get("metadata") or {}),
         "run_attempt": attempt,
         **SERVER_METADATA,
         "run_id": run_id,
     }
-    prepared = {
-        **given,
-        "configurable": configurable,
-        "metadata": metadata,
-        "run_id": UUID(run_id),
-    }
-    return cast(
-        RunnableConfig,
-        {key: value for key, value in prepared.items() if value is not None},
-    )
+    prepared: dict[str, Any] = {**given, "configurable": configurable, "metadata": metadata, "run_id": UUID(run_id)}
+    return cast(RunnableConfig, {key: value for key, value in prepared.items() if value is not None})
 
 
 def without_checkpoint(given: RunnableConfig) -> RunnableConfig:
     """The config addressed at the thread's latest checkpoint, as a run that goes on needs it."""
-    configurable = {
-        key: value
-        for key, value in given.get("configurable", {}).items()
-        if key not in _CHECKPOINT_KEYS
-    }
+    given_configurable = cast(Mapping[str, Any], given.get("configurable", {}))
+    configurable = {key: value for key, value in given_configurable.items() if key not in _CHECKPOINT_KEYS}
     return {**given, "configurable": configurable}
 
 
-def context(kwargs: Mapping[str, Any], schema: type | None) -> Any:
+def context(kwargs: Mapping[str, Any], schema: Any) -> Any:
     """The run's context; keys unknown to the graph's context schema are dropped."""
     given = cast(Mapping[str, Any] | None, kwargs.get("context"))
     fields = _fields(schema)
@@ -79,23 +62,20 @@ def context(kwargs: Mapping[str, Any], schema: type | None) -> Any:
     return {key: value for key, value in given.items() if key in fields}
 
 
-def _fields(schema: type | None) -> set[str] | None:
+def _fields(schema: Any) -> set[str] | None:
     if schema is None:
         return None
     if issubclass(schema, BaseModel):
         return set(schema.model_fields)
     if dataclasses.is_dataclass(schema):
-        return {field.name for field in dataclasses.fields(schema)}
+        return {field.name for field in dataclasses.fields(cast(Any, schema))}
     return set(getattr(schema, "__annotations__", {})) or None
 
 
 def _update(given: Any) -> Any:
     """JSON has no tuples; LangGraph takes a list of pairs only as tuples."""
     if isinstance(given, list):
-        return [
-            tuple(cast(Sequence[Any], pair)) if isinstance(pair, list) else pair
-            for pair in cast(list[Any], given)
-        ]
+        return [tuple(cast(Sequence[Any], pair)) if isinstance(pair, list) else pair for pair in cast(list[Any], given)]
     return given
 
 

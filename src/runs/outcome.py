@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from langgraph.types import StateSnapshot
 
@@ -79,21 +79,13 @@ def failed(state: StateSnapshot | None, error: Mapping[str, str]) -> Outcome:
 def error_of(error: BaseException) -> dict[str, str]:
     """An exception as clients see it."""
     name = type(error).__name__
-    return {
-        "error": name,
-        "message": "An internal error occurred"
-        if name in _MASKED_ERRORS
-        else str(error),
-    }
+    return {"error": name, "message": "An internal error occurred" if name in _MASKED_ERRORS else str(error)}
 
 
 def _interrupts(state: StateSnapshot) -> str:
     return dumps(
         {
-            task.id: [
-                {"id": interrupt.id, "value": interrupt.value}
-                for interrupt in task.interrupts
-            ]
+            task.id: [{"id": interrupt.id, "value": interrupt.value} for interrupt in task.interrupts]
             for task in state.tasks
             if task.interrupts
         }
@@ -104,8 +96,5 @@ def _with_interrupts(values: Any, state: StateSnapshot) -> Any:
     interrupts = [interrupt for task in state.tasks for interrupt in task.interrupts]
     if not interrupts:
         return values
-    return (
-        {**values, "__interrupt__": interrupts}
-        if isinstance(values, dict)
-        else {"__interrupt__": interrupts}
-    )
+    shown = cast(dict[str, Any], values) if isinstance(values, dict) else {}
+    return {**shown, "__interrupt__": interrupts}

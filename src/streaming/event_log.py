@@ -1,9 +1,9 @@
 """The events of a thread's runs in the thread object's own SQLite: what lets any stream be resumed.
 
-Two tables. `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second; its key
-is the block's last event id, so that "everything after id x" is one range. `stream_notes` holds what else a run must not
-forget: events that wait for a commit, the run's first super-step, its result. Text above `PART_CHARACTERS` spreads over
-several rows, because a row holds 2 MB.
+Two tables. `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second; its
+key is the block's last event id, so that "everything after id x" is one range. `stream_notes` holds what else a run
+must not forget: events that wait for a commit, the run's first super-step, its result. Text above `PART_CHARACTERS`
+spreads over several rows, because a row holds 2 MB.
 
 No statement here is followed by an `await` before the statements that belong with it, so they commit together.
 """
@@ -78,9 +78,7 @@ class EventLog:
         """Store released frames as one block; `root_step` decides whether a crash may discard it."""
         last = frames[-1].id
         for part, body in enumerate(_parts("".join(frame.text for frame in frames))):
-            self._storage.execute(
-                self.APPEND, run_id, last.ms, last.n, part, root_step, body
-            )
+            self._storage.execute(self.APPEND, run_id, last.ms, last.n, part, root_step, body)
 
     #: -> body, in order: the parts of the first block that ends after an id.
     NEXT_BLOCK: Final = """
@@ -99,11 +97,7 @@ class EventLog:
     def next_frames(self, run_id: str, after: EventId) -> list[Frame]:
         """The next stored frames after an id, at most one block of them; empty at the end of the log."""
         rows = self._storage.execute(self.NEXT_BLOCK, run_id, after.ms, after.n)
-        return [
-            frame
-            for frame in sse.split("".join(row["body"] for row in rows))
-            if frame.id > after
-        ]
+        return [frame for frame in sse.split("".join(row["body"] for row in rows)) if frame.id > after]
 
     #: -> last_ms, last_n, body; newest block first.
     BLOCKS_BACKWARDS: Final = """
@@ -122,9 +116,7 @@ class EventLog:
     def last_data(self, run_id: str, name: str) -> str | None:
         """The data of the run's latest stored event of this name."""
         before = EventId(2**53, 0)
-        while rows := self._storage.execute(
-            self.BLOCKS_BACKWARDS, run_id, before.ms, before.n
-        ):
+        while rows := self._storage.execute(self.BLOCKS_BACKWARDS, run_id, before.ms, before.n):
             for frame in reversed(sse.split("".join(row["body"] for row in rows))):
                 if frame.name == name:
                     return sse.data_of(frame)
@@ -144,21 +136,15 @@ class EventLog:
         rows = self._storage.execute(self.LAST_ID_OF_RUN, run_id)
         return EventId(rows[0]["last_ms"], rows[0]["last_n"]) if rows else START
 
-    DISCARD_BLOCKS: Final = (
-        "DELETE FROM stream_blocks WHERE run_id = ? AND root_step > ?"
-    )
+    DISCARD_BLOCKS: Final = "DELETE FROM stream_blocks WHERE run_id = ? AND root_step > ?"
 
     def discard_after(self, run_id: str, root_step: int) -> None:
         """Forget the blocks of super-steps after `root_step`: what a crash left uncommitted."""
         self._storage.execute(self.DISCARD_BLOCKS, run_id, root_step)
 
-    def hold(
-        self, run_id: str, superstep: Superstep, events: Sequence[Event], at_ms: int
-    ) -> None:
+    def hold(self, run_id: str, superstep: Superstep, events: Sequence[Event], at_ms: int) -> None:
         """Store events of one super-step until `release` or a crash decides; replaces what was held for it."""
-        body = json.dumps(
-            [(event.name, event.data) for event in events], ensure_ascii=False
-        )
+        body = json.dumps([(event.name, event.data) for event in events], ensure_ascii=False)
         self._put_note(run_id, _held_kind(superstep), body, at_ms)
 
     def release(self, run_id: str, superstep: Superstep) -> None:
@@ -234,9 +220,7 @@ class EventLog:
             self._storage.execute(self.INSERT_NOTE, run_id, kind, part, at_ms, text)
 
     #: -> body, in order.
-    NOTE: Final = (
-        "SELECT body FROM stream_notes WHERE run_id = ? AND kind = ? ORDER BY part"
-    )
+    NOTE: Final = "SELECT body FROM stream_notes WHERE run_id = ? AND kind = ? ORDER BY part"
 
     def _note(self, run_id: str, kind: str) -> str | None:
         rows = self._storage.execute(self.NOTE, run_id, kind)
@@ -244,10 +228,7 @@ class EventLog:
 
 
 def _parts(text: str) -> list[str]:
-    return [
-        text[start : start + PART_CHARACTERS]
-        for start in range(0, len(text), PART_CHARACTERS)
-    ] or [""]
+    return [text[start : start + PART_CHARACTERS] for start in range(0, len(text), PART_CHARACTERS)] or [""]
 
 
 def _held_kind(superstep: Superstep) -> str:

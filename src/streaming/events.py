@@ -45,7 +45,7 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Superstep:
-    """The super-step of a graph: `step` counts within `namespace` ("" is the run's own graph), `root_step` within ""."""
+    """The super-step of a graph: `step` counts in `namespace` ("" is the run's own graph), `root_step` in ""."""
 
     namespace: str
     step: int

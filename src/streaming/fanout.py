@@ -49,14 +49,12 @@ class RunStreams:
         if not self._users[run_id]:
             del self._users[run_id], self._streams[run_id]
 
-    def subscribe(
-        self, run_id: str, after: EventId | From = From.NOW, modes: Collection[str] = ()
-    ) -> "Subscription":
+    def subscribe(self, run_id: str, after: EventId | From = From.NOW, modes: Collection[str] = ()) -> "Subscription":
         """Follow a run. `modes` filters by stream mode; none means everything."""
         return Subscription(self, run_id, after, frozenset(modes))
 
     def end(self, run_id: str, result: str) -> None:
-        """End a run that is not executing: close its streams and keep its result. Once: a second call changes nothing."""
+        """End a run that is not executing: close its streams and keep its result. Idempotent."""
         stream = self.open(run_id)
         if stream.result is None:
             stream.finish(result)
@@ -89,13 +87,7 @@ class RunStreams:
 class Subscription:
     """One client's view of a run as chunks of SSE text; made by `RunStreams.subscribe`, always closed by its owner."""
 
-    def __init__(
-        self,
-        streams: RunStreams,
-        run_id: str,
-        after: EventId | From,
-        modes: frozenset[str],
-    ) -> None:
+    def __init__(self, streams: RunStreams, run_id: str, after: EventId | From, modes: frozenset[str]) -> None:
         self._streams = streams
         self._run_id = run_id
         self._stream = streams.open(run_id)
@@ -130,9 +122,7 @@ class Subscription:
     def _advance(self, frames: list[Frame]) -> str:
         if frames:
             self._position = frames[-1].id
-        return "".join(
-            frame.text for frame in frames if sse.is_wanted(frame.name, self._modes)
-        )
+        return "".join(frame.text for frame in frames if sse.is_wanted(frame.name, self._modes))
 
     def _seconds_to_heartbeat(self) -> float:
         return max(0.0, self._next_heartbeat - asyncio.get_running_loop().time())
@@ -142,10 +132,7 @@ class Subscription:
             return ""
         # A client that did not read for a while gets one, not all it missed.
         now = asyncio.get_running_loop().time()
-        self._next_heartbeat = (
-            max(self._next_heartbeat, now - sse.HEARTBEAT_SECONDS)
-            + sse.HEARTBEAT_SECONDS
-        )
+        self._next_heartbeat = max(self._next_heartbeat, now - sse.HEARTBEAT_SECONDS) + sse.HEARTBEAT_SECONDS
         return sse.HEARTBEAT
 
 

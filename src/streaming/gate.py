@@ -35,9 +35,7 @@ class Gate:
         waiting: list[Event] = []
         blocked = False
         for event in self._waiting:
-            if self._is_committed(event) or (
-                event.delivery is Delivery.LIVE and not blocked
-            ):
+            if self._is_committed(event) or (event.delivery is Delivery.LIVE and not blocked):
                 released.append(event)
             else:
                 waiting.append(event)
@@ -57,13 +55,10 @@ class Gate:
     def _is_committed(self, event: Event) -> bool:
         superstep = event.superstep
         return (
-            self._committed.get(superstep.namespace, superstep.step - 1)
-            >= superstep.step
+            self._committed.get(superstep.namespace, superstep.step - 1) >= superstep.step
             or self._committed.get("", superstep.root_step - 1) >= superstep.root_step
         )
 
     def _is_closing(self, event: Event) -> bool:
         superstep = event.superstep
-        return (
-            self._closed.get(superstep.namespace, superstep.step - 1) >= superstep.step
-        )
+        return self._closed.get(superstep.namespace, superstep.step - 1) >= superstep.step

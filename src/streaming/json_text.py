@@ -48,18 +48,14 @@ class RunEncoder:
     def dumps(self, value: object) -> str:
         """See the module's `dumps`."""
         text = _encode(value, self._plain)
-        return (
-            self._slots.sub(lambda slot: self._texts[int(slot[1])][2], text)
-            if self._marker in text
-            else text
-        )
+        return self._slots.sub(lambda slot: self._texts[int(slot[1])][2], text) if self._marker in text else text
 
     def _plain(self, value: object) -> Any:
         if not isinstance(value, BaseMessage):
             return _plain(value)
         key = id(value)
         known = self._texts.get(key)
-        if known is None or known[1] != value.__dict__:
+        if known is None or known[1] != cast(object, value.__dict__):
             # Keeping the message alive is what makes its id() a safe key.
             self._texts[key] = (value, dict(value.__dict__), dumps(value))
         return f"{self._marker}{key}"
@@ -74,9 +70,7 @@ def _encode(value: object, plain: Callable[[object], Any]) -> str:
 
 
 def _strict_encoder(plain: Callable[[object], Any]) -> json.JSONEncoder:
-    return json.JSONEncoder(
-        ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain
-    )
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
 
 
 def _without_lone_surrogates(text: str) -> str:
@@ -94,10 +88,7 @@ def _plain(value: object) -> Any:
         if isinstance(value, kind):
             return convert(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: getattr(value, field.name, None)
-            for field in dataclasses.fields(value)
-        }
+        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
     return _described(value)
 
 
@@ -124,9 +115,7 @@ def _set_items(value: Iterable[object]) -> list[object]:
     return list(value)
 
 
-_CONVERSIONS: Final[
-    tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...]
-] = (
+_CONVERSIONS: Final[tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], ...]] = (
     (BaseModel, lambda model: model.model_dump()),
     (BaseException, _exception_object),
     (Enum, lambda member: member.value),
@@ -152,9 +141,7 @@ def _tolerant(value: object, plain: Callable[[object], Any], depth: int) -> Any:
         items = cast(Mapping[object, object], value).items()
         return {_key(key): _tolerant(item, plain, depth - 1) for key, item in items}
     if isinstance(value, list | tuple):
-        return [
-            _tolerant(item, plain, depth - 1) for item in cast(Iterable[object], value)
-        ]
+        return [_tolerant(item, plain, depth - 1) for item in cast(Iterable[object], value)]
     return _tolerant(plain(value), plain, depth - 1)
 
 

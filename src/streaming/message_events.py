@@ -7,11 +7,7 @@ and `messages/complete` one that a node returned whole. None of them carries a n
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from langchain_core.messages import (
-    BaseMessage,
-    BaseMessageChunk,
-    message_chunk_to_message,
-)
+from langchain_core.messages import BaseMessage, BaseMessageChunk, message_chunk_to_message
 
 from streaming.json_text import dumps
 
@@ -23,19 +19,14 @@ class MessageEvents:
         self._growing: dict[str, BaseMessageChunk] = {}
         self._seen: set[str] = set()
 
-    def events(
-        self, message: BaseMessage, metadata: Mapping[str, Any]
-    ) -> Iterator[tuple[str, str]]:
+    def events(self, message: BaseMessage, metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """The events for one pair that LangGraph streamed."""
         key = message.id or ""
         if key not in self._seen:
             self._seen.add(key)
             yield "messages/metadata", dumps({key: {"metadata": metadata}})
         if isinstance(message, BaseMessageChunk):
-            yield (
-                "messages/partial",
-                dumps([message_chunk_to_message(self._grown(key, message))]),
-            )
+            yield ("messages/partial", dumps([message_chunk_to_message(self._grown(key, message))]))
         else:
             yield "messages/complete", dumps([message])
 

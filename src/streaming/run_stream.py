@@ -80,9 +80,7 @@ class RunStream:
         self._forget_recent()
         for event in held:
             at = event.superstep
-            if at.step <= committed.get(at.namespace, at.step - 1) or (
-                root is not None and at.root_step <= root
-            ):
+            if at.step <= committed.get(at.namespace, at.step - 1) or (root is not None and at.root_step <= root):
                 self._release([event])
             self._log.release(self._run_id, at)
 
@@ -120,9 +118,15 @@ class RunStream:
         self._release(self._gate.open())
         self._store()
 
-    def finish(self, result: str) -> None:
-        """The run has ended and its row says so: show all that waits, keep the result, let subscribers go."""
-        self.pause()
+    def finish(self, result: str, *, error: str | None = None) -> None:
+        """The run has ended and its row says so: show all that waits and the error, if any, and let subscribers go.
+
+        `result` is what `/wait` answers, `error` an object `{"error", "message"}`; both are JSON text.
+        """
+        self._release(self._gate.open())
+        if error is not None:
+            self.emit_now("error", error)
+        self._store()
         self._log.set_result(self._run_id, result, self._ids.now_ms())
         self.result = result
         self._wake()
@@ -167,9 +171,7 @@ class RunStream:
         for event in events:
             # What is committed in its own namespace stays true when the super-step around it is run again.
             settled = event.delivery is not Delivery.LIVE
-            self._buffer(
-                event, BEFORE_ALL.root_step if settled else event.superstep.root_step
-            )
+            self._buffer(event, BEFORE_ALL.root_step if settled else event.superstep.root_step)
             if self._held.pop(event.superstep, 0):
                 self._log.release(self._run_id, event.superstep)
         is_old = self._ids.now_ms() - self._unstored_since_ms >= BLOCK_MILLISECONDS

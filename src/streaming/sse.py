@@ -20,9 +20,7 @@ _QUALIFIER: Final = re.compile(r"[/|]")
 
 def frame(event_id: EventId, name: str, data: str) -> Frame:
     """One event; `data` is JSON text, which never holds a line end."""
-    return Frame(
-        event_id, name, f"event: {name}\r\ndata: {data}\r\nid: {event_id}\r\n\r\n"
-    )
+    return Frame(event_id, name, f"event: {name}\r\ndata: {data}\r\nid: {event_id}\r\n\r\n")
 
 
 def split(text: str) -> list[Frame]:

@@ -1,0 +1,187 @@
+"""The project's graphs by name, loaded once when the Worker starts.
+
+`tools/bundle_project.py` copies the project beside this code and writes `manifest.json`. Loading imports every graph's
+module, so graphs compile into the memory snapshot; whatever is wrong with any of them is reported together, before the
+first request.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, TypeAlias, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import StateGraph
+from langgraph.pregel import Pregel
+
+from errors import GraphLoadError, NotFound
+
+Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+Factory: TypeAlias = Callable[..., Any]
+
+MANIFEST: Final = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One entry of `graphs` in langgraph.json, loaded."""
+
+    #: `agent/graph.py:graph`, for messages.
+    source: str
+    description: str | None
+    graph: Graph | Factory
+
+
+class Registry:
+    """What langgraph.json names; never changes once loaded."""
+
+    def __init__(self, entries: Mapping[str, _Entry]) -> None:
+        self._entries = entries
+
+    @classmethod
+    def load(cls, project: Path) -> "Registry":
+        """Load the bundled project; raises one `GraphLoadError` naming each graph it cannot serve and why."""
+        manifest = _read_manifest(project)
+        export_environment(manifest.get("env", {}))
+        if str(project) not in sys.path:
+            sys.path.append(str(project))
+        entries: dict[str, _Entry] = {}
+        problems: list[str] = []
+        for graph_id, entry in manifest["graphs"].items():
+            source = f"{entry['module_path']}:{entry['attribute']}"
+            try:
+                graph = _load(project, entry["module_path"], entry["attribute"])
+                entries[graph_id] = _Entry(source=source, description=entry.get("description"), graph=graph)
+            except GraphLoadError as error:
+                problems.append(f"graph {graph_id!r} ({source}): {error}")
+        if problems:
+            raise GraphLoadError("cannot serve the project:\n" + "\n".join(f"- {problem}" for problem in problems))
+        return cls(entries)
+
+    def graph_ids(self) -> tuple[str, ...]:
+        """The names of all graphs, in the order of langgraph.json."""
+        return tuple(self._entries)
+
+    def description(self, graph_id: str) -> str | None:
+        """What langgraph.json says about a graph; raises `NotFound`."""
+        return self._entry(graph_id).description
+
+    async def graph(self, graph_id: str, config: RunnableConfig) -> Graph:
+        """A graph, without a checkpointer; a factory function makes it anew for each call.
+
+        Raises `NotFound` for an unknown name, `GraphLoadError` if a factory makes no graph, and what a factory raises.
+        """
+        entry = self._entry(graph_id)
+        if graph := _compiled(entry.graph):
+            return graph
+        made = _call(cast(Factory, entry.graph), config)
+        if inspect.isawaitable(made):
+            made = await made
+        graph = _compiled(made)
+        if graph is None:
+            raise GraphLoadError(f"graph {graph_id!r} ({entry.source}): the factory returned {_described(made)}")
+        return graph
+
+    def _entry(self, graph_id: str) -> _Entry:
+        if graph_id not in self._entries:
+            raise NotFound(f"graph {graph_id!r} is not one of: {', '.join(self._entries)}")
+        return self._entries[graph_id]
+
+
+def export_environment(variables: Mapping[str, object]) -> None:
+    """Put the text variables where libraries look for their keys: `os.environ`, which is empty in a Worker."""
+    os.environ.update({name: value for name, value in variables.items() if isinstance(value, str)})
+
+
+def _read_manifest(project: Path) -> dict[str, Any]:
+    path = project / MANIFEST
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise GraphLoadError(f"{path} does not exist: run the bundle step (`make dev` and `make deploy` do)") from None
+
+
+def _load(project: Path, module_path: str, attribute: str) -> Graph | Factory:
+    found = getattr(_import(project, module_path), attribute, None)
+    if found is None:
+        raise GraphLoadError(f"{module_path} defines no {attribute!r}")
+    if graph := _compiled(found):
+        return graph
+    if callable(found) and not isinstance(found, type):
+        return cast(Factory, found)
+    raise GraphLoadError(f"{attribute!r} is {_described(found)}, neither a graph nor a function that makes one")
+
+
+def _import(project: Path, module_path: str) -> ModuleType:
+    path = project / module_path
+    if not path.is_file():
+        raise GraphLoadError(f"there is no file {module_path}")
+    name = module_path.removesuffix(".py").replace("/", ".")
+    try:
+        if all(part.isidentifier() for part in name.split(".")):
+            return importlib.import_module(name)
+        return _import_file(name, path)
+    except Exception as error:
+        # User code: whatever its import raises is the reason.
+        raise GraphLoadError(f"importing {module_path} failed: {_reason(error)}") from error
+
+
+def _import_file(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None, "a .py file always has a loader"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _reason(error: Exception) -> str:
+    """The error and the line it comes from."""
+    message = f"{type(error).__name__}: {error}"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    if isinstance(error, SyntaxError) or not frames:
+        return message
+    return f"{message} ({frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line})"
+
+
+def _compiled(found: object) -> Graph | None:
+    if isinstance(found, Pregel):
+        return cast(Graph, found)
+    if isinstance(found, StateGraph):
+        return cast(Any, found).compile()
+    return None
+
+
+def _call(factory: Factory, config: RunnableConfig) -> Any:
+    """Call a factory with what it declares: nothing, a `ServerRuntime`, or the run's config."""
+    parameters = [parameter for parameter in inspect.signature(factory).parameters.values() if _is_required(parameter)]
+    if not parameters:
+        return factory()
+    if "ServerRuntime" in str(parameters[0].annotation):
+        return factory(_server_runtime())
+    return factory(config)
+
+
+def _is_required(parameter: inspect.Parameter) -> bool:
+    return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY)
+
+
+def _server_runtime() -> Any:
+    # Imported here: no other graph pays for it, and the class has no public constructor.
+    from langgraph.store.memory import InMemoryStore
+    from langgraph_sdk.runtime import _ExecutionRuntime  # pyright: ignore[reportPrivateUsage]
+
+    return _ExecutionRuntime(access_context="threads.create_run", store=InMemoryStore())
+
+
+def _described(found: object) -> str:
+    kind = "a class" if isinstance(found, type) else f"a {type(found).__name__}"
+    return f"{kind} ({found!r:.80})"
