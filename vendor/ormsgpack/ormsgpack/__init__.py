@@ -14,8 +14,8 @@ from typing import Any
 
 import msgpack
 
-from . import _exact
-from ._exact import Ext
+from . import _exact  # noqa: TID252 - the tests load it under another name
+from ._exact import Ext  # noqa: TID252
 
 __all__ = [
     "OPT_NON_STR_KEYS",
@@ -59,7 +59,7 @@ _BUFFER_BYTES = 2048
 _NATIVE = frozenset({type(None), bool, int, float, str, bytes, list, dict})
 
 
-class _Ambiguous(Exception):
+class _AmbiguousError(Exception):
     """The compiled packer met an object whose encoding depends on whether it is a dict key."""
 
 
@@ -72,7 +72,7 @@ def packb(obj: Any, /, default: Callable[[Any], Any] | None = None, option: int 
         raise MsgpackEncodeError(f"ormsgpack option {option!r} is not available in this build; only {_PACK_OPTIONS} is")
     try:
         return msgpack.Packer(default=_hook(default), strict_types=True, buf_size=_BUFFER_BYTES).pack(obj)
-    except (_Ambiguous, UnicodeEncodeError):
+    except (_AmbiguousError, UnicodeEncodeError):
         return _exact.encode(obj, default)
     except OverflowError as error:
         raise MsgpackEncodeError("Integer exceeds 64-bit range") from error
@@ -90,7 +90,7 @@ def _hook(default: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
         if kind is int:
             raise MsgpackEncodeError("Integer exceeds 64-bit range")
         if kind.__hash__ is not None:
-            raise _Ambiguous
+            raise _AmbiguousError
         if isinstance(obj, dict):
             return dict(dict.items(obj))
         if isinstance(obj, list):
@@ -100,7 +100,7 @@ def _hook(default: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
             return result.to_msgpack()
         if type(result) in _NATIVE:
             return result
-        raise _Ambiguous
+        raise _AmbiguousError
 
     return hook
 
@@ -114,7 +114,9 @@ def unpackb(
 ) -> Any:
     """Decode the first MessagePack object of `data`; `option` must be OPT_NON_STR_KEYS. Raises `MsgpackDecodeError`."""
     if option != OPT_NON_STR_KEYS:
-        raise MsgpackDecodeError(f"ormsgpack option {option!r} is not available in this build; only OPT_NON_STR_KEYS is")
+        raise MsgpackDecodeError(
+            f"ormsgpack option {option!r} is not available in this build; only {OPT_NON_STR_KEYS} is"
+        )
     if not isinstance(data, bytes | bytearray | memoryview):
         raise MsgpackDecodeError("Input must be bytes, bytearray, memoryview")
     settings: dict[str, Any] = {"ext_hook": ext_hook or _no_ext_hook, "strict_map_key": False}
@@ -140,5 +142,5 @@ def _unpack(data: bytes | bytearray | memoryview, settings: dict[str, Any]) -> A
         raise MsgpackDecodeError(f"ext_hook failed: {error!r}") from error
 
 
-def _no_ext_hook(tag: int, data: bytes) -> Any:
+def _no_ext_hook(tag: int, data: bytes) -> Any:  # noqa: ARG001
     raise MsgpackDecodeError("ext_hook missing")

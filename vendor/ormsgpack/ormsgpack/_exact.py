@@ -1,6 +1,6 @@
 """ormsgpack's rules in plain Python, for what the compiled packer cannot decide, and the pieces both paths share."""
 
-import datetime
+import datetime as dt
 import enum
 import uuid
 from collections.abc import Callable, Iterable
@@ -108,9 +108,9 @@ class _Encoder:
             self._scalar(_strict_text(key))
         elif kind is uuid.UUID:
             self._scalar(str(key))
-        elif kind in (datetime.datetime, datetime.date):
+        elif kind in (dt.datetime, dt.date):
             self._scalar(key.isoformat())
-        elif kind is datetime.time:
+        elif kind is dt.time:
             if key.tzinfo is not None:
                 raise TypeError("datetime.time must not have tzinfo set")
             self._scalar(key.isoformat())

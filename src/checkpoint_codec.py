@@ -1,0 +1,255 @@
+"""How a checkpoint, its channel values and its writes are laid out in rows: pure functions, no SQL.
+
+Layouts are persisted: a change needs a new `FORMAT` and must go on reading the one before, because two releases serve
+the same thread during a rollout. Channel values stay in LangGraph's own typed bytes, so only the frame around them is
+ours.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    PendingWrite,
+    writes_sort_key,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from errors import CheckpointTooLarge, UnknownCheckpointFormat
+
+#: The layout this release writes; it reads every one up to it.
+FORMAT = 1
+
+#: A longer text gets a blob row: an inline value is written again with every checkpoint.
+INLINE_TEXT_CHARS = 256
+
+#: D1 takes 2 MB for a row, a parameter and a result column. Values travel as hexadecimal text, two characters a byte.
+PART_BYTES = 900_000
+MAX_BODY_CHARS = 1_400_000
+MAX_METADATA_CHARS = 500_000
+
+#: The channel name under which the larger half of an over-long checkpoint body is stored.
+OVERFLOW_CHANNEL = "__checkpoint__"
+
+_PADDED_DIGITS = 32
+
+#: A value in LangGraph's typed form: serializer type and bytes.
+Typed = tuple[str, bytes]
+
+
+class MissingBlobError(LookupError):
+    """A checkpoint names a blob that was not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """The value of a channel at one version."""
+
+    channel: str
+    version: str
+    type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedCheckpoint:
+    """The JSON body of a checkpoint row and the blobs that must be stored before it."""
+
+    body: str
+    blobs: list[Blob]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWrites:
+    """What one call stored for one task; `entries` are [idx, channel, type, size] in the order of `data`."""
+
+    task_id: str
+    task_path: str
+    seq: int
+    entries: Sequence[tuple[int, str, str, int]]
+    data: bytes
+
+
+def to_json(value: Any) -> str:
+    """Compact ASCII JSON: D1 and SQLite's JSON functions see no lone surrogates and no NaN."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def check_format(format: int, what: str) -> None:
+    """Refuse a row of a later release rather than misread it."""
+    if format > FORMAT:
+        raise UnknownCheckpointFormat(f"{what} has format {format}; this release reads up to {FORMAT}")
+
+
+def encode_checkpoint(
+    serde: SerializerProtocol, checkpoint: Checkpoint, new_versions: ChannelVersions
+) -> EncodedCheckpoint:
+    """Lay out `checkpoint`; of the values that do not fit inline, those in `new_versions` become blobs to store."""
+    rest: dict[str, Any] = dict(checkpoint)
+    rest.pop("id")
+    values: dict[str, Any] = rest.pop("channel_values")
+    current = checkpoint["channel_versions"]
+    inline = {channel: values[channel] for channel in current if channel in values and _is_inline(values[channel])}
+    outside = [channel for channel in current if channel in values and channel not in inline]
+    blobs = [
+        Blob(channel, blob_version(current[channel]), *serde.dumps_typed(values[channel]))
+        for channel in outside
+        if channel in new_versions
+    ]
+    body = {
+        "channel_values": inline,
+        "blobs": {channel: blob_version(current[channel]) for channel in outside},
+        **_versions_by_index(rest),
+    }
+    text = to_json(body)
+    if len(text) <= MAX_BODY_CHARS:
+        return EncodedCheckpoint(text, blobs)
+    return _overflowing(checkpoint["id"], body, blobs)
+
+
+def _overflowing(checkpoint_id: str, body: dict[str, Any], blobs: list[Blob]) -> EncodedCheckpoint:
+    """The body of a checkpoint of thousands of channels: what SQL looks at stays, the rest becomes a blob."""
+    rest = {key: value for key, value in body.items() if key not in ("channel_values", "blobs")}
+    overflow = Blob(OVERFLOW_CHANNEL, checkpoint_id, "json", to_json(rest).encode())
+    text = to_json(
+        {"channel_values": body["channel_values"], "blobs": body["blobs"] | {OVERFLOW_CHANNEL: checkpoint_id}}
+    )
+    if len(text) > MAX_BODY_CHARS:
+        raise CheckpointTooLarge(
+            f"checkpoint {checkpoint_id} has {len(text)} characters of channel names and small values;"
+            f" a row takes {MAX_BODY_CHARS}"
+        )
+    return EncodedCheckpoint(text, [*blobs, overflow])
+
+
+def decode_checkpoint(
+    serde: SerializerProtocol, checkpoint_id: str, body: Mapping[str, Any], blobs: Mapping[tuple[str, str], Typed]
+) -> Checkpoint:
+    """The checkpoint of a row; `blobs` by channel and version. Raises `MissingBlobError` if the body names another."""
+    fields: dict[str, Any] = {key: value for key, value in body.items() if key not in ("channel_values", "blobs")}
+    stored: dict[str, str] = dict(body["blobs"])
+    for channel, version in stored.items():
+        if (channel, version) not in blobs:
+            raise MissingBlobError(f"the value of channel {channel!r} at version {version} is not in the database")
+    if overflow := stored.pop(OVERFLOW_CHANNEL, None):
+        fields = json.loads(blobs[OVERFLOW_CHANNEL, overflow][1])
+    fields = _versions_by_name(fields)
+    loaded = {channel: serde.loads_typed(blobs[channel, version]) for channel, version in stored.items()}
+    values = {**body["channel_values"], **loaded}
+    in_order = {channel: values[channel] for channel in fields["channel_versions"] if channel in values}
+    return Checkpoint(**fields, id=checkpoint_id, channel_values=in_order)
+
+
+def encode_metadata(metadata: Mapping[str, Any]) -> str:
+    """A checkpoint's metadata as the JSON that filters look into."""
+    text = to_json(metadata)
+    if len(text) > MAX_METADATA_CHARS:
+        raise CheckpointTooLarge(f"checkpoint metadata has {len(text)} characters; {MAX_METADATA_CHARS} are allowed")
+    return text
+
+
+def blob_version(version: str | int | float) -> str:
+    """The `version` key of a channel's blob. It finds rows written long ago: the mapping must never change."""
+    return str(_shortened(version))
+
+
+def encode_writes(serde: SerializerProtocol, writes: Sequence[tuple[str, Any]]) -> tuple[str, bytes]:
+    """The `entries` JSON and the bytes of one call's writes."""
+    entries: list[tuple[int, str, str, int]] = []
+    chunks: list[bytes] = []
+    for position, (channel, value) in enumerate(writes):
+        type_, data = serde.dumps_typed(value)
+        entries.append((WRITES_IDX_MAP.get(channel, position), channel, type_, len(data)))
+        chunks.append(data)
+    return to_json(entries), b"".join(chunks)
+
+
+def decode_writes(
+    serde: SerializerProtocol, calls: Iterable[StoredWrites], channels: frozenset[str] | None = None
+) -> list[PendingWrite]:
+    """The writes of one checkpoint in the order live execution applies them; only those to `channels`, if given.
+
+    Of two calls that wrote the same slot the first counts, as a finished task must not change its result; for errors,
+    interrupts and resume values (negative slots) the last.
+    """
+    slots: dict[tuple[str, int], tuple[str, str, Typed]] = {}
+    for call in sorted(calls, key=lambda call: call.seq):
+        start = 0
+        for idx, channel, type_, size in call.entries:
+            slot = (call.task_id, idx)
+            if idx < 0 or slot not in slots:
+                slots[slot] = (call.task_path, channel, (type_, call.data[start : start + size]))
+            start += size
+    ordered = sorted(slots.items(), key=lambda item: writes_sort_key(item[1][0], *item[0]))
+    return [
+        (task_id, channel, serde.loads_typed(typed))
+        for (task_id, _), (_, channel, typed) in ordered
+        if channels is None or channel in channels
+    ]
+
+
+def split(data: bytes) -> list[bytes]:
+    """`data` in parts that each fit in a row; one empty part for no bytes."""
+    return [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)] or [b""]
+
+
+def _is_inline(value: Any) -> bool:
+    """Exact types only: a subclass of str or int is an enum, say, and must come back as one."""
+    kind: type[Any] = type(value)
+    if kind is str:
+        return len(value) <= INLINE_TEXT_CHARS
+    if kind is float:
+        return math.isfinite(value)
+    return value is None or kind is bool or kind is int
+
+
+def _versions_by_index(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with each version listed once: all channels that a super-step writes share one of 50 characters."""
+    versions: dict[Any, int] = {}
+
+    def indexed(by_channel: Mapping[str, Any]) -> dict[str, int]:
+        return {channel: versions.setdefault(version, len(versions)) for channel, version in by_channel.items()}
+
+    channel_versions = indexed(fields["channel_versions"])
+    versions_seen = {node: indexed(seen) for node, seen in fields["versions_seen"].items()}
+    return {
+        **fields,
+        "versions": [_shortened(version) for version in versions],
+        "channel_versions": channel_versions,
+        "versions_seen": versions_seen,
+    }
+
+
+def _versions_by_name(fields: Mapping[str, Any]) -> dict[str, Any]:
+    versions = [_lengthened(version) for version in fields["versions"]]
+
+    def named(by_channel: Mapping[str, int]) -> dict[str, Any]:
+        return {channel: versions[index] for channel, index in by_channel.items()}
+
+    rest = {key: value for key, value in fields.items() if key != "versions"}
+    return {
+        **rest,
+        "channel_versions": named(fields["channel_versions"]),
+        "versions_seen": {node: named(seen) for node, seen in fields["versions_seen"].items()},
+    }
+
+
+def _shortened(version: str | int | float) -> str | int | float:
+    """A version of the common form `<32 digits>.<fraction>` without its padding zeros, marked by `~`."""
+    if isinstance(version, str):
+        number, dot, fraction = version.partition(".")
+        if len(number) == _PADDED_DIGITS and number.isdecimal():
+            return f"~{number.lstrip('0')}{dot}{fraction}"
+    return version
+
+
+def _lengthened(version: str | int | float) -> str | int | float:
+    if isinstance(version, str) and version.startswith("~"):
+        number, dot, fraction = version[1:].partition(".")
+        return f"{number.zfill(_PADDED_DIGITS)}{dot}{fraction}"
+    return version

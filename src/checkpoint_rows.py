@@ -1,0 +1,163 @@
+"""From rows of the checkpoint tables to LangGraph's structures: pure functions, no SQL.
+
+Every `value` column arrives as hexadecimal text, possibly in several parts.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointTuple, PendingWrite
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+import checkpoint_codec as codec
+from checkpoint_retention import Outline
+from errors import CheckpointIncomplete
+from ports import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The primary key of a checkpoint."""
+
+    thread_id: str
+    checkpoint_ns: str
+    checkpoint_id: str
+
+    @classmethod
+    def of(cls, row: Row) -> "Key":
+        """The key of a row of `checkpoints` or `checkpoint_writes`."""
+        return cls(row["thread_id"], row["checkpoint_ns"], row["checkpoint_id"])
+
+    def config(self, checkpoint_id: str | None = None) -> RunnableConfig:
+        """The config that names it, or `checkpoint_id` beside it."""
+        return {
+            "configurable": {
+                "thread_id": self.thread_id,
+                "checkpoint_ns": self.checkpoint_ns,
+                "checkpoint_id": checkpoint_id or self.checkpoint_id,
+            }
+        }
+
+
+#: Typed values by (thread_id, checkpoint_ns), then by (channel, version).
+_Blobs = dict[tuple[str, str], dict[tuple[str, str], codec.Typed]]
+
+
+def checkpoint_tuples(
+    serde: SerializerProtocol, checkpoints: Sequence[Row], blobs: Iterable[Row], writes: Iterable[Row]
+) -> list[CheckpointTuple]:
+    """The checkpoints in their order, each with its values and pending writes."""
+    values = _blobs(blobs)
+    calls = _calls(writes)
+    return [
+        _checkpoint_tuple(serde, row, values[row["thread_id"], row["checkpoint_ns"]], calls[Key.of(row)])
+        for row in checkpoints
+    ]
+
+
+def _checkpoint_tuple(
+    serde: SerializerProtocol,
+    row: Row,
+    blobs: dict[tuple[str, str], codec.Typed],
+    calls: Sequence[codec.StoredWrites],
+) -> CheckpointTuple:
+    key = Key.of(row)
+    codec.check_format(row["format"], f"checkpoint {key.checkpoint_id}")
+    try:
+        checkpoint = codec.decode_checkpoint(serde, key.checkpoint_id, json.loads(row["checkpoint"]), blobs)
+    except codec.MissingBlobError as missing:
+        raise CheckpointIncomplete(f"checkpoint {key.checkpoint_id} of thread {key.thread_id}: {missing}") from missing
+    parent_id = row["parent_checkpoint_id"]
+    return CheckpointTuple(
+        config=key.config(),
+        checkpoint=checkpoint,
+        metadata=json.loads(row["metadata"]),
+        parent_config=key.config(parent_id) if parent_id else None,
+        pending_writes=codec.decode_writes(serde, calls),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """What one stretch of a walk up the parent chain contributes to delta channels, nearest ancestor first."""
+
+    #: Writes by channel, newest first.
+    writes: dict[str, list[PendingWrite]]
+    #: The stored value that ends a channel's walk.
+    seeds: dict[str, Any]
+
+
+def ancestry(
+    serde: SerializerProtocol, ancestors: Sequence[Row], blobs: Iterable[Row], writes: Iterable[Row]
+) -> Ancestry:
+    """Each ancestor gives its writes to the channels that were `missing_below` it, and a seed to those it stores."""
+    values = _blobs(blobs)
+    calls = _calls(writes)
+    collected: dict[str, list[PendingWrite]] = defaultdict(list)
+    seeds: dict[str, Any] = {}
+    for row in ancestors:
+        key = Key.of(row)
+        codec.check_format(row["format"], f"checkpoint {key.checkpoint_id}")
+        below = frozenset[str](json.loads(row["missing_below"]))
+        for write in reversed(codec.decode_writes(serde, calls[key], below)):
+            collected[write[1]].append(write)
+        inline: dict[str, Any] = json.loads(row["channel_values"])
+        stored: dict[str, str] = json.loads(row["blobs"])
+        for channel in below - frozenset(json.loads(row["missing"])):
+            if channel in stored:
+                seeds[channel] = serde.loads_typed(values[key.thread_id, key.checkpoint_ns][channel, stored[channel]])
+            else:
+                seeds[channel] = inline[channel]
+    return Ancestry(collected, seeds)
+
+
+def outline(row: Row) -> Outline:
+    """What retention needs to know of a checkpoint."""
+    versioned = row["versioned"]
+    return Outline(
+        checkpoint_ns=row["checkpoint_ns"],
+        checkpoint_id=row["checkpoint_id"],
+        parent_checkpoint_id=row["parent_checkpoint_id"],
+        run_id=row["run_id"],
+        root_checkpoint_id=row["root_checkpoint_id"],
+        versioned=None if versioned is None else frozenset(json.loads(versioned)),
+        stored=frozenset(json.loads(row["stored"])),
+        delta=frozenset(json.loads(row["delta"])),
+    )
+
+
+def _blobs(rows: Iterable[Row]) -> _Blobs:
+    parts: dict[tuple[str, str, str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        codec.check_format(row["format"], f"a value of channel {row['channel']!r}")
+        parts[row["thread_id"], row["checkpoint_ns"], row["channel"], row["version"]].append(row)
+    blobs: _Blobs = defaultdict(dict)
+    for (thread_id, checkpoint_ns, channel, version), rows_of_value in parts.items():
+        first, data = _joined(rows_of_value)
+        blobs[thread_id, checkpoint_ns][channel, version] = (first["type"], data)
+    return blobs
+
+
+def _calls(rows: Iterable[Row]) -> dict[Key, list[codec.StoredWrites]]:
+    """The calls by checkpoint; one that a crash cut off between its parts is left out."""
+    parts: dict[tuple[Key, str, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        codec.check_format(row["format"], f"writes of task {row['task_id']}")
+        parts[Key.of(row), row["task_id"], row["seq"]].append(row)
+    calls: dict[Key, list[codec.StoredWrites]] = defaultdict(list)
+    for (key, task_id, seq), rows_of_call in parts.items():
+        first, data = _joined(rows_of_call)
+        entries = json.loads(first["entries"])
+        if sum(size for *_, size in entries) == len(data):
+            calls[key].append(codec.StoredWrites(task_id, first["task_path"], seq, entries, data))
+    return calls
+
+
+def _joined(parts: Collection[Row]) -> tuple[Row, bytes]:
+    """The first of the parts and the bytes of all."""
+    in_order = sorted(parts, key=lambda row: row["part"])
+    return in_order[0], b"".join(bytes.fromhex(row["value"]) for row in in_order)

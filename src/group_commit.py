@@ -1,0 +1,136 @@
+"""Group commit: what is submitted in one event-loop turn, or while a batch is under way, travels in one batch.
+
+A super-step's writes and its checkpoint come from different tasks within a few turns of the loop; together they cost
+one round trip and commit as one transaction.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from errors import DatabaseError, StaleAttempt
+from ports import Database, Statement
+
+#: LangGraph submits a task's writes, then takes a few turns to reach the checkpoint that follows them.
+TURNS_TO_WAIT = 4
+
+#: D1 has no documented limit for a batch but its 30 seconds; these keep one batch well under that and under 32 MiB.
+MAX_BATCH_STATEMENTS = 100
+MAX_BATCH_CHARS = 8_000_000
+
+#: What SQLite says when the statement that `fence` builds finds no such attempt.
+_FENCED = "malformed JSON"
+
+
+def fence(thread_id: str, run_id: str, attempt: int) -> Statement:
+    """A statement that fails, and with it its batch, unless `attempt` is still the run's current one."""
+    return Statement(
+        """
+        SELECT CASE
+            WHEN EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ? AND attempt = ?) THEN 1
+            ELSE json('fenced')
+        END
+        """,
+        (thread_id, run_id, attempt),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    statements: Sequence[Statement]
+    committed: asyncio.Future[None]
+
+
+class GroupCommit:
+    """Commits statements in the order they are submitted; `guard`, if given, goes first in every batch."""
+
+    def __init__(self, database: Database, guard: Statement | None = None) -> None:
+        self._database = database
+        self._guard = guard
+        self._waiting: list[_Submission] = []
+        self._committing: asyncio.Task[None] | None = None
+
+    async def commit(self, statements: Sequence[Statement]) -> None:
+        """Return when these statements are committed, all of them in one transaction if they fit into a batch.
+
+        If they do not, they go into several in order, so the one that makes the others visible must be the last.
+        Raises `DatabaseError`, or `StaleAttempt` if the guard refused. A cancelled caller's statements are committed
+        all the same.
+        """
+        submission = _Submission(statements, asyncio.get_running_loop().create_future())
+        self._waiting.append(submission)
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_waiting())
+        await asyncio.shield(submission.committed)
+
+    async def _commit_waiting(self) -> None:
+        try:
+            for _ in range(TURNS_TO_WAIT):
+                await asyncio.sleep(0)
+            while self._waiting:
+                group = _take_group(self._waiting)
+                await self._commit_group(group)
+        finally:
+            self._committing = None
+
+    async def _commit_group(self, group: list[_Submission]) -> None:
+        try:
+            for batch in _batches([statement for submission in group for statement in submission.statements]):
+                await self._run(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callers raise it; nobody awaits this task
+            for submission in group:
+                submission.committed.set_exception(error)
+        else:
+            for submission in group:
+                submission.committed.set_result(None)
+        finally:
+            for submission in group:
+                submission.committed.cancel()  # no effect on one that is done
+
+    async def _run(self, batch: list[Statement]) -> None:
+        guarded = [self._guard, *batch] if self._guard else batch
+        try:
+            await self._database.batch(guarded)
+        except DatabaseError as error:
+            if self._guard and _FENCED in str(error):
+                raise StaleAttempt("a later attempt of this run has taken over; nothing was written") from error
+            raise
+
+
+def _take_group(waiting: list[_Submission]) -> list[_Submission]:
+    """Remove from the front as many submissions as fit into one batch, at least one."""
+    count = 1
+    statements, chars = _size(waiting[0])
+    while count < len(waiting):
+        more_statements, more_chars = _size(waiting[count])
+        statements += more_statements
+        chars += more_chars
+        if statements > MAX_BATCH_STATEMENTS or chars > MAX_BATCH_CHARS:
+            break
+        count += 1
+    group = waiting[:count]
+    del waiting[:count]
+    return group
+
+
+def _size(submission: _Submission) -> tuple[int, int]:
+    return len(submission.statements), sum(_chars(statement) for statement in submission.statements)
+
+
+def _batches(statements: Sequence[Statement]) -> Iterator[list[Statement]]:
+    """The statements in batches within the limits, in order."""
+    batch: list[Statement] = []
+    chars = 0
+    for statement in statements:
+        size = _chars(statement)
+        if batch and (len(batch) >= MAX_BATCH_STATEMENTS or chars + size > MAX_BATCH_CHARS):
+            yield batch
+            batch, chars = [], 0
+        batch.append(statement)
+        chars += size
+    if batch:
+        yield batch
+
+
+def _chars(statement: Statement) -> int:
+    return sum(len(param) for param in statement.params if isinstance(param, str | bytes))

@@ -1,0 +1,33 @@
+"""LangGraph's own conformance suite for checkpoint savers, every capability of it."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+
+from d1_checkpointer import D1Saver
+from tests.support.sqlite_database import SqliteDatabase
+
+#: Tests by capability in langgraph-checkpoint-conformance 0.0.2; a suite that runs fewer proves less.
+TESTS = {
+    "put": 17,
+    "put_writes": 10,
+    "get_tuple": 10,
+    "list": 16,
+    "delete_thread": 5,
+    "delete_for_runs": 7,
+    "copy_thread": 8,
+    "prune": 8,
+}
+
+
+@checkpointer_test(name="D1Saver")
+async def d1_saver() -> AsyncIterator[D1Saver]:
+    yield D1Saver(SqliteDatabase())
+
+
+@pytest.mark.asyncio
+async def test_every_capability_conforms() -> None:
+    report = await validate(d1_saver)
+    assert [failure for result in report.results.values() for failure in result.failures or []] == []
+    assert {name: result.tests_passed for name, result in report.results.items()} == TESTS

@@ -1,0 +1,81 @@
+"""A real `ports.Database` for CPython tests: SQLite with the project's migrations and D1's limits."""
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from errors import DatabaseError
+from ports import Row, SqlValue, Statement
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+MAX_PARAMS = 100
+MAX_SQL_BYTES = 100_000
+MAX_VALUE_BYTES = 2_000_000
+MAX_INTEGER = 2**53
+
+
+class SqliteDatabase:
+    """One connection; each batch is a transaction, and refuses what D1 refuses."""
+
+    def __init__(self, path: str | Path = ":memory:") -> None:
+        fresh = path == ":memory:" or not Path(path).exists()
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        self.connection.row_factory = sqlite3.Row
+        self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
+        self.connection.execute("PRAGMA foreign_keys = ON")
+        if sqlite3.sqlite_version_info < (3, 41):
+            self.connection.create_function("unhex", 1, bytes.fromhex, deterministic=True)
+        if fresh:
+            self._migrate()
+        #: Batches run so far.
+        self.round_trips = 0
+
+    @property
+    def rows_written(self) -> int:
+        """Rows inserted, updated or deleted so far."""
+        return self.connection.total_changes
+
+    async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """See `ports.Database.batch`; gives way to other tasks once, as a real one does."""
+        self.round_trips += 1
+        await asyncio.sleep(0)
+        self.connection.execute("BEGIN")
+        try:
+            results = [self._run(statement) for statement in statements]
+        except (sqlite3.Error, DatabaseError, OverflowError) as error:
+            self.connection.execute("ROLLBACK")
+            raise DatabaseError(f"SQLite did not run a batch of {len(statements)}: {error}") from error
+        self.connection.execute("COMMIT")
+        return results
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def _run(self, statement: Statement) -> list[Row]:
+        _check(statement)
+        return [dict(row) for row in self.connection.execute(statement.sql, statement.params)]
+
+    def _migrate(self) -> None:
+        for migration in sorted(MIGRATIONS.glob("*.sql")):
+            self.connection.executescript(migration.read_text())
+
+
+def _check(statement: Statement) -> None:
+    if len(statement.params) > MAX_PARAMS:
+        raise DatabaseError(f"too many SQL variables: {len(statement.params)}")
+    if len(statement.sql.encode()) > MAX_SQL_BYTES:
+        raise DatabaseError("statement too long")
+    for value in statement.params:
+        _check_value(value)
+
+
+def _check_value(value: SqlValue) -> None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | bytes | None):
+        raise DatabaseError(f"D1_TYPE_ERROR: Type '{type(value).__name__}' not supported for value '{value}'")
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise DatabaseError(f"D1_TYPE_ERROR: Type 'bigint' not supported for value '{value}'")
+    if isinstance(value, str | bytes) and len(value.encode() if isinstance(value, str) else value) > MAX_VALUE_BYTES:
+        raise DatabaseError("string or blob too big: SQLITE_TOOBIG")
