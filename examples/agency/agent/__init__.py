@@ -1,0 +1,1 @@
+"""A small editorial agency as a LangGraph graph."""
