@@ -11,7 +11,7 @@ from pydantic import Field
 
 from api.context import Call, Services
 from api.threads import thread_not_found
-from errors import BadRequest, NotFound
+from errors import NotFound
 from http_messages import Reply, json_response
 from streaming.json_text import dumps
 from tables import threads
@@ -74,11 +74,7 @@ async def _answer_state(services: Services, thread_id: str, ref: CheckpointRef, 
     graph = await _graph(services, thread_id, config)
     if graph is None:
         return json_response(dumps(state_object(_NEVER_RUN)))
-    try:
-        snapshot = await graph.aget_state(config, subgraphs=subgraphs)
-    except ValueError as error:  # LangGraph's word for a namespace that no subgraph has
-        raise BadRequest(str(error)) from error
-    return json_response(dumps(state_object(snapshot)))
+    return json_response(dumps(state_object(await graph.aget_state(config, subgraphs=subgraphs))))
 
 
 async def _answer_history(services: Services, thread_id: str, search: HistorySearch) -> Reply:
@@ -87,11 +83,8 @@ async def _answer_history(services: Services, thread_id: str, search: HistorySea
     if graph is None:
         return json_response("[]")
     before = _before(thread_id, search)
-    try:
-        snapshots = graph.aget_state_history(config, filter=search.metadata, before=before, limit=search.limit or 1)
-        return json_response(dumps([state_object(snapshot) async for snapshot in snapshots]))
-    except ValueError as error:  # LangGraph's word for a namespace that no subgraph has
-        raise BadRequest(str(error)) from error
+    snapshots = graph.aget_state_history(config, filter=search.metadata, before=before, limit=search.limit or 1)
+    return json_response(dumps([state_object(snapshot) async for snapshot in snapshots]))
 
 
 async def _graph(services: Services, thread_id: str, config: RunnableConfig) -> Pregel[Any, Any, Any, Any] | None:

@@ -1,0 +1,170 @@
+"""The HTTP API on CPython: `api.app.handle` over migrated SQLite, with a queue and thread objects that only take notes."""
+
+import json
+from dataclasses import dataclass, field
+from operator import add
+from typing import Annotated, Any, TypedDict
+from urllib.parse import parse_qsl, urlsplit
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.pregel import Pregel
+from langgraph.types import interrupt
+
+from api import app
+from api.context import Services
+from http_messages import HttpRequest, HttpResponse, Passthrough
+from settings import Settings
+from tests.support.sqlite_database import SqliteDatabase
+
+
+class State(TypedDict, total=False):
+    """What the two graphs of these tests work on."""
+
+    topic: str
+    log: Annotated[list[str], add]
+
+
+def _sequence() -> StateGraph:
+    graph = StateGraph(State)
+    graph.add_node("plan", lambda state: {"log": ["plan"]})
+    graph.add_node("write", lambda state: {"log": ["write"]})
+    graph.add_edge(START, "plan")
+    graph.add_edge("plan", "write")
+    graph.add_edge("write", END)
+    return graph
+
+
+def _approval() -> StateGraph:
+    graph = StateGraph(State)
+    graph.add_node("ask", lambda state: {"log": [interrupt({"question": "ok?"})]})
+    graph.add_edge(START, "ask")
+    return graph
+
+
+def _failure() -> StateGraph:
+    graph = StateGraph(State)
+    graph.add_node("fail", _raise)
+    graph.add_edge(START, "fail")
+    return graph
+
+
+def _raise(state: State) -> State:
+    raise ValueError("boom")
+
+
+def _nested() -> StateGraph:
+    graph = StateGraph(State)
+    graph.add_node("child", _approval().compile())
+    graph.add_edge(START, "child")
+    return graph
+
+
+@dataclass
+class GraphsInMemory:
+    """A registry of the graphs above."""
+
+    graphs: dict[str, Pregel[Any, Any, Any, Any]] = field(
+        default_factory=lambda: {
+            "sequence": _sequence().compile(),
+            "approval": _approval().compile(),
+            "failure": _failure().compile(),
+            "nested": _nested().compile(),
+        }
+    )
+
+    def graph_ids(self) -> tuple[str, ...]:
+        """See `api.context.Registry`."""
+        return tuple(self.graphs)
+
+    def description(self, graph_id: str) -> str | None:
+        """See `api.context.Registry`."""
+        return "plans, then writes" if graph_id == "sequence" else None
+
+    async def graph(self, graph_id: str, config: RunnableConfig) -> Pregel[Any, Any, Any, Any]:
+        """See `api.context.Registry`."""
+        return self.graphs[graph_id]
+
+
+@dataclass
+class QueueNotes:
+    """A queue that notes what was sent; fails with `failure` when it is set."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def send(self, thread_id: str, run_id: str) -> None:
+        """See `ports.RunQueue`."""
+        if self.failure:
+            raise self.failure
+        self.sent.append((thread_id, run_id))
+
+    async def send_batch(self, runs: list[tuple[str, str]]) -> None:
+        """See `ports.RunQueue`."""
+        self.sent.extend(runs)
+
+
+@dataclass
+class ThreadObjectNotes:
+    """Thread objects that note what was asked of them."""
+
+    opened: list[tuple[str, str]] = field(default_factory=list)
+
+    async def wake(self, thread_id: str, run_id: str) -> None:
+        """See `ports.ThreadObjects`."""
+
+    async def open(self, thread_id: str, path: str) -> object:
+        """See `ports.ThreadObjects`."""
+        self.opened.append((thread_id, path))
+        return f"the answer to {path}"
+
+
+class Api:
+    """One server and its database."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.db = SqliteDatabase()
+        self.queue = QueueNotes()
+        self.thread_objects = ThreadObjectNotes()
+        self.registry = GraphsInMemory()
+        self.saver: BaseCheckpointSaver[Any] = InMemorySaver()
+        self.services = Services(
+            db=self.db,
+            queue=self.queue,
+            thread_objects=self.thread_objects,
+            registry=self.registry,
+            settings=settings or Settings(),
+            checkpointer=lambda: self.saver,
+        )
+
+    async def ask(
+        self, method: str, url: str, body: object = None, *, headers: dict[str, str] | None = None
+    ) -> HttpResponse | Passthrough:
+        """Send a request; a body that is neither bytes nor str is sent as JSON."""
+        parts = urlsplit(url)
+        raw = body if isinstance(body, bytes | str) else b"" if body is None else json.dumps(body).encode()
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        return await app.handle(HttpRequest(method, parts.path, query, headers or {}, raw), self.services)
+
+    async def json(self, method: str, url: str, body: object = None, *, status: int = 200, **headers: str) -> Any:
+        """The decoded answer to a request that must have `status`."""
+        answer = await self.ask(method, url, body, headers=headers)
+        assert isinstance(answer, HttpResponse)
+        assert answer.status == status, answer.body
+        return json.loads(answer.body) if answer.body else None
+
+    async def detail(self, method: str, url: str, body: object = None, *, status: int) -> str:
+        """The `detail` of a refusal, which is all there may be in it."""
+        answer = await self.json(method, url, body, status=status)
+        assert list(answer) == ["detail"]
+        return answer["detail"]
+
+    async def new_thread(self, **body: object) -> str:
+        """The id of a new thread."""
+        return (await self.json("POST", "/threads", body))["thread_id"]
+
+    def rows(self, table: str) -> int:
+        """How many rows a table has."""
+        return self.db.connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]

@@ -1,0 +1,55 @@
+"""The paths of a thread's object."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runs.thread_object_paths import RunRequest, build, parse, response_headers
+
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(
+    joins=st.booleans(),
+    cancel=st.booleans(),
+    kind=st.sampled_from(["stream", "wait"]),
+    modes=st.lists(texts).map(tuple),
+    last=st.none() | texts,
+    origin=st.none() | texts,
+    location=texts,
+)
+def test_parsing_is_the_inverse_of_building(joins, cancel, kind, modes, last, origin, location) -> None:  # noqa: ANN001
+    request = RunRequest(
+        run_id="01a1fc38-bac8-73bd-9840-52a73de7308f",
+        kind=kind,
+        joins=joins,
+        stream_modes=modes,
+        last_event_id=last,
+        cancel_on_disconnect=cancel,
+        location=location,
+        content_location="/runs/x",
+        origin=origin,
+    )
+    assert parse(build(request)) == request
+    assert parse("http://thread" + build(request)) == request
+
+
+def test_a_header_that_is_no_text_makes_a_path_all_the_same() -> None:
+    request = RunRequest(run_id="r", kind="wait", last_event_id="\ud800", location="/l", content_location="/c")
+    assert parse(build(request)).last_event_id == "?"
+
+
+def test_the_answer_carries_every_header_since_the_worker_adds_none() -> None:
+    stream = RunRequest(run_id="r", kind="stream", location="/l", content_location="/c", origin="https://a.example")
+    assert response_headers(stream) == {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-store",
+        "connection": "keep-alive",
+        "x-accel-buffering": "no",
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": "x-pagination-total, x-pagination-next, content-location, location",
+        "vary": "Origin",
+        "location": "/l",
+        "content-location": "/c",
+    }
+    wait = RunRequest(run_id="r", kind="wait", location="/l", content_location="/c")
+    assert response_headers(wait)["content-type"] == "application/json"
