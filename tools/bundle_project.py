@@ -1,14 +1,14 @@
 """Copies the graph project that `langgraph.json` names to `src/project/`, where wrangler finds it.
 
-The build step of every `wrangler dev` and `deploy`, so it needs Python 3.11 and nothing else. It writes only what changed
-(wrangler watches the target) and refuses what could not be served, naming the entry and the reason; what can be known only
-by importing the graphs is checked by the Worker when it starts.
+The build step of every `wrangler dev` and `deploy`, so it needs Python 3.11 and nothing else. It writes only what
+changed (wrangler watches the target) and refuses what could not be served, naming the entry and the reason; what can
+be known only by importing the graphs is checked by the Worker when it starts.
 """
 
 import argparse
 import json
-import sys
 import symtable
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,9 +25,10 @@ REQUIREMENTS: Final = ROOT / ".superstep" / "project-requirements.txt"
 MANIFEST: Final = "manifest.json"
 
 #: What wrangler.toml's rule for `project/` ships besides Python files.
-DATA_SUFFIXES: Final = frozenset(
-    {".csv", ".html", ".j2", ".jinja", ".jinja2", ".json", ".jsonl", ".md", ".sql", ".toml", ".txt", ".xml", ".yaml", ".yml"}
-)
+DATA_SUFFIXES: Final = frozenset({
+    ".csv", ".html", ".j2", ".jinja", ".jinja2", ".json", ".jsonl",
+    ".md", ".sql", ".toml", ".txt", ".xml", ".yaml", ".yml",
+})  # fmt: skip
 
 #: Folders that hold no part of a graph; any hidden folder and any virtual environment neither.
 SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules", "python_modules", "build", "dist"})
@@ -65,7 +66,9 @@ def read_project(config_path: Path) -> Project:
     roots = [_import_root(path) for path in local]
     files = _files_to_copy(roots)
     shipped = {name: path for name, path in files.items() if path.suffix == ".py" or path.suffix in DATA_SUFFIXES}
-    warnings = [f"langgraph.json: {key!r} is not supported yet and ignored" for key in UNSUPPORTED_KEYS if config.get(key)]
+    warnings = [
+        f"langgraph.json: {key!r} is not supported yet and ignored" for key in UNSUPPORTED_KEYS if config.get(key)
+    ]
     warnings += [
         f"{files[name]} is not shipped: wrangler.toml has no rule for {files[name].suffix} files"
         for name in sorted(files.keys() - shipped.keys())
@@ -81,17 +84,18 @@ def read_project(config_path: Path) -> Project:
 
 
 def check_names(files: Iterable[str], taken: Mapping[str, str]) -> None:
-    """Refuse a project whose modules could not be imported, because `taken` says that something else has the name."""
+    """Refuse a project whose modules could not be imported: `taken` says what else has a name."""
     for name in sorted({file.partition("/")[0].removesuffix(".py") for file in files if file.endswith(".py")}):
         if name in taken:
             raise ProjectError(
-                f"the project's top-level module {name!r} has the name of {taken[name]}: rename it, or move it into a package"
+                f"the project's top-level module {name!r} has the name of {taken[name]}: "
+                "rename it, or move it into a package"
             )
 
 
 def taken_names() -> dict[str, str]:
     """Top-level module names that a project cannot use, and whose they are."""
-    standard = {name: "a module of Python's standard library" for name in sys.stdlib_module_names}
+    standard = dict.fromkeys(sys.stdlib_module_names, "a module of Python's standard library")
     vendored = {_module_name(path): "an installed package" for path in _entries(PYTHON_MODULES)}
     ours = {_module_name(path): "a module of Superstep" for path in _entries(SOURCE) if path != TARGET}
     return {**standard, **vendored, **ours, TARGET.name: "the folder of the project itself"}
@@ -156,7 +160,8 @@ def _split_dependencies(entries: Any, folder: Path) -> tuple[list[Path], list[st
                 raise ProjectError(f"langgraph.json: dependency {entry!r}: there is no folder {path}")
             if ROOT.is_relative_to(path):
                 raise ProjectError(
-                    f"langgraph.json: dependency {entry!r} contains Superstep itself: give the project a folder of its own"
+                    f"langgraph.json: dependency {entry!r} contains Superstep itself: "
+                    "give the project a folder of its own"
                 )
             local.append(path)
     return local, [entry for entry in entries if not entry.startswith(".")]
@@ -207,7 +212,9 @@ def _walk(folder: Path) -> Iterator[Path]:
 def _graph_entries(config: Mapping[str, Any]) -> dict[str, Any]:
     graphs = config.get("graphs")
     if not isinstance(graphs, dict) or not graphs:
-        raise ProjectError("langgraph.json: 'graphs' must name at least one graph, as in \"agent\": \"./agent/graph.py:graph\"")
+        raise ProjectError(
+            'langgraph.json: \'graphs\' must name at least one graph, as in "agent": "./agent/graph.py:graph"'
+        )
     return graphs
 
 
@@ -290,7 +297,9 @@ def parse_env_file(text: str) -> dict[str, str]:
 
 def _entries(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
-        yield from (path for path in folder.iterdir() if path.suffix == ".py" or (path.is_dir() and path.name.isidentifier()))
+        yield from (
+            path for path in folder.iterdir() if path.suffix == ".py" or (path.is_dir() and path.name.isidentifier())
+        )
 
 
 def _module_name(path: Path) -> str:

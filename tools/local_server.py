@@ -11,17 +11,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tools import bundle_project, local_config, node_runtime, paths, pyodide_bundle, worker_packages
+from tools import bundle_project, local_config, node_runtime, paths, progress, pyodide_bundle, worker_packages
 from tools.errors import SetupError
 
 READY_PATH: Final = "/ok"
@@ -133,10 +132,8 @@ class Server:
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -150,7 +147,7 @@ def serve(
     vars: Mapping[str, str] | None = None,
     config: Path | None = None,
     log_path: Path | None = None,
-) -> Iterator[Server]:
+) -> Generator[Server]:
     """A running server, stopped at the end; without `persist_to` its state is thrown away.
 
     `config` is a configuration for local workerd: that of `prepare()` unless given.
@@ -187,7 +184,7 @@ def wrangler_environment() -> dict[str, str]:
         "MINIFLARE_WORKERD_PATH": str(node_runtime.workerd_wrapper(bundle)),
         "CLOUDFLARE_CF_FETCH_ENABLED": "false",
         "WRANGLER_SEND_METRICS": "false",
-        "PATH": f"{paths.NODE_MODULES / 'node' / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(node_runtime.node().parent), os.environ["PATH"]]),
     }
 
 
@@ -209,7 +206,8 @@ def apply_migrations(config: Path, persist_to: Path) -> None:
     else:
         if not template.exists():
             partial = Path(tempfile.mkdtemp(dir=paths.BUILD))
-            _migrate(config, partial)
+            with progress.step("Applying the D1 migrations"):
+                _migrate(config, partial)
             with contextlib.suppress(OSError):  # another process was faster
                 partial.rename(template)
         shutil.copytree(template, persist_to, dirs_exist_ok=True)
@@ -221,7 +219,13 @@ def _migrate(config: Path, persist_to: Path) -> None:
     command += [f"--config={config}", f"--persist-to={persist_to}"]
     environment = {**wrangler_environment(), "CI": "1"}
     finished = subprocess.run(
-        command, cwd=config.parent, env=environment, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL
+        command,
+        cwd=config.parent,
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     if finished.returncode:
         raise SetupError(f"D1 migrations failed:\n{finished.stdout}{finished.stderr}")
@@ -234,7 +238,9 @@ def require_free_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise SetupError(f"port {port} is in use: stop what listens there, or choose another with PORT=…") from error
+            raise SetupError(
+                f"port {port} is in use: stop what listens there, or choose another with PORT=…"
+            ) from error
 
 
 def free_port() -> int:

@@ -40,7 +40,7 @@ def workerd_wrapper(bundle_folder: Path) -> Path:
         "#!/bin/sh\n"
         'if [ "$1" = serve ]; then\n'
         "  shift\n"
-        f"  set -- serve --pyodide-bundle-disk-cache-dir={shlex.quote(str(bundle_folder))} \"$@\"\n"
+        f'  set -- serve --pyodide-bundle-disk-cache-dir={shlex.quote(str(bundle_folder))} "$@"\n'
         "fi\n"
         f'exec {shlex.quote(str(_workerd_binary()))} "$@"\n'
     )

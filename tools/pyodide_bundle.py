@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import capnp
 
-from tools import node_runtime, paths
+from tools import node_runtime, paths, progress
 from tools.errors import SetupError
 
 #: The one version that the pinned workerd accepts.
@@ -88,7 +88,7 @@ def adapt_glue(glue: str, patches: Sequence[Patch] = PATCHES) -> str:
 
 def encode_bundle(*, glue: str, wasm: bytes, stdlib: bytes) -> bytes:
     """The bundle as one Cap'n Proto message."""
-    schema: Any = capnp.load(str(Path(__file__).with_suffix(".capnp")))
+    schema: Any = cast(Any, capnp).load(str(Path(__file__).with_suffix(".capnp")))
     bundle = schema.Bundle.new_message()
     modules = bundle.init("modules", 3)
     for module, (name, member, content) in zip(
@@ -115,14 +115,15 @@ def ensure_bundle() -> Path:
     folder = paths.BUILD / f"pyodide-{installed}-workerd-{node_runtime.workerd_version()}-{ADAPTATION}"
     target = folder / BUNDLE_NAME
     if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial")
-        partial.write_bytes(
-            encode_bundle(
-                glue=adapt_glue((package / "pyodide.asm.mjs").read_text()),
-                wasm=(package / "pyodide.asm.wasm").read_bytes(),
-                stdlib=(package / "python_stdlib.zip").read_bytes(),
+        with progress.step("Assembling the Pyodide bundle"):
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = target.with_suffix(".partial")
+            partial.write_bytes(
+                encode_bundle(
+                    glue=adapt_glue((package / "pyodide.asm.mjs").read_text()),
+                    wasm=(package / "pyodide.asm.wasm").read_bytes(),
+                    stdlib=(package / "python_stdlib.zip").read_bytes(),
+                )
             )
-        )
-        partial.rename(target)
+            partial.rename(target)
     return folder

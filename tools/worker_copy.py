@@ -1,8 +1,8 @@
 """Lays out copies of the Worker below `.superstep/`, each with its own graph project or its own main module.
 
-A copy is what tests serve: other graphs than those of the root `langgraph.json`, or `tests/workerd/worker.py` as main, whose
-test bodies run inside workerd. Each has the production bindings and today's sources, copied, so that nothing reloads
-while the checkout is being edited.
+A copy is what tests serve: other graphs than those of the root `langgraph.json`, or `tests/workerd/worker.py` as main,
+whose test bodies run inside workerd. Each has the production bindings and today's sources, copied, so that nothing
+reloads while the checkout is being edited.
 """
 
 import os
@@ -15,8 +15,8 @@ from tools.errors import SetupError
 
 FOLDER: Final = paths.BUILD / "copies"
 
-#: The module of `tests/workerd/` that is the main of the test Worker. It exports `Default`, which answers `/ok`, and the
-#: classes `ThreadObject` and `RunWorkflow` (stubs will do).
+#: The module of `tests/workerd/` that is the main of the test Worker. It exports `Default`, which answers `/ok`, and
+#: the classes `ThreadObject` and `RunWorkflow` (stubs will do).
 TEST_MAIN: Final = "worker.py"
 
 
@@ -32,11 +32,13 @@ def with_project(name: str, langgraph_json: Path) -> Path:
     except bundle_project.ProjectError as error:
         raise SetupError(str(error)) from error
     _link(folder / "python_modules", paths.PYTHON_MODULES)
-    return local_config.write_config(folder / "wrangler.json", copy_config(local_config.production_config(), "entry.py"))
+    return local_config.write_config(
+        folder / "wrangler.json", copy_config(local_config.production_config(), "entry.py")
+    )
 
 
 def with_workerd_tests(name: str = "workerd-tests") -> Path:
-    """The test Worker: `src/` and `tests/workerd/` side by side, plus the packages of `requirements-worker-tests.lock`."""
+    """The test Worker: `src/` and `tests/workerd/` side by side, with the packages for tests; its configuration."""
     worker_packages.ensure_worker_packages()
     folder = _copy_sources(name)
     ignored = shutil.ignore_patterns("__pycache__")
@@ -66,7 +68,7 @@ def _link(link: Path, target: Path) -> None:
 
 
 def _copy_packages(folder: Path) -> None:
-    """A hard-linked copy of `python_modules/` with the test packages added; wrangler follows no symbolic links inside."""
+    """A hard-linked copy of `python_modules/` with those for tests: wrangler follows no symbolic links inside."""
     target, stamp = folder / "python_modules", folder / "python_modules.stamp"
     wanted = worker_packages.STAMP.read_text() + paths.TEST_LOCK.read_text()
     if target.is_dir() and stamp.exists() and stamp.read_text() == wanted:

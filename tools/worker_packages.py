@@ -9,11 +9,11 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools import paths
+from tools import paths, progress
 from tools.errors import SetupError
 
 #: How pip names CPython 3.14 on the Worker's WebAssembly platform.
@@ -25,6 +25,9 @@ WORKER_PLATFORM: Final = (
     "--abi=abi3",
     "--abi=none",
 )
+
+#: How uv names the platform with the Worker's environment markers.
+RESOLUTION: Final = ("--python-version=3.14", "--python-platform=wasm32-pyodide2024")
 
 #: Any native platform does: only the pure-Python files are kept.
 NATIVE_PLATFORM: Final = ("--platform=manylinux2014_x86_64", "--python-version=3.14", "--implementation=cp")
@@ -50,26 +53,33 @@ STAMP: Final = paths.BUILD / "worker-packages.stamp"
 
 
 def ensure_worker_packages() -> None:
-    """Make `python_modules/` match the locks, the shims and the graph project's own requirements; instant when it does."""
+    """Make `python_modules/` match the locks, the shims and the project's requirements; instant when it does."""
     wanted = _fingerprint()
     if paths.PYTHON_MODULES.is_dir() and STAMP.exists() and STAMP.read_text() == wanted:
         return
-    partial = paths.BUILD / "python_modules.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    install(partial, ["--require-hashes", f"--requirement={paths.WORKER_LOCK}"], WORKER_PLATFORM)
-    add_pure_packages(partial)
-    add_shims(partial)
-    shrink(partial)
-    shutil.rmtree(paths.PYTHON_MODULES, ignore_errors=True)
-    partial.rename(paths.PYTHON_MODULES)
-    STAMP.write_text(wanted)
+    with progress.step("Installing the Worker's packages into python_modules"):
+        partial = paths.BUILD / "python_modules.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        install(partial, ["--require-hashes", f"--requirement={paths.WORKER_LOCK}"], WORKER_PLATFORM)
+        add_pure_packages(partial)
+        add_project_packages(partial)
+        add_shims(partial)
+        shrink(partial)
+        shutil.rmtree(paths.PYTHON_MODULES, ignore_errors=True)
+        partial.rename(paths.PYTHON_MODULES)
+        STAMP.write_text(wanted)
 
 
 def install(target: Path, arguments: Sequence[str], platform: Sequence[str]) -> None:
     """pip-install exactly what is named, without its dependencies, for another platform."""
     command = [sys.executable, "-m", "pip", "install", "-qq", "--no-compile", "--no-deps", "--only-binary=:all:"]
-    command += ["--ignore-requires-python", "--disable-pip-version-check", "--root-user-action=ignore", f"--target={target}"]
+    command += [
+        "--ignore-requires-python",
+        "--disable-pip-version-check",
+        "--root-user-action=ignore",
+        f"--target={target}",
+    ]
     finished = subprocess.run([*command, *platform, *arguments], text=True, capture_output=True, check=False)
     if finished.returncode:
         raise SetupError(f"pip could not install the Worker's packages:\n{finished.stderr.strip()}")
@@ -85,6 +95,31 @@ def add_pure_packages(target: Path) -> None:
     for compiled in (target / "yaml").glob("_yaml.*.so"):
         compiled.unlink()
     shutil.rmtree(pure)
+
+
+def add_project_packages(target: Path) -> None:
+    """Install what the graph project asks for beyond the Worker's own packages, in versions that fit those."""
+    if not paths.PROJECT_REQUIREMENTS.exists():
+        return
+    locked = dict(locked_versions(paths.WORKER_LOCK.read_text()))
+    constraints = paths.BUILD / "worker-constraints.txt"
+    constraints.write_text("".join(f"{name}=={version}\n" for name, version in locked.items()))
+    command = [sys.executable, "-m", "uv", "pip", "compile", str(paths.PROJECT_REQUIREMENTS), "--quiet", "--no-header"]
+    command += [f"--excludes={paths.WORKER_EXCLUDES}", f"--constraints={constraints}", *RESOLUTION]
+    finished = subprocess.run(command, text=True, capture_output=True, check=False)
+    if finished.returncode:
+        raise SetupError(f"the graph project's requirements cannot be met:\n{finished.stderr.strip()}")
+    missing = [f"{name}=={version}" for name, version in locked_versions(finished.stdout) if name not in locked]
+    if missing:
+        install(target, missing, WORKER_PLATFORM)
+
+
+def locked_versions(lock: str) -> Iterator[tuple[str, str]]:
+    """(name, version) of every package in the text of a lock file."""
+    for line in lock.splitlines():
+        if line and not line.startswith((" ", "#")):
+            name, _, rest = line.partition("==")
+            yield name, rest.split()[0]
 
 
 def add_shims(target: Path) -> None:

@@ -1,7 +1,7 @@
 """The part of `orjson` that LangGraph's dependencies use, over the standard library.
 
-orjson has no WebAssembly wheel on PyPI. Same calls, same bytes for what JSON can hold; slower, and nothing that runs for
-each request may depend on it. Differences: named tuples are lists here, and numpy arrays need their `tolist`.
+orjson has no WebAssembly wheel on PyPI. Same calls, same bytes for what JSON can hold; slower, and nothing that runs
+for each request may depend on it. Differences: numpy arrays need their `tolist`, and fragments are parsed.
 """
 
 import dataclasses
@@ -123,7 +123,7 @@ def _prepare_object(value: Any, default: Default | None, options: int) -> Any:
     if isinstance(value, datetime.datetime | datetime.date | datetime.time) and not options & OPT_PASSTHROUGH_DATETIME:
         return _iso_text(value, options)
     if not options & OPT_PASSTHROUGH_SUBCLASS:
-        for base, rebuild in ((str, str), (int, int), (dict, dict), (list, list), (tuple, list)):
+        for base, rebuild in ((str, str), (int, int), (dict, dict), (list, list)):
             if isinstance(value, base):
                 return _prepare(base.__str__(value) if base is str else rebuild(value), default, options)
     if dataclasses.is_dataclass(value) and not isinstance(value, type) and not options & OPT_PASSTHROUGH_DATACLASS:

@@ -1,0 +1,22 @@
+"""Shows what takes long: a spinner on a terminal, one plain line elsewhere."""
+
+import contextlib
+import time
+from collections.abc import Generator
+
+from rich.console import Console
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def step(title: str) -> Generator[None]:
+    """Name what is being done, and how long it took once it is done."""
+    started = time.monotonic()
+    if console.is_terminal:
+        with console.status(title):
+            yield
+    else:
+        console.print(f"{title} …")
+        yield
+    console.print(f"[green]✓[/] {title} [dim]({time.monotonic() - started:.1f} s)[/]")
