@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from js import JSON
+from pyodide.ffi import JsException
+
+from errors import Unavailable
 
 #: Queues take at most this many messages in one call.
 MAX_MESSAGES_PER_CALL = 100
@@ -18,7 +21,10 @@ class RunQueueBinding:
 
     async def send(self, thread_id: str, run_id: str) -> None:
         """See `ports.RunQueue.send`."""
-        await self._binding.send(JSON.parse(_body(thread_id, run_id)))
+        try:
+            await self._binding.send(JSON.parse(_body(thread_id, run_id)))
+        except JsException as error:
+            raise Unavailable(f"the queue did not take run {run_id}: {error.message}") from error
 
     async def send_batch(self, runs: Sequence[tuple[str, str]]) -> None:
         """See `ports.RunQueue.send_batch`."""

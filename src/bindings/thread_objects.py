@@ -4,7 +4,12 @@ A stub that threw may stay broken, so every call makes its own. `fetch` goes to 
 read the body of a stream that must pass through untouched.
 """
 
+from collections.abc import Awaitable
 from typing import Any
+
+from pyodide.ffi import JsException
+
+from errors import Unavailable
 
 #: Only the path counts; Durable Objects need some absolute URL.
 ORIGIN = "http://thread"
@@ -18,12 +23,19 @@ class ThreadObjectsBinding:
 
     async def wake(self, thread_id: str, run_id: str) -> None:
         """See `ports.ThreadObjects.wake`."""
-        await self._binding.getByName(thread_id).wake(run_id)
+        await _answer(thread_id, self._binding.getByName(thread_id).wake(run_id))
 
     async def open(self, thread_id: str, path: str) -> object:
         """See `ports.ThreadObjects.open`."""
-        return await self._binding.getByName(thread_id).fetch(ORIGIN + path)
+        return await _answer(thread_id, self._binding.getByName(thread_id).fetch(ORIGIN + path))
 
     async def run_slice(self, thread_id: str, run_id: str, attempt: int) -> bool:
         """Run one slice of a long run; whether it needs another one."""
-        return bool(await self._binding.getByName(thread_id).run_slice(run_id, attempt))
+        return bool(await _answer(thread_id, self._binding.getByName(thread_id).run_slice(run_id, attempt)))
+
+
+async def _answer(thread_id: str, call: Awaitable[Any]) -> Any:
+    try:
+        return await call
+    except JsException as error:
+        raise Unavailable(f"the object of thread {thread_id} did not answer: {error.message}") from error

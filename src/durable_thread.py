@@ -1,0 +1,113 @@
+"""One Durable Object for each thread: one run at a time, its live subscribers, its alarm.
+
+Only unwraps, calls and wraps; what happens is in `runs/thread_runner.py` and `streaming/`. The alarm executes: work started
+from a request would be dropped some time after that request, an alarm is kept alive and fires again after a crash.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from workers import DurableObject, Request
+
+import clock
+from bindings import process_environment
+from bindings.d1 import D1Database
+from bindings.http import stream_response, to_js_response
+from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
+from bindings.workflows import RunWorkflowBinding
+from graphs.deployed import REGISTRY
+from http_messages import HttpResponse
+from runs import thread_object_paths
+from runs.thread_object_paths import RunRequest
+from runs.thread_runner import ThreadRunner
+from settings import Settings
+from streaming import sse
+from streaming.events import EventId
+from streaming.fanout import From, RunStreams
+
+#: A waiting caller gets a line end this often: legal before JSON, and it keeps the connection open.
+KEEPALIVE_SECONDS: Final = 5.0
+
+
+class ThreadObject(DurableObject):
+    """The object whose name is a thread id."""
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
+        self._runner = ThreadRunner(
+            ctx.id.name,
+            database=D1Database(env.DB),
+            streams=self._streams,
+            alarm=DurableObjectAlarm(ctx),
+            workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
+            registry=REGISTRY,
+            settings=Settings.from_env(process_environment.export(env)),
+        )
+
+    async def alarm(self, _info: Any = None) -> None:
+        """Execute the thread's due runs."""
+        await self._runner.work()
+
+    async def wake(self, _run_id: str) -> None:
+        """RPC: look at the thread's runs soon."""
+        await self._runner.wake()
+
+    async def run_slice(self, run_id: str, attempt: int) -> bool:
+        """RPC from a Workflow: execute one slice; whether the run needs another one."""
+        return await self._runner.run_slice(run_id, attempt)
+
+    async def fetch(self, request: Request) -> Any:
+        """The stream or the result of a run; paths are `runs/thread_object_paths.py`'s."""
+        wanted = thread_object_paths.parse(request.url)
+        if wanted.joins:
+            await self._runner.recall(wanted.run_id)
+        else:
+            await self._runner.wake()
+        return self._stream(wanted) if wanted.kind == "stream" else await self._result(wanted)
+
+    def _stream(self, wanted: RunRequest) -> Any:
+        subscription = self._streams.subscribe(wanted.run_id, _position(wanted), wanted.stream_modes)
+
+        async def next_chunk() -> str | None:
+            chunk = await subscription.next_chunk()
+            if chunk is None:
+                subscription.close()
+            return chunk
+
+        return stream_response(next_chunk, subscription.close, thread_object_paths.response_headers(wanted))
+
+    async def _result(self, wanted: RunRequest) -> Any:
+        headers = thread_object_paths.response_headers(wanted)
+        result = asyncio.ensure_future(self._streams.result(wanted.run_id))
+        await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
+        if result.done():
+            return to_js_response(HttpResponse(200, headers, result.result()))
+        return stream_response(_with_keepalive(result), result.cancel, headers)
+
+
+def _position(wanted: RunRequest) -> EventId | From:
+    if not wanted.joins:
+        return From.START
+    if wanted.last_event_id is None:
+        return From.NOW
+    return sse.parse_last_event_id(wanted.last_event_id) or From.NOW
+
+
+def _with_keepalive(result: "asyncio.Future[str]") -> Callable[[], Awaitable[str | None]]:
+    """Chunks of a body: line ends until the result is there, the result, the end."""
+    is_sent = False
+
+    async def next_chunk() -> str | None:
+        nonlocal is_sent
+        if is_sent:
+            return None
+        if not result.done():
+            await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
+        if not result.done():
+            return "\n"
+        is_sent = True
+        return result.result()
+
+    return next_chunk

@@ -1,0 +1,69 @@
+"""The Worker's entry: requests to `api`, queue messages to `queue_consumer`, the minute's cron to the sweeper.
+
+Builds the adapters from `env` for each invocation and holds no state; Cloudflare finds the other two classes here as well.
+"""
+
+import logging
+from typing import Any
+
+# isort: off
+from bindings import logs, process_environment  # first: LangGraph and graphs read os.environ when they are imported
+# isort: on
+
+from workers import Request, WorkerEntrypoint
+
+import clock
+from api import app
+from api.context import Services
+from bindings.d1 import D1Database
+from bindings.http import read_request, to_js_response
+from bindings.queues import RunQueueBinding
+from bindings.thread_objects import ThreadObjectsBinding
+from d1_checkpointer import D1Saver
+from durable_thread import ThreadObject
+from graphs.deployed import REGISTRY
+from queue_consumer import deliver
+from runs import sweep
+from settings import Settings
+from workflow_steps import RunWorkflow
+
+__all__ = ["Default", "RunWorkflow", "ThreadObject"]
+
+logs.install()
+logger = logging.getLogger(__name__)
+
+
+class Default(WorkerEntrypoint):
+    """The Worker."""
+
+    async def fetch(self, request: Request) -> Any:
+        """Answer an HTTP request."""
+        settings = Settings.from_env(process_environment.export(self.env))
+        database = D1Database(self.env.DB)
+        services = Services(
+            db=database,
+            queue=RunQueueBinding(self.env.RUN_QUEUE),
+            thread_objects=ThreadObjectsBinding(self.env.THREADS),
+            registry=REGISTRY,
+            settings=settings,
+            checkpointer=lambda: D1Saver(database),
+        )
+        return to_js_response(await app.handle(await read_request(request.js_object, settings.max_body_bytes), services))
+
+    async def queue(self, batch: Any, _env: Any = None, _ctx: Any = None) -> None:
+        """Deliver a batch of queue messages."""
+        threads = ThreadObjectsBinding(self.env.THREADS)
+        for message in batch.messages:
+            verdict = await deliver(dict(message.body), int(message.attempts), threads)
+            if verdict.action == "ack":
+                message.ack()
+            else:
+                message.retry({"delaySeconds": verdict.delay_seconds})
+
+    async def scheduled(self, _controller: Any, _env: Any = None, _ctx: Any = None) -> None:
+        """Each minute: announce runs that nobody works on."""
+        announced = await sweep.announce_stale(
+            D1Database(self.env.DB), RunQueueBinding(self.env.RUN_QUEUE), now=clock.now_iso()
+        )
+        if announced:
+            logger.warning("announced %d unfinished runs again", announced)

@@ -1,0 +1,14 @@
+"""The graphs this Worker was deployed with; importing this module loads them, so that they are part of the snapshot.
+
+Mutable only by what user code keeps in its own modules.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from graphs.registry import Registry
+
+#: Where the bundle step puts the graph project: beside the top-level modules.
+PROJECT: Final = Path(__file__).parent.parent / "project"
+
+REGISTRY: Final = Registry.load(PROJECT)

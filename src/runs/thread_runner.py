@@ -1,0 +1,235 @@
+"""Runs the runs of one thread, one at a time: claim, execute a slice, then finish or hand over to a Workflow.
+
+Lives in the thread's Durable Object, of which there is one. The object is its own lease: while it holds no run in memory,
+a row that says `running` was left behind by an incarnation that died, and is resumed (docs/decisions/0001). So any call
+here may be repeated, and any `await` may be the last one.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from langgraph.runtime import RunControl
+
+import clock
+from d1_checkpointer import CommittedCheckpoint, D1Saver
+from graphs.registry import Registry
+from group_commit import fence
+from ports import Alarm, Database, Workflows
+from runs import completion, execution, lifecycle, outcome
+from runs.completion import Ending
+from runs.execution import Job
+from runs.outcome import Outcome
+from settings import Settings
+from streaming.fanout import RunStreams
+from streaming.json_text import dumps
+from streaming.run_stream import RunStream
+from tables import runs, threads
+from tables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+#: A Workflow that asks for no slice during this time is taken for dead, and the object goes on by itself.
+WORKFLOW_SILENCE_SECONDS: Final = 60
+
+#: After a failure that is not the graph's (D1 out of reach, say), look again after 1, 2, 4 … seconds.
+MAX_BACKOFF_SECONDS: Final = 60
+
+
+class ThreadRunner:
+    """The executor of one thread."""
+
+    def __init__(
+        self,
+        thread_id: str,
+        *,
+        database: Database,
+        streams: RunStreams,
+        alarm: Alarm,
+        workflows: Workflows,
+        registry: Registry,
+        settings: Settings,
+    ) -> None:
+        self._thread_id = thread_id
+        self._database = database
+        self._streams = streams
+        self._alarm = alarm
+        self._workflows = workflows
+        self._registry = registry
+        self._settings = settings
+        self._executing = asyncio.Lock()
+        self._workflow_expected_until_ms = 0
+        self._failures = 0
+
+    async def wake(self) -> None:
+        """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent."""
+        await self._alarm.set(clock.now_ms() + 1)
+
+    async def work(self) -> None:
+        """Execute every run that is due; what the alarm does. Raises nothing: a failure sets the alarm again."""
+        if self._executing.locked():
+            # A Workflow's slice is at work; the next alarm sees whether it is still alive.
+            await self._alarm.set(clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000)
+            return
+        try:
+            async with self._executing:
+                while run := await self._next_run():
+                    await self._execute_slice(run)
+            self._failures = 0
+        except Exception:
+            self._failures += 1
+            seconds = min(2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
+            logger.exception("thread %s: could not work on its runs; looking again in %d s", self._thread_id, seconds)
+            await self._alarm.set(clock.now_ms() + seconds * 1000)
+
+    async def run_slice(self, run_id: str, attempt: int) -> bool:
+        """Execute one slice for a Workflow; whether the run needs another one. False when the attempt was replaced."""
+        async with self._executing:
+            run = await runs.get(self._database, self._thread_id, run_id)
+            if run is None or run.status != "running" or run.attempt != attempt:
+                return False
+            if await self._execute_slice(run):
+                return True
+        await self.wake()
+        return False
+
+    async def _next_run(self) -> Run | None:
+        """The next run to execute, claimed; None when there is nothing to do now (the alarm may be set for later)."""
+        claim = await runs.claim_oldest_pending(self._database, self._thread_id, now=clock.now_iso())
+        if claim.running is not None:
+            return await self._take_over(claim.running)
+        if claim.claimed is None and claim.next_due_at is not None:
+            await self._alarm.set(clock.epoch_ms(claim.next_due_at))
+        return claim.claimed
+
+    async def _take_over(self, run: Run) -> Run | None:
+        if clock.now_ms() < self._workflow_expected_until_ms:
+            await self._alarm.set(self._workflow_expected_until_ms)
+            return None
+        if run.attempt >= self._settings.max_attempts:
+            await self._give_up(run)
+            return await self._next_run()
+        logger.warning("resuming run %s of thread %s: attempt %d was cut off", run.run_id, run.thread_id, run.attempt)
+        return await runs.resume_running(self._database, run, now=clock.now_iso())
+
+    async def _execute_slice(self, run: Run) -> bool:
+        """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow."""
+        stream = self._streams.open(run.run_id)
+        try:
+            result = await self._execute(run, stream)
+            if result.status == "drained":
+                await self._hand_over(run)
+                return True
+            await self._finish(run, result, stream)
+            return False
+        finally:
+            self._streams.close(run.run_id)
+
+    async def _execute(self, run: Run, stream: RunStream) -> Outcome:
+        kwargs = json.loads(run.kwargs)
+        graph_id = kwargs["config"]["configurable"]["graph_id"]
+        job = Job(
+            run_id=run.run_id, thread_id=run.thread_id, graph_id=graph_id, attempt=run.attempt, kwargs=kwargs
+        )
+        try:
+            graph = await self._registry.graph(graph_id, kwargs["config"])
+        except Exception as error:  # a graph factory is user code, and a graph may be gone since the run was created
+            logger.exception("run %s: could not make graph %s", run.run_id, graph_id)
+            return outcome.failed(None, outcome.error_of(error))
+        with self._budget() as (control, count_superstep):
+            saver = D1Saver(
+                self._database,
+                guard=fence(run.thread_id, run.run_id, run.attempt),
+                on_commit=count_superstep,
+            )
+            return await execution.execute(job, graph, saver, stream, control)
+
+    @contextmanager
+    def _budget(self) -> Iterator[tuple[RunControl, "_CountSuperstep"]]:
+        """Ask the graph to drain when a slice's time or super-steps are spent."""
+        control = RunControl()
+        timer = asyncio.get_running_loop().call_later(self._settings.slice_seconds, control.request_drain)
+        try:
+            yield control, _CountSuperstep(control, self._settings.slice_supersteps)
+        finally:
+            timer.cancel()
+
+    async def _hand_over(self, run: Run) -> None:
+        deadline = clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000
+        self._workflow_expected_until_ms = deadline
+        # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
+        await self._alarm.set(deadline)
+        await self._workflows.start(run.thread_id, run.run_id, run.attempt)
+
+    async def _finish(self, run: Run, result: Outcome, stream: RunStream) -> None:
+        """Store how the run ended, then let its streams end: clients ask for the run right after."""
+        if json.loads(run.kwargs).get("temporary"):
+            is_stored = await completion.delete_temporary(self._database, run)
+        else:
+            is_stored = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
+        if not is_stored:
+            logger.warning("run %s of thread %s was deleted or replaced while it ran", run.run_id, run.thread_id)
+        if result.error is not None:
+            stream.emit_now("error", result.error)
+        stream.finish(result.wait_result)
+
+    async def _give_up(self, run: Run) -> None:
+        """End a run that keeps killing its executor."""
+        message = f"gave up after {run.attempt} attempts, each of which was cut off; see the logs of run {run.run_id}"
+        logger.error("run %s of thread %s: %s", run.run_id, run.thread_id, message)
+        error = {"error": "AttemptsExhausted", "message": message}
+        stream = self._streams.open(run.run_id)
+        try:
+            await self._finish(run, outcome.failed(None, error), stream)
+        finally:
+            self._streams.close(run.run_id)
+
+    async def recall(self, run_id: str) -> None:
+        """Make sure that whoever subscribes to the run gets to its end, for callers that did not just create it.
+
+        An unfinished run is looked at again. A finished one that this object has no record of (its log was retired) ends
+        with what D1 says about it.
+        """
+        if self._streams.stored_result(run_id) is not None:
+            return
+        run = await runs.get(self._database, self._thread_id, run_id)
+        if run is None:
+            error = {"error": "HTTPException", "message": "404: Run not found"}
+            self._streams.end(run_id, dumps({"__error__": error}))
+        elif lifecycle.is_finished(run.status):
+            self._streams.end(run_id, await self._stored_result(run))
+        else:
+            await self.wake()
+
+    async def _stored_result(self, run: Run) -> str:
+        if run.status == "error" and run.error is not None:
+            return f'{{"__error__":{run.error}}}'
+        thread = await threads.get(self._database, run.thread_id)
+        return (thread and thread.values_json) or "null"
+
+
+class _CountSuperstep:
+    """Asks for a drain after so many committed super-steps of the run's own graph."""
+
+    def __init__(self, control: RunControl, supersteps: int) -> None:
+        self._control = control
+        self._left = supersteps
+
+    def __call__(self, committed: CommittedCheckpoint) -> None:
+        if not committed.checkpoint_ns:
+            self._left -= 1
+            if self._left == 0:
+                self._control.request_drain()
+
+
+def _ending(result: Outcome) -> Ending:
+    return Ending(
+        status="error" if result.status == "error" else "success",
+        has_next=bool(result.next),
+        values=result.values,
+        interrupts=result.interrupts,
+        error=result.error,
+    )
