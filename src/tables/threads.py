@@ -131,7 +131,7 @@ _SETTLE: Final = """
 UPDATE threads
 SET status = CASE
         WHEN EXISTS (
-            SELECT 1 FROM runs AS other
+            SELECT 1 FROM runs AS other INDEXED BY runs_unfinished
             WHERE other.thread_id = ? AND other.status IN ('pending', 'running') AND other.run_id <> ?
         ) THEN 'busy'
         ELSE ?
@@ -201,7 +201,9 @@ async def replace_metadata(db: Database, thread: Thread, metadata: str, *, now: 
 _DELETE_RESTING: Final = """
 DELETE FROM threads
 WHERE thread_id = ?
-  AND NOT EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND status IN ('pending', 'running'))
+  AND NOT EXISTS (
+    SELECT 1 FROM runs INDEXED BY runs_unfinished WHERE thread_id = ? AND status IN ('pending', 'running')
+  )
 RETURNING thread_id
 """
 

@@ -1,0 +1,123 @@
+"""The end of a run, and what its thread looks like afterwards."""
+
+from typing import Any
+
+import pytest
+
+import clock
+from errors import DatabaseError, IllegalTransition
+from runs import completion
+from runs.completion import Ending
+from tables import runs, threads
+from tables.runs import Run
+from tables.threads import Thread
+from tests.support.http_api import Api
+
+
+@pytest.fixture
+def api() -> Api:
+    return Api()
+
+
+async def start(api: Api, thread_id: str) -> Run:
+    """A run that is being executed."""
+    await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
+    claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
+    assert claim.claimed
+    return claim.claimed
+
+
+async def thread_of(api: Api, thread_id: str) -> Thread:
+    thread = await threads.get(api.db, thread_id)
+    assert thread
+    return thread
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        (
+            Ending(status="success", has_next=False, values='{"a":1}', interrupts="{}"),
+            {"status": "idle", "values": {"a": 1}, "error": None, "interrupts": {}},
+        ),
+        (
+            Ending(status="success", has_next=True, values='{"a":1}', interrupts='{"t":[{"id":"i","value":1}]}'),
+            {"status": "interrupted", "values": {"a": 1}, "interrupts": {"t": [{"id": "i", "value": 1}]}},
+        ),
+        (
+            Ending(status="error", has_next=True, values='{"a":1}', error='{"error":"E","message":"m"}'),
+            {"status": "error", "values": {"a": 1}, "error": {"error": "E", "message": "m"}},
+        ),
+        (
+            Ending(status="timeout", has_next=True, error='{"error":"TimeoutError","message":""}'),
+            {"status": "error", "values": None, "error": {"error": "TimeoutError", "message": ""}},
+        ),
+        (Ending(status="interrupted", has_next=True), {"status": "interrupted", "values": None}),
+    ],
+)
+async def test_a_thread_shows_how_its_run_ended(api: Api, ending: Ending, expected: dict[str, Any]) -> None:
+    thread_id = await api.new_thread()
+    run = await start(api, thread_id)
+    now = clock.now_iso()
+    assert await completion.finish(api.db, run, ending, now=now)
+    thread = await api.json("GET", f"/threads/{thread_id}")
+    assert thread | expected == thread
+    assert thread["updated_at"] == now
+    assert (thread["state_updated_at"] == now) == (ending.values is not None)
+    stored = await api.json("GET", f"/threads/{thread_id}/runs/{run.run_id}")
+    assert (stored["status"], stored["updated_at"]) == (ending.status, now)
+
+
+async def test_the_whole_life_of_a_run_writes_few_rows(api: Api) -> None:
+    await api.json("POST", "/assistants/search", {})
+    rows = api.db.rows_written
+    thread_id = await api.new_thread()
+    run = await start(api, thread_id)
+    assert await completion.finish(api.db, run, Ending(status="success", has_next=False, values="{}"), now="9")
+    # Rows of tables; D1 also bills those of indexes: runs_unfinished in and out, threads_by_updated_at each time.
+    assert api.db.rows_written - rows == 6
+
+
+async def test_a_thread_stays_busy_while_another_run_waits(api: Api) -> None:
+    thread_id = await api.new_thread()
+    first = await start(api, thread_id)
+    await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
+    ending = Ending(status="error", has_next=True, values='{"a":1}', error='{"error":"E","message":"m"}')
+    assert await completion.finish(api.db, first, ending, now=clock.now_iso())
+    thread = await thread_of(api, thread_id)
+    assert (thread.status, thread.values_json) == ("busy", '{"a":1}')
+    claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
+    assert claim.claimed
+    assert await completion.finish(api.db, claim.claimed, Ending(status="success", has_next=False), now=clock.now_iso())
+    thread = await thread_of(api, thread_id)
+    assert (thread.status, thread.error, thread.values_json) == ("idle", None, '{"a":1}')
+
+
+async def test_a_pending_run_cannot_succeed(api: Api) -> None:
+    thread_id = await api.new_thread()
+    created = await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
+    pending = await runs.get(api.db, thread_id, created["run_id"])
+    assert pending
+    with pytest.raises(IllegalTransition):
+        await completion.finish(api.db, pending, Ending(status="success", has_next=False), now=clock.now_iso())
+    assert await runs.get(api.db, thread_id, created["run_id"]) == pending
+
+
+async def test_a_stateless_run_leaves_nothing_behind(api: Api) -> None:
+    body = {"assistant_id": "sequence", "input": {"topic": "x" * 2_000_000}}
+    created = await api.json("POST", "/runs", body, status=202)
+    thread_id = created["thread_id"]
+    claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
+    assert claim.claimed
+    assert await completion.delete_temporary(api.db, claim.claimed)
+    assert [api.rows(table) for table in ("threads", "runs", "large_texts")] == [0, 0, 0]
+
+
+async def test_an_attempt_that_was_replaced_deletes_no_temporary_thread(api: Api) -> None:
+    created = await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202)
+    claim = await runs.claim_oldest_pending(api.db, created["thread_id"], now=clock.now_iso())
+    assert claim.claimed
+    assert await runs.resume_running(api.db, claim.claimed, now=clock.now_iso())
+    with pytest.raises(DatabaseError):
+        await completion.delete_temporary(api.db, claim.claimed)
+    assert (api.rows("threads"), api.rows("runs")) == (1, 1)

@@ -1,0 +1,33 @@
+"""The sweeper."""
+
+import pytest
+
+import clock
+from runs import sweep
+from tests.support.http_api import Api
+
+
+async def test_only_runs_that_nobody_touched_for_a_minute_are_announced() -> None:
+    api = Api()
+    thread_id = await api.new_thread()
+    run = await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
+    later = {"assistant_id": "sequence", "after_seconds": 3600}
+    await api.json("POST", f"/threads/{thread_id}/runs", later, status=202)
+    api.queue.sent.clear()
+    assert await sweep.announce_stale(api.db, api.queue, now=clock.shifted(run["created_at"], 59)) == 0
+    assert await sweep.announce_stale(api.db, api.queue, now=clock.shifted(run["created_at"], 61)) == 1
+    assert api.queue.sent == [(thread_id, run["run_id"])]
+
+
+async def test_a_large_backlog_is_announced_page_by_page_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api()
+    for _ in range(12):
+        await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202)
+    expected = sorted(api.queue.sent)
+    api.queue.sent.clear()
+    monkeypatch.setattr(sweep, "PAGE_RUNS", 5)
+    now = clock.shifted(clock.now_iso(), 120)
+    assert await sweep.announce_stale(api.db, api.queue, now=now) == 12
+    assert api.queue.sent == expected
+    monkeypatch.setattr(sweep, "MAX_PAGES", 2)
+    assert await sweep.announce_stale(api.db, api.queue, now=now) == 10

@@ -1,0 +1,215 @@
+"""The table `runs` on migrated SQLite: who gets a run, and who is refused."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import clock
+from runs import completion
+from runs.completion import Ending
+from tables import large_text, runs, threads
+from tables.runs import Claim, Run
+from tests.support.sqlite_database import SqliteDatabase
+
+NOW = "2026-11-21T03:44:38.627217+00:00"
+THREAD = "01a1fc38-bac6-77c8-a657-6023b3b0be8a"
+DETACHED = Run(
+    thread_id=THREAD,
+    run_id="1",
+    assistant_id="a",
+    status="pending",
+    attempt=0,
+    multitask_strategy="enqueue",
+    metadata="{}",
+    kwargs='{"input":1}',
+    kwargs_parts=0,
+    error=None,
+    created_at=NOW,
+    updated_at=NOW,
+    due_at=None,
+)
+NOTHING = Claim(claimed=None, running=None, next_due_at=None)
+
+
+@pytest.fixture
+def db() -> SqliteDatabase:
+    return SqliteDatabase()
+
+
+async def new_thread(db: SqliteDatabase, thread_id: str = THREAD) -> None:
+    """An idle thread."""
+    await db.batch([threads.insert(threads.new(thread_id, metadata="{}", config="{}", now=NOW))])
+
+
+async def new_run(db: SqliteDatabase, run_id: str, thread_id: str = THREAD, **changes: Any) -> Run:
+    """A pending run."""
+    run = replace(DETACHED, thread_id=thread_id, run_id=run_id, **changes)
+    inserted, *_ = await db.batch(runs.insert(run, only_if_idle=False))
+    assert inserted
+    return run
+
+
+async def claim(db: SqliteDatabase, *, now: str = NOW) -> Claim:
+    return await runs.claim_oldest_pending(db, THREAD, now=now)
+
+
+async def claimed(db: SqliteDatabase) -> Run:
+    """The run that is claimed now."""
+    run = (await claim(db)).claimed
+    assert run
+    return run
+
+
+async def test_nothing_is_claimed_where_there_is_nothing(db: SqliteDatabase) -> None:
+    assert await claim(db) == NOTHING
+
+
+async def test_the_oldest_pending_run_is_claimed_in_one_round_trip(db: SqliteDatabase) -> None:
+    await new_thread(db)
+    await new_run(db, "2")
+    first = await new_run(db, "1")
+    trips, rows = db.round_trips, db.rows_written
+    later = clock.shifted(NOW, 5)
+    found = await claim(db, now=later)
+    assert found == Claim(
+        claimed=replace(first, status="running", attempt=1, updated_at=later), running=None, next_due_at=None
+    )
+    assert (db.round_trips - trips, db.rows_written - rows) == (1, 1)
+
+
+async def test_only_one_of_many_claims_wins_and_the_others_see_the_winner(db: SqliteDatabase) -> None:
+    await new_thread(db)
+    await new_run(db, "1")
+    await new_run(db, "2")
+    found = await asyncio.gather(*(claim(db) for _ in range(5)))
+    [winner] = [one.claimed for one in found if one.claimed]
+    assert [one.running for one in found if not one.claimed] == [winner] * 4
+
+
+async def test_another_threads_runs_are_not_claimed(db: SqliteDatabase) -> None:
+    await new_thread(db, "other")
+    await new_run(db, "1", "other")
+    assert await claim(db) == NOTHING
+
+
+async def test_a_run_that_is_not_due_waits_and_lets_others_pass(db: SqliteDatabase) -> None:
+    await new_thread(db)
+    due = clock.shifted(NOW, 60)
+    await new_run(db, "1", due_at=due)
+    assert await claim(db) == Claim(claimed=None, running=None, next_due_at=due)
+    await new_run(db, "2")
+    second = await claim(db)
+    assert second.claimed
+    assert second.claimed.run_id == "2"
+    assert await completion.finish(db, second.claimed, Ending(status="success", has_next=False), now=NOW)
+    first = await claim(db, now=due)
+    assert first.claimed
+    assert first.claimed.run_id == "1"
+
+
+async def test_a_resumed_run_voids_the_attempt_before(db: SqliteDatabase) -> None:
+    await new_thread(db)
+    await new_run(db, "1")
+    dead = await claimed(db)
+    alive = await runs.resume_running(db, dead, now=NOW)
+    assert alive == replace(dead, attempt=2)
+    assert await runs.resume_running(db, dead, now=NOW) is None
+    ending = Ending(status="success", has_next=False, values='{"by":"dead"}')
+    before = await threads.get(db, THREAD)
+    assert not await completion.finish(db, dead, ending, now=clock.shifted(NOW, 9))
+    assert await threads.get(db, THREAD) == before
+    assert await completion.finish(db, alive, ending, now=NOW)
+
+
+async def test_a_finished_run_is_neither_resumed_nor_claimed_nor_finished_again(db: SqliteDatabase) -> None:
+    await new_thread(db)
+    await new_run(db, "1")
+    run = await claimed(db)
+    assert await completion.finish(db, run, Ending(status="success", has_next=False, values="1"), now=NOW)
+    assert await runs.resume_running(db, run, now=NOW) is None
+    assert await claim(db) == NOTHING
+    assert not await completion.finish(db, run, Ending(status="error", has_next=True, values="2"), now=NOW)
+    stored, thread = await runs.get(db, THREAD, "1"), await threads.get(db, THREAD)
+    assert stored
+    assert thread
+    assert (stored.status, thread.status, thread.values_json) == ("success", "idle", "1")
+
+
+async def test_a_run_cannot_be_inserted_on_a_thread_that_is_gone(db: SqliteDatabase) -> None:
+    run = replace(DETACHED, thread_id="gone")
+    assert (await db.batch(runs.insert(run, only_if_idle=False)))[0] == []
+    big = replace(run, kwargs='"' + "x" * 2_000_000 + '"')
+    assert (await db.batch(runs.insert(big, only_if_idle=False)))[0] == []
+    assert db.connection.execute("SELECT COUNT(*) FROM large_texts").fetchone()[0] == 0
+
+
+async def test_only_if_idle_refuses_while_a_run_is_unfinished(db: SqliteDatabase) -> None:
+    await new_thread(db)
+    run = await new_run(db, "1")
+    second = replace(run, run_id="2")
+    assert (await db.batch(runs.insert(second, only_if_idle=True)))[0] == []
+    assert await completion.finish(db, await claimed(db), Ending(status="success", has_next=False), now=NOW)
+    assert (await db.batch(runs.insert(second, only_if_idle=True)))[0] == [{"run_id": "2"}]
+
+
+async def test_stale_runs_are_found_in_pages(db: SqliteDatabase) -> None:
+    for thread_id in ("a", "b", "c"):
+        await new_thread(db, thread_id)
+        await new_run(db, "1", thread_id)
+        await new_run(db, "2", thread_id, updated_at=clock.shifted(NOW, 100))
+        await new_run(db, "3", thread_id, due_at=clock.shifted(NOW, 100))
+        await new_run(db, "4", thread_id, status="success")
+    before = clock.shifted(NOW, 50)
+    first = await runs.unfinished_older_than(db, before, after=("", ""), limit=2)
+    assert first == [("a", "1"), ("b", "1")]
+    assert await runs.unfinished_older_than(db, before, after=first[-1], limit=2) == [("c", "1")]
+    late = clock.shifted(NOW, 200)
+    assert len(await runs.unfinished_older_than(db, late, after=("", ""), limit=100)) == 9
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        runs.unfinished_of_thread(THREAD).sql,
+        runs._RUNNING,
+        runs._NEXT_DUE,
+        runs._STALE,
+        runs._CLAIM,
+        runs._INSERT,
+        threads.settle(DETACHED, resting="idle", values=None, interrupts=None, error=None, now=NOW)[0].sql,
+        threads.delete_resting(THREAD).sql,
+    ],
+)
+async def test_unfinished_runs_are_found_by_their_index_alone(db: SqliteDatabase, statement: str) -> None:
+    params = (1,) * statement.count("?")
+    plan = [row["detail"] for row in db.connection.execute(f"EXPLAIN QUERY PLAN {statement}", params)]
+    on_runs = [step for step in plan if "runs" in step and "run_id=?" not in step]
+    assert on_runs
+    assert all("runs_unfinished" in step for step in on_runs), plan
+
+
+async def test_a_text_is_cut_between_characters_and_comes_back_whole(db: SqliteDatabase) -> None:
+    await new_thread(db)
+    for text in ("a" * 1_500_000, "a" * 1_500_001, "😀" * 750_001, "x" + "é" * 2_000_000, "y😀é" * 500_000):
+        parts = large_text.parts(text)
+        assert all(len(part.encode()) <= large_text.PART_BYTES for part in parts)
+        assert "".join(parts) == (text if parts else "")
+        assert bool(parts) == (len(text.encode()) > large_text.PART_BYTES)
+
+
+async def test_large_values_shrink_and_grow_without_remains(db: SqliteDatabase) -> None:
+    await new_thread(db)
+    for number, size in enumerate((4_000_000, 2_000_000, 10, 3_000_000)):
+        await new_run(db, str(number), kwargs='"' + "k" * size + '"')
+        run = await claimed(db)
+        assert len(run.kwargs) == size + 2
+        values = '"' + "v" * size + '"'
+        assert await completion.finish(db, run, Ending(status="success", has_next=False, values=values), now=NOW)
+        thread = await threads.get(db, THREAD)
+        assert thread
+        assert thread.values_json == values
+        assert thread.values_parts == len(large_text.parts(values))
+        [[row]] = [db.connection.execute("SELECT COUNT(*) FROM large_texts WHERE owner LIKE 'thread:%'").fetchall()]
+        assert row[0] == thread.values_parts
