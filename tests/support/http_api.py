@@ -146,7 +146,11 @@ class Api:
         parts = urlsplit(url)
         raw = body if isinstance(body, bytes | str) else b"" if body is None else json.dumps(body).encode()
         query = parse_qsl(parts.query, keep_blank_values=True)
-        return await app.handle(HttpRequest(method, parts.path, query, headers or {}, raw), self.services)
+        return await self.ask_raw(HttpRequest(method, parts.path, query, headers or {}, raw))
+
+    async def ask_raw(self, request: HttpRequest) -> HttpResponse | Passthrough:
+        """Send a request exactly as it is."""
+        return await app.handle(request, self.services)
 
     async def json(self, method: str, url: str, body: object = None, *, status: int = 200, **headers: str) -> Any:
         """The decoded answer to a request that must have `status`."""
