@@ -115,7 +115,7 @@ class EventLog:
 
     def last_data(self, run_id: str, name: str) -> str | None:
         """The data of the run's latest stored event of this name."""
-        before = EventId(2**53, 0)
+        before = EventId(10**15, 0)  # after all: an id's milliseconds have at most 15 digits
         while rows := self._storage.execute(self.BLOCKS_BACKWARDS, run_id, before.ms, before.n):
             for frame in reversed(sse.split("".join(row["body"] for row in rows))):
                 if frame.name == name:
