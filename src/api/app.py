@@ -54,8 +54,8 @@ async def _answer(request: HttpRequest, services: Services) -> Reply:
         return _refusal(error, {"allow": ", ".join(error.allowed)})
     except SuperstepError as error:
         return _unavailable(request, error) if error.status == 503 else _refusal(error)
-    except Exception:  # the HTTP boundary: whatever it was, the caller gets an id and the log the rest
-        return _unexpected(request)
+    except Exception as error:  # noqa: BLE001 - the HTTP boundary: the caller gets an id, the log the rest
+        return _unexpected(request, error)
 
 
 async def _dispatch(request: HttpRequest, services: Services) -> Reply:
@@ -124,10 +124,11 @@ def _unavailable(request: HttpRequest, error: SuperstepError) -> HttpResponse:
     return json_response(compact_json({"detail": detail}), 503, {"retry-after": "1"})
 
 
-def _unexpected(request: HttpRequest) -> HttpResponse:
+def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     error_id = ids.random_id()
-    logger.exception(
+    logger.error(
         "unexpected error: a bug in Superstep or in a graph's own code; nothing of the request was retried",
+        exc_info=error,
         extra=_about(request, error_id),
     )
     detail = f"Internal error {error_id}. The server's log says more."

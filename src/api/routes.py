@@ -15,12 +15,12 @@ THREAD: Final = "/threads/{thread_id}"
 RUN: Final = "/threads/{thread_id}/runs/{run_id}"
 
 
-async def _openapi(call: documentation.AnyCall) -> documentation.Reply:
+async def _openapi(_call: documentation.AnyCall) -> documentation.Reply:
     """This table as an OpenAPI document."""
     return documentation.openapi(ROUTES)
 
 
-async def _docs(call: documentation.AnyCall) -> documentation.Reply:
+async def _docs(_call: documentation.AnyCall) -> documentation.Reply:
     """This table as a page."""
     return documentation.page(ROUTES)
 

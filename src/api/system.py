@@ -18,7 +18,7 @@ _HOST: Final = {
 }
 
 
-async def ok(call: Call[None, None]) -> Reply:
+async def ok(_call: Call[None, None]) -> Reply:
     """Whether the server is up."""
     return json_response('{"ok":true,"services":{}}')
 

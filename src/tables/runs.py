@@ -1,8 +1,8 @@
 """The table `runs`: the truth about every run; whatever else names a run is a hint to look here.
 
-A run changes hands only by compare-and-set: `claim_oldest_pending` wins a pending run, `resume_running` a running one whose
-executor died, and each raises `attempt`. Every later write of the run carries that attempt, so an executor that was
-replaced writes nothing.
+A run changes hands only by compare-and-set: `claim_oldest_pending` wins a pending run, `resume_running` a running one
+whose executor died, and each raises `attempt`. Every later write of the run carries that attempt, so an executor that
+was replaced writes nothing.
 """
 
 from collections.abc import Sequence
@@ -57,8 +57,8 @@ class Claim:
 _COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask_strategy,
     metadata, kwargs, kwargs_parts, error, created_at, updated_at, due_at"""
 
-#: By its index, which SQLite would not choose by itself: the primary key begins with the same column. It says so when it
-#: cannot use the index, which needs the same words as the index has.
+#: By its index, which SQLite would not choose by itself: the primary key begins with the same column. A statement
+#: without `_UNFINISHED`, word for word as the index has it, is refused.
 _RUNS_UNFINISHED: Final = "runs INDEXED BY runs_unfinished"
 _UNFINISHED: Final = "status IN ('pending', 'running')"
 

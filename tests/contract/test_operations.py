@@ -7,8 +7,8 @@ from api.routes import ROUTES
 
 OPERATIONS = Path(__file__).with_name("langgraph_server_operations.csv")
 
-#: Listed there and no route of ours: preflights are answered for any path, a WebSocket begins as a GET, and the server that
-#: the list was taken from answers 405 to this PATCH, as we do.
+#: Listed there and no route of ours: preflights are answered for any path, a WebSocket begins as a GET, and the server
+#: that the list was taken from answers 405 to this PATCH, as we do.
 ELSEWHERE = {
     ("OPTIONS", "/{any}"),
     ("WS", "/threads/{thread_id}/stream/events"),

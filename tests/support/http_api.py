@@ -1,4 +1,4 @@
-"""The HTTP API on CPython: `api.app.handle` over migrated SQLite, with a queue and thread objects that only take notes."""
+"""The HTTP API on CPython: `api.app.handle` over migrated SQLite; the queue and the thread objects only take notes."""
 
 import json
 from dataclasses import dataclass, field

@@ -21,5 +21,13 @@ def test_canonical_accepts_the_spellings_of_a_uuid_and_nothing_else() -> None:
     stored = "7a62baa5-c934-5e7a-bf14-83aef6ffc143"
     assert ids.canonical(stored.upper()) == stored
     assert ids.canonical(stored.replace("-", "")) == stored
-    for other in ("", "abc", stored + "0", f"{{{stored}}}", f"urn:uuid:{stored}", "７a62baa5-c934-5e7a-bf14-83aef6ffc143", f"{stored}\n"):
+    for other in (
+        "",
+        "abc",
+        stored + "0",
+        f"{{{stored}}}",
+        f"urn:uuid:{stored}",
+        "\uff17a62baa5-c934-5e7a-bf14-83aef6ffc143",
+        f"{stored}\n",
+    ):
         assert ids.canonical(other) is None

@@ -8,7 +8,9 @@ from log_lines import JsonLines
 
 def format_record(**fields: object) -> dict[str, object]:
     """A record's line, decoded."""
-    record = logging.makeLogRecord({"name": "api.app", "levelname": "WARNING", "msg": "took %d s", "args": (3,), **fields})
+    record = logging.makeLogRecord(
+        {"name": "api.app", "levelname": "WARNING", "msg": "took %d s", "args": (3,), **fields}
+    )
     line = JsonLines().format(record)
     assert "\n" not in line
     return json.loads(line)

@@ -30,7 +30,9 @@ def requests(draw: st.DrawFn) -> HttpRequest:
     body = draw(st.dictionaries(st.sampled_from(fields), json_values) | json_values)
     if route.body and isinstance(body, dict) and draw(st.booleans()):
         body["assistant_id"] = "sequence"
-    raw = draw(st.sampled_from([json.dumps(body).encode(), json.dumps(body)]) | st.binary(max_size=20) | st.text(max_size=20))
+    raw = draw(
+        st.sampled_from([json.dumps(body).encode(), json.dumps(body)]) | st.binary(max_size=20) | st.text(max_size=20)
+    )
     names = st.sampled_from(list(route.query.model_fields) if route.query else ["x"])
     query = draw(st.lists(st.tuples(names, st.text()), max_size=3))
     headers = draw(st.dictionaries(st.sampled_from(["prefer", "origin", "last-event-id", "content-length"]), st.text()))

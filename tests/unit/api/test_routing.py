@@ -1,12 +1,14 @@
 """Matching paths to routes."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.routes import ROUTER, ROUTES
 from api.routing import Route, Router
-from errors import MethodNotAllowed, NotFound, SuperstepError
+from errors import MethodNotAllowed, NotFound
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
@@ -41,13 +43,11 @@ def test_an_empty_segment_is_no_parameter() -> None:
 
 
 def test_the_same_operation_twice_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="GET /x/{b} is listed twice"):
+    with pytest.raises(ValueError, match=r"GET /x/\{b\} is listed twice"):
         Router([Route("GET", "/x/{a}", ""), Route("GET", "/x/{b}", "")])
 
 
 @given(method=st.sampled_from(["GET", "HEAD", "POST", "TRACE", ""]), path=st.text())
 def test_any_path_is_matched_or_refused(method: str, path: str) -> None:
-    try:
+    with contextlib.suppress(NotFound, MethodNotAllowed):
         ROUTER.match(method, path)
-    except SuperstepError as refused:
-        assert refused.status in (404, 405)

@@ -169,10 +169,13 @@ async def test_a_stateless_run_gets_a_temporary_thread(api: Api, kind: str) -> N
         return
     [(_, url)] = api.thread_objects.opened
     locations = (parse(url).location, parse(url).content_location)
-    assert locations == {
-        "/stream": (f"{run_path}/stream", run_path),
-        "/wait": (f"{thread_path}/join", thread_path),
-    }[kind]
+    assert (
+        locations
+        == {
+            "/stream": (f"{run_path}/stream", run_path),
+            "/wait": (f"{thread_path}/join", thread_path),
+        }[kind]
+    )
 
 
 async def test_on_completion_keep_makes_the_thread_of_a_stateless_run_stay(api: Api) -> None:
@@ -205,7 +208,9 @@ async def test_a_checkpoint_cannot_lead_to_another_thread(api: Api) -> None:
         "checkpoint_ns": "",
         "checkpoint_map": {"": UNKNOWN},
     }
-    assert (await create(api, own, checkpoint_id=UNKNOWN))["kwargs"]["config"]["configurable"]["checkpoint_id"] == UNKNOWN
+    assert (await create(api, own, checkpoint_id=UNKNOWN))["kwargs"]["config"]["configurable"][
+        "checkpoint_id"
+    ] == UNKNOWN
 
 
 async def test_langgraphs_internal_keys_cannot_be_configured(api: Api) -> None:
@@ -237,7 +242,11 @@ async def test_an_assistants_configuration_is_merged_under_the_runs(api: Api) ->
         ),
     )
     run = await create(
-        api, thread_id, assistant_id=assistant_id, config={"configurable": {"k": "run"}, "tags": ["rt"]}, metadata={"rm": 1}
+        api,
+        thread_id,
+        assistant_id=assistant_id,
+        config={"configurable": {"k": "run"}, "tags": ["rt"]},
+        metadata={"rm": 1},
     )
     config = run["kwargs"]["config"]
     assert (config["configurable"]["k"], config["configurable"]["only"]) == ("run", "A")
@@ -272,7 +281,12 @@ async def test_durability(api: Api, given: dict[str, Any], stored: tuple[str, bo
 
 @pytest.mark.parametrize(
     ("given", "stored"),
-    [("updates", ["updates"]), ([], ["values"]), (["values", "values", "debug"], ["values", "debug"]), (None, ["values"])],
+    [
+        ("updates", ["updates"]),
+        ([], ["values"]),
+        (["values", "values", "debug"], ["values", "debug"]),
+        (None, ["values"]),
+    ],
 )
 async def test_stream_modes(api: Api, given: object, stored: list[str]) -> None:
     assert (await create(api, await api.new_thread(), stream_mode=given))["kwargs"]["stream_mode"] == stored
@@ -363,7 +377,12 @@ async def test_a_webhook_is_refused_rather_than_forgotten(api: Api) -> None:
 
 
 async def test_fields_of_other_clients_are_ignored(api: Api) -> None:
-    extra = {"assistantId": "x", "multitaskStrategy": 5, "langsmith_tracer": {"project_name": "p"}, "strict_resume": True}
+    extra = {
+        "assistantId": "x",
+        "multitaskStrategy": 5,
+        "langsmith_tracer": {"project_name": "p"},
+        "strict_resume": True,
+    }
     run = await create(api, await api.new_thread(), feedback_keys=["k"], **extra)
     assert run["kwargs"]["feedback_keys"] == ["k"]
 
@@ -372,7 +391,16 @@ FIELDS = {
     "assistant_id": [None, 1, {}, []],
     "command": [1, "x", [], {"goto": 1}, {"goto": ["a", {"node": "b"}]}, {"update": 1}, {"update": [[1]]}],
     "metadata": [1, "x", []],
-    "config": [1, "x", [], {"tags": "x"}, {"tags": [1]}, {"recursion_limit": "5"}, {"recursion_limit": 0}, {"configurable": 1}],
+    "config": [
+        1,
+        "x",
+        [],
+        {"tags": "x"},
+        {"tags": [1]},
+        {"recursion_limit": "5"},
+        {"recursion_limit": 0},
+        {"configurable": 1},
+    ],
     "context": [1, "x", []],
     "checkpoint": [1, "x", [], {"checkpoint_id": "x"}, {"checkpoint_ns": 1}, {"checkpoint_map": 1}],
     "checkpoint_id": [1, "x", "abc", {}],
@@ -450,11 +478,13 @@ async def test_runs_are_listed_newest_first_in_pages(api: Api) -> None:
     assert await api.detail("GET", f"/threads/{UNKNOWN}/runs", status=404) == f"Thread with ID {UNKNOWN} not found"
 
 
-@pytest.mark.parametrize("query", ["limit=abc", "limit=-1", "offset=-1", "offset=1" + "0" * 30, "select=bogus", "limit="])
+@pytest.mark.parametrize(
+    "query", ["limit=abc", "limit=-1", "offset=-1", "offset=1" + "0" * 30, "select=bogus", "limit="]
+)
 async def test_a_wrong_query_is_refused_by_name(api: Api, query: str) -> None:
     thread_id = await api.new_thread()
     detail = await api.detail("GET", f"/threads/{thread_id}/runs?{query}", status=422)
-    assert detail.startswith(query.split("=")[0])
+    assert detail.startswith(query.partition("=")[0])
 
 
 async def test_joining_a_stream_passes_on_what_the_caller_wants(api: Api) -> None:

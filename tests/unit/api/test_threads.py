@@ -84,7 +84,9 @@ async def test_a_patch_merges_the_top_level_of_the_metadata(api: Api) -> None:
     assert patched["metadata"] == {"a": {"y": 2}, "b": 12345678901234567890, 'q"': 1, "n": None}
     assert patched["updated_at"] > patched["created_at"]
     assert await api.json("GET", f"/threads/{thread_id}") == patched
-    answer = await api.ask("PATCH", f"/threads/{thread_id}", {"metadata": {"c": 1}}, headers={"prefer": "return=minimal"})
+    answer = await api.ask(
+        "PATCH", f"/threads/{thread_id}", {"metadata": {"c": 1}}, headers={"prefer": "return=minimal"}
+    )
     assert isinstance(answer, HttpResponse)
     assert (answer.status, answer.body) == (204, "")
 
@@ -92,7 +94,10 @@ async def test_a_patch_merges_the_top_level_of_the_metadata(api: Api) -> None:
 async def test_deleting_a_thread_deletes_its_runs_and_checkpoints(api: Api) -> None:
     thread_id = await api.new_thread()
     run = await api.json(
-        "POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence", "input": {"topic": "x" * 2_000_000}}, status=202
+        "POST",
+        f"/threads/{thread_id}/runs",
+        {"assistant_id": "sequence", "input": {"topic": "x" * 2_000_000}},
+        status=202,
     )
     graph = api.registry.graphs["sequence"].copy(update={"checkpointer": api.saver})
     config = {"configurable": {"thread_id": thread_id}}
@@ -114,7 +119,15 @@ async def search(api: Api, **body: Any) -> list[str]:
 async def test_search_by_metadata_is_containment(api: Api) -> None:
     a = await api.new_thread(metadata={"n": {"a": 1, "b": [1, 2]}, "t": True, "z": None, "s": "é", "o": {}})
     await api.new_thread(metadata={"n": {"a": 2}, "t": 1, "s": "e"})
-    for wanted in ({"n": {"a": 1}}, {"n": {"b": [1, 2]}}, {"t": True}, {"z": None}, {"s": "é"}, {"o": {}}, {"n": {"a": 1}, "t": True}):
+    for wanted in (
+        {"n": {"a": 1}},
+        {"n": {"b": [1, 2]}},
+        {"t": True},
+        {"z": None},
+        {"s": "é"},
+        {"o": {}},
+        {"n": {"a": 1}, "t": True},
+    ):
         assert await search(api, metadata=wanted) == [a], wanted
         assert await api.json("POST", "/threads/count", {"metadata": wanted}) == 1
     for wanted in ({"n": {"b": [1]}}, {"n": {"a": "1"}}, {"t": "true"}, {"missing": None}, {"n": 1}, {"s": {"x": 1}}):
@@ -134,7 +147,9 @@ async def test_search_by_values_status_and_ids(api: Api) -> None:
     assert await search(api, status="interrupted") == [a]
     assert await search(api, status="idle") == [b]
     assert await search(api, ids=[b, UNKNOWN]) == [b]
-    assert await api.json("POST", "/threads/count", {"values": {"topic": "aa"}, "status": "interrupted", "ids": [a]}) == 1
+    assert (
+        await api.json("POST", "/threads/count", {"values": {"topic": "aa"}, "status": "interrupted", "ids": [a]}) == 1
+    )
 
 
 async def test_search_pages_by_last_update_and_says_whether_there_is_more(api: Api) -> None:

@@ -17,7 +17,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
     origin=st.none() | texts,
     location=texts,
 )
-def test_parsing_is_the_inverse_of_building(joins, cancel, kind, modes, last, origin, location) -> None:  # noqa: ANN001
+def test_parsing_is_the_inverse_of_building(joins, cancel, kind, modes, last, origin, location) -> None:
     request = RunRequest(
         run_id="01a1fc38-bac8-73bd-9840-52a73de7308f",
         kind=kind,
