@@ -117,7 +117,11 @@ def _overflowing(checkpoint_id: str, body: dict[str, Any], blobs: list[Blob]) ->
     rest = {key: value for key, value in body.items() if key not in ("channel_values", "blobs")}
     overflow = Blob(OVERFLOW_CHANNEL, checkpoint_id, "json", to_json(rest).encode())
     text = to_json(
-        {"channel_values": body["channel_values"], "blobs": body["blobs"] | {OVERFLOW_CHANNEL: checkpoint_id}}
+        {
+            "channel_values": body["channel_values"],
+            "blobs": body["blobs"] | {OVERFLOW_CHANNEL: checkpoint_id},
+            "overflows": True,
+        }
     )
     if len(text) > MAX_BODY_CHARS:
         raise CheckpointTooLarge(
@@ -136,8 +140,8 @@ def decode_checkpoint(
     for channel, version in stored.items():
         if (channel, version) not in blobs:
             raise MissingBlobError(f"the value of channel {channel!r} at version {version} is not in the database")
-    if overflow := stored.pop(OVERFLOW_CHANNEL, None):
-        fields = json.loads(blobs[OVERFLOW_CHANNEL, overflow][1])
+    if body.get("overflows"):
+        fields = json.loads(blobs[OVERFLOW_CHANNEL, stored.pop(OVERFLOW_CHANNEL)][1])
     fields = _versions_by_name(fields)
     loaded = {channel: serde.loads_typed(blobs[channel, version]) for channel, version in stored.items()}
     values = {**body["channel_values"], **loaded}
@@ -200,12 +204,11 @@ def split(data: bytes) -> list[bytes]:
 
 def _is_inline(value: Any) -> bool:
     """Exact types only: a subclass of str or int is an enum, say, and must come back as one."""
-    kind: type[Any] = type(value)
-    if kind is str:
+    if type(value) is str:
         return len(value) <= INLINE_TEXT_CHARS
-    if kind is float:
+    if type(value) is float:
         return math.isfinite(value)
-    return value is None or kind is bool or kind is int
+    return value is None or type(value) in (bool, int)
 
 
 def _versions_by_index(fields: Mapping[str, Any]) -> dict[str, Any]:

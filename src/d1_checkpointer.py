@@ -6,7 +6,6 @@ its rows are committed and raises if they are not, so a graph never goes on from
 BLOB columns are bound and read as hexadecimal text: D1 hands a BLOB out as a list of integers
 (docs/decisions/0002-checkpoint-columns.md).
 """
-# ruff: noqa: S608 - statements are put together from constants of this module only.
 
 import random
 from collections import defaultdict

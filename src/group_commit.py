@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from errors import DatabaseError, StaleAttempt
 from ports import Database, Statement
 
-#: LangGraph submits a task's writes, then takes a few turns to reach the checkpoint that follows them.
-TURNS_TO_WAIT = 4
+#: LangGraph submits a step's writes and its checkpoint as tasks that start within one turn of each other.
+TURNS_TO_WAIT = 1
 
 #: D1 has no documented limit for a batch but its 30 seconds; these keep one batch well under that and under 32 MiB.
 MAX_BATCH_STATEMENTS = 100

@@ -23,8 +23,13 @@ async def test_a_value_above_the_row_limit_comes_back_whole(database):
     config = {"configurable": {"thread_id": "large", "checkpoint_ns": ""}}
     value = {"text": "é" * 2_500_000, "bytes": bytes(range(256)) * 4000}
     checkpoint = {
-        **{"v": 4, "id": "1", "ts": "2026-01-01T00:00:00+00:00", "versions_seen": {}, "updated_channels": None},
-        **{"channel_values": {"large": value}, "channel_versions": {"large": "1.0"}},
+        "v": 4,
+        "id": "1",
+        "ts": "2026-01-01T00:00:00+00:00",
+        "versions_seen": {},
+        "updated_channels": None,
+        "channel_values": {"large": value},
+        "channel_versions": {"large": "1.0"},
     }
     saver = D1Saver(database)
     stored = await saver.aput(config, checkpoint, {"source": "loop", "step": 0, "parents": {}}, {"large": "1.0"})

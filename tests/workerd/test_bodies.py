@@ -1,4 +1,4 @@
-"""Runs every `test_…` function of the `*_body.py` files beside it inside workerd; pytest lists them from their source."""
+"""Runs every `test_…` function of the `*_body.py` files beside it inside workerd; lists them from their source."""
 
 import ast
 import json
