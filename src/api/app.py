@@ -15,6 +15,7 @@ from compact_json import compact_json
 from errors import MethodNotAllowed, NotSupported, PayloadTooLarge, SuperstepError, Unprocessable
 from http_messages import HttpRequest, HttpResponse, Passthrough, Reply, cross_origin_headers, json_response
 from wire import bodies, queries
+from wire.texts import storable
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +109,7 @@ def _without_trailing_slash(request: HttpRequest) -> HttpResponse:
 
 
 def _refusal(error: SuperstepError, headers: Mapping[str, str] = MappingProxyType({})) -> HttpResponse:
-    return json_response(compact_json({"detail": _encodable(str(error))}), error.status, headers)
-
-
-def _encodable(text: str) -> str:
-    return text.encode(errors="replace").decode()
+    return json_response(compact_json({"detail": storable(str(error))}), error.status, headers)
 
 
 def _unavailable(request: HttpRequest, error: SuperstepError) -> HttpResponse:

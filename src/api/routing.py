@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from api.context import Call
 from errors import MethodNotAllowed, NotFound
 from http_messages import Reply
+from wire.texts import storable
 
 Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Reply]]
 Kind: TypeAlias = Literal["json", "empty", "html", "events", "long_poll"]
@@ -99,8 +100,7 @@ def _is_parameter(segment: str) -> bool:
 
 
 def _decoded(segment: str) -> str:
-    # Neither NUL nor a lone surrogate can go into a database.
-    return unquote(segment, errors="replace").encode(errors="replace").decode().replace("\0", "\ufffd")
+    return storable(unquote(segment, errors="replace"))
 
 
 def _find(node: _Node, segments: Sequence[str], values: tuple[str, ...]) -> tuple[_Node, tuple[str, ...]] | None:

@@ -3,11 +3,13 @@
 import json
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Literal
 
 from pydantic import Field
 
 from api.accepted import accepted_status
-from api.context import Call, Services
+from api.context import Call
 from api.representations import run_text
 from api.threads import thread_not_found
 from compact_json import compact_json
@@ -48,38 +50,38 @@ class StreamQuery(JoinQuery):
 
 async def create(call: Call[RunCreate, None]) -> Reply:
     """Create a background run."""
-    run = await creation.create_run(
-        call.services.db, call.services.graphs(), call.body, thread_id=call.path["thread_id"]
-    )
-    return await accepted(call, run, content_location=_path(run))
+    run = await _create(call)
+    return await accepted(call, run, content_location=_path(run.thread_id, run.run_id))
+
+
+async def create_and_stream(call: Call[RunCreate, None]) -> Reply:
+    """Create a run and stream its events."""
+    run = await _create(call)
+    path = _path(run.thread_id, run.run_id)
+    return await open_created(call, run, "stream", location=f"{path}/stream", content_location=path)
+
+
+async def create_and_wait(call: Call[RunCreate, None]) -> Reply:
+    """Create a run and wait for its final values."""
+    run = await _create(call)
+    path = _path(run.thread_id, run.run_id)
+    return await open_created(call, run, "wait", location=f"{path}/join", content_location=path)
+
+
+async def _create(call: Call[RunCreate, None]) -> Run:
+    services = call.services
+    return await creation.create_run(services.db, services.graphs(), call.body, thread_id=call.path["thread_id"])
 
 
 async def accepted(call: Call[RunCreate, None], run: Run, *, content_location: str) -> Reply:
     """Announce a background run to the queue and answer that it was accepted."""
     try:
         await call.services.queue.send(run.thread_id, run.run_id)
-    except (
-        Unavailable
-    ):  # the row is there and the sweeper will find it; an error would make the caller start a second run
+    except Unavailable:
+        # The row is there and the sweeper will find it; an error would make the caller start a second run.
         logger.exception("run %s of thread %s was stored but not announced", run.run_id, run.thread_id)
     status = accepted_status(call.request.headers, call.services.settings.accepted_status)
     return json_response(run_text(run), status, {"content-location": content_location})
-
-
-async def create_and_stream(call: Call[RunCreate, None]) -> Reply:
-    """Create a run and stream its events."""
-    run = await creation.create_run(
-        call.services.db, call.services.graphs(), call.body, thread_id=call.path["thread_id"]
-    )
-    return await open_created(call, run, "stream", location=f"{_path(run)}/stream", content_location=_path(run))
-
-
-async def create_and_wait(call: Call[RunCreate, None]) -> Reply:
-    """Create a run and wait for its final values."""
-    run = await creation.create_run(
-        call.services.db, call.services.graphs(), call.body, thread_id=call.path["thread_id"]
-    )
-    return await open_created(call, run, "wait", location=f"{_path(run)}/join", content_location=_path(run))
 
 
 async def open_created(
@@ -92,10 +94,17 @@ async def open_created(
         cancel_on_disconnect=call.body.on_disconnect == "cancel",
         location=location,
         content_location=content_location,
+    )
+    return await _open(call, run.thread_id, request)
+
+
+async def _open(call: Call[Any, Any], thread_id: str, request: RunRequest) -> Reply:
+    asked = replace(
+        request,
         origin=call.request.headers.get("origin"),
         allowed_origins=call.services.settings.cors_allow_origins,
     )
-    return Passthrough(await call.services.thread_objects.open(run.thread_id, thread_object_paths.build(request)))
+    return Passthrough(await call.services.thread_objects.open(thread_id, thread_object_paths.build(asked)))
 
 
 async def list_runs(call: Call[None, ListQuery]) -> Reply:
@@ -110,9 +119,11 @@ async def list_runs(call: Call[None, ListQuery]) -> Reply:
 
 async def get(call: Call[None, None]) -> Reply:
     """One run."""
-    thread_exists, run = await _find(call.services, call)
-    if not thread_exists:
-        raise thread_not_found(call.path["thread_id"])
+    db, thread_id = call.services.db, call.path["thread_id"]
+    head, rows = await db.batch([threads.select_head(thread_id), runs.select(thread_id, call.path["run_id"])])
+    if not head:
+        raise thread_not_found(thread_id)
+    run = await runs.first_from_rows(db, rows)
     if run is None:
         raise NotFound("Not Found")
     return json_response(run_text(run))
@@ -120,47 +131,50 @@ async def get(call: Call[None, None]) -> Reply:
 
 async def join(call: Call[None, JoinQuery]) -> Reply:
     """Wait for the final values of a run that exists. Callers read errors out of a 200, as those of the run itself."""
-    thread_exists, run = await _find(call.services, call)
-    if not thread_exists:
-        raise NotFound("Thread not found")
-    if run is None:
-        return json_response(compact_json({"__error__": _http_exception("404: Run not found")}))
-    return await _open_joined(call, run, "wait", location=f"{_path(run)}/join")
+    match await _missing(call):
+        case "thread":
+            raise NotFound("Thread not found")
+        case "run":
+            return json_response(compact_json({"__error__": _http_exception("404: Run not found")}))
+        case None:
+            return await _open_joined(call, "wait", "join")
 
 
 async def join_stream(call: Call[None, StreamQuery]) -> Reply:
     """Stream the events of a run that exists. Callers read errors out of the stream, as those of the run itself."""
-    thread_exists, run = await _find(call.services, call)
-    if run is None:
-        message = "404: Run not found" if thread_exists else "404: Thread not found"
-        frame = f"event: error\r\ndata: {compact_json(_http_exception(message))}\r\n\r\n"
-        return HttpResponse(200, EVENT_STREAM_HEADERS, frame)
-    modes = tuple(_stream_modes(call.query.stream_mode))
-    return await _open_joined(call, run, "stream", location=f"{_path(run)}/stream", stream_modes=modes)
+    missing = await _missing(call)
+    if missing:
+        error = compact_json(_http_exception(f"404: {missing.capitalize()} not found"))
+        return HttpResponse(200, EVENT_STREAM_HEADERS, f"event: error\r\ndata: {error}\r\n\r\n")
+    return await _open_joined(call, "stream", "stream", tuple(_stream_modes(call.query.stream_mode)))
+
+
+async def _missing(call: Call[None, JoinQuery]) -> Literal["thread", "run"] | None:
+    """What of the path does not exist; an object is only woken for what does."""
+    thread_id = call.path["thread_id"]
+    head, run = await call.services.db.batch(
+        [threads.select_head(thread_id), runs.exists(thread_id, call.path["run_id"])]
+    )
+    if not head:
+        return "thread"
+    return None if run else "run"
 
 
 async def _open_joined(
-    call: Call[None, JoinQuery], run: Run, kind: Kind, *, location: str, stream_modes: tuple[str, ...] = ()
+    call: Call[None, JoinQuery], kind: Kind, location: str, stream_modes: tuple[str, ...] = ()
 ) -> Reply:
+    path = _path(call.path["thread_id"], call.path["run_id"])
     request = RunRequest(
-        run_id=run.run_id,
+        run_id=call.path["run_id"],
         kind=kind,
         joins=True,
         stream_modes=stream_modes,
         last_event_id=call.request.headers.get("last-event-id"),
         cancel_on_disconnect=call.query.cancel_on_disconnect,
-        location=location,
-        content_location=_path(run),
-        origin=call.request.headers.get("origin"),
-        allowed_origins=call.services.settings.cors_allow_origins,
+        location=f"{path}/{location}",
+        content_location=path,
     )
-    return Passthrough(await call.services.thread_objects.open(run.thread_id, thread_object_paths.build(request)))
-
-
-async def _find(services: Services, call: Call[None, object]) -> tuple[bool, Run | None]:
-    thread_id = call.path["thread_id"]
-    head, rows = await services.db.batch([threads.select_head(thread_id), runs.select(thread_id, call.path["run_id"])])
-    return bool(head), await runs.first_from_rows(services.db, rows) if head else None
+    return await _open(call, call.path["thread_id"], request)
 
 
 def _stream_modes(given: Iterable[str]) -> Iterable[str]:
@@ -184,5 +198,5 @@ def _http_exception(message: str) -> dict[str, str]:
     return {"error": "HTTPException", "message": message}
 
 
-def _path(run: Run) -> str:
-    return f"/threads/{run.thread_id}/runs/{run.run_id}"
+def _path(thread_id: str, run_id: str) -> str:
+    return f"/threads/{thread_id}/runs/{run_id}"

@@ -187,6 +187,19 @@ def select(thread_id: str, run_id: str) -> Statement:
     return Statement(_GET, (thread_id, run_id))
 
 
+#: Whether one thread has a run, without reading its kwargs.
+_EXISTS: Final = """
+SELECT run_id
+FROM runs
+WHERE thread_id = ? AND run_id = ?
+"""
+
+
+def exists(thread_id: str, run_id: str) -> Statement:
+    """Returns a row exactly when the thread has the run."""
+    return Statement(_EXISTS, (thread_id, run_id))
+
+
 async def get(db: Database, thread_id: str, run_id: str) -> Run | None:
     """One run of one thread."""
     [rows] = await db.batch([select(thread_id, run_id)])

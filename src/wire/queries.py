@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from errors import Unprocessable
 from wire.bodies import explain
+from wire.texts import storable
 
 
 class Query(BaseModel):
@@ -22,7 +23,7 @@ def parse(model: type[QueryT], pairs: Iterable[tuple[str, str]]) -> QueryT:
     """Read a query; Unprocessable says which parameter is wrong and what it may be."""
     given: dict[str, list[str]] = {}
     for name, value in pairs:
-        given.setdefault(name, []).append(value)
+        given.setdefault(name, []).append(storable(value))
     fields = {
         name: values if get_origin(model.model_fields[name].annotation) is list else values[-1]
         for name, values in given.items()

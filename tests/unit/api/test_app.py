@@ -45,9 +45,7 @@ async def test_a_literal_segment_wins_over_a_parameter(api: Api) -> None:
     assert await api.detail("GET", "/threads/search/state", status=422) == "Invalid thread ID: must be a UUID"
 
 
-@pytest.mark.parametrize(
-    "path", ["/threads/abc", "/threads/abc/state", "/threads/%ff%00/runs", "/threads/%F0%9D%9F%99"]
-)
+@pytest.mark.parametrize("path", ["/threads/abc", "/threads/abc/state", "/threads/%ff%00/runs", "/threads/%C2%B2"])
 async def test_a_path_id_that_is_no_uuid_is_refused(api: Api, path: str) -> None:
     assert await api.detail("GET", path, status=422) == "Invalid thread ID: must be a UUID"
 

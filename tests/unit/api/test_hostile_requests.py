@@ -21,6 +21,10 @@ routes = st.sampled_from([route for route in ROUTES if route.handler])
 path_values = st.sampled_from([UNKNOWN, "", "abc", "%00", "%ff", "..", "\ud800"]) | st.text(max_size=10)
 
 
+#: Also what no URL can spell.
+url_texts = st.text() | st.sampled_from(["\ud800", "\0"])
+
+
 @st.composite
 def requests(draw: st.DrawFn) -> HttpRequest:
     """A request to a route that is served, with anything in it."""
@@ -34,7 +38,7 @@ def requests(draw: st.DrawFn) -> HttpRequest:
         st.sampled_from([json.dumps(body).encode(), json.dumps(body)]) | st.binary(max_size=20) | st.text(max_size=20)
     )
     names = st.sampled_from(list(route.query.model_fields) if route.query else ["x"])
-    query = draw(st.lists(st.tuples(names, st.text()), max_size=3))
+    query = draw(st.lists(st.tuples(names, url_texts), max_size=3))
     headers = draw(st.dictionaries(st.sampled_from(["prefer", "origin", "last-event-id", "content-length"]), st.text()))
     return HttpRequest(route.method, path, query, headers, raw)
 
