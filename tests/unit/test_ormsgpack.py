@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import datetime as dt
 import enum
+import importlib
 import importlib.util
 import sys
 import uuid
@@ -15,6 +16,7 @@ import ormsgpack as native
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 VENDORED = Path(__file__).parents[2] / "vendor" / "ormsgpack" / "ormsgpack" / "__init__.py"
 
@@ -260,3 +262,14 @@ def test_options_it_does_not_implement_are_refused_not_ignored(option: int | Non
         ours.packb({}, option=option)
     with pytest.raises(ours.MsgpackDecodeError, match="not available"):
         ours.unpackb(b"\x80", option=option)
+
+
+def test_the_golden_bytes_are_those_of_the_native_module() -> None:
+    """So that what the tests inside workerd compare with stays true; they cannot load the native module."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "workerd"))
+    try:
+        values, golden = importlib.import_module("golden_values"), importlib.import_module("golden_bytes")
+    finally:
+        sys.path.pop(0)
+    serde = JsonPlusSerializer(allowed_msgpack_modules=values.CLASSES)
+    assert {name: serde.dumps_typed(value)[1].hex() for name, value in values.VALUES.items()} == golden.BYTES
