@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from js import Object, ReadableStream, Response, TextEncoder
+from js import Object, ReadableStream, Response, TextEncoder, WritableStream
 from pyodide.ffi import create_proxy, to_js
 
 from http_messages import HttpRequest, HttpResponse, Passthrough
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
-    """The request as Python values; a body announced as over the limit is left unread, for `api` to refuse."""
+    """The request as Python values; a body announced as over the limit is thrown away, for `api` to refuse."""
     url = urlsplit(js_request.url)
     headers: dict[str, str] = Object.fromEntries(js_request.headers).to_py()
     return HttpRequest(
@@ -29,7 +29,11 @@ async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
 
 async def _read_body(js_request: Any, headers: Mapping[str, str], max_body_bytes: int) -> bytes:
     announced = headers.get("content-length", "0")
-    if not js_request.body or (announced.isdigit() and int(announced) > max_body_bytes):
+    if not js_request.body:
+        return b""
+    if announced.isdigit() and int(announced) > max_body_bytes:
+        # Drained, because the runtime cuts the connection, and often the answer, when it ends with the body unread.
+        await js_request.body.pipeTo(WritableStream.new())
         return b""
     return (await js_request.arrayBuffer()).to_bytes()
 
