@@ -81,7 +81,8 @@ async def accepted(call: Call[RunCreate, None], run: Run, *, content_location: s
         # The row is there and the sweeper will find it; an error would make the caller start a second run.
         logger.exception("run %s of thread %s was stored but not announced", run.run_id, run.thread_id)
     status = accepted_status(call.request.headers, call.services.settings.accepted_status)
-    return json_response(run_text(run), status, {"content-location": content_location})
+    locations = {"location": _path(run.thread_id, run.run_id), "content-location": content_location}
+    return json_response(run_text(run), status, locations)
 
 
 async def open_created(
