@@ -101,11 +101,18 @@ def taken_names() -> dict[str, str]:
     return {**standard, **vendored, **ours, TARGET.name: "the folder of the project itself"}
 
 
-def write_project(project: Project, target: Path) -> None:
-    """Make `target` hold exactly the project and its manifest; what has not changed stays untouched."""
-    wanted = {target / name: path.read_bytes() for name, path in project.files.items()}
+def bundled_files(project: Project) -> dict[str, bytes]:
+    """The project and its manifest as they will be served: content by path."""
     manifest = {"graphs": dict(project.graphs), "env": dict(project.env)}
-    wanted[target / MANIFEST] = (json.dumps(manifest, indent=2) + "\n").encode()
+    return {
+        **{name: path.read_bytes() for name, path in project.files.items()},
+        MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode(),
+    }
+
+
+def write_folder(files: Mapping[str, bytes], target: Path) -> None:
+    """Make `target` hold exactly these files; what has not changed stays untouched."""
+    wanted = {target / name: content for name, content in files.items()}
     for path in sorted(target.rglob("*"), reverse=True):
         if path.is_file() and path not in wanted:
             path.unlink()
@@ -132,7 +139,7 @@ def bundle(config_path: Path = DEFAULT_CONFIG) -> Project:
     project = read_project(config_path.resolve())
     check_names(project.files, taken_names())
     write_requirements(project.requirements, REQUIREMENTS)
-    write_project(project, TARGET)
+    write_folder(bundled_files(project), TARGET)
     return project
 
 

@@ -90,7 +90,7 @@ def main() -> int:
     """Run the demonstration; 0 when an article came out of it."""
     started = time.monotonic()
     try:
-        config = local_server.prepare()
+        config = local_server.prepare_copy()
         with contextlib.ExitStack() as stack:
             with progress.step("Starting the server"):
                 server = stack.enter_context(local_server.serve(config=config))

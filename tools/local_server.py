@@ -20,8 +20,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tools import bundle_project, local_config, node_runtime, paths, progress, pyodide_bundle, worker_packages
+from tools import (
+    bundle_project,
+    local_config,
+    node_runtime,
+    paths,
+    progress,
+    pyodide_bundle,
+    worker_copy,
+    worker_packages,
+)
 from tools.errors import SetupError
+from tools.snapshots import Snapshot
 
 READY_PATH: Final = "/ok"
 START_TIMEOUT_SECONDS: Final = 120
@@ -39,6 +49,8 @@ class Server:
     vars: Mapping[str, str] = field(default_factory=dict[str, str])
     #: Where output goes; None passes it through to this process's own.
     log_path: Path | None = None
+    #: Start from a memory snapshot of this very Worker, or make one; not for servers that reload on changes.
+    use_snapshot: bool = True
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -51,6 +63,8 @@ class Server:
         require_free_port(self.port)
         self.persist_to.mkdir(parents=True, exist_ok=True)
         apply_migrations(self.config, self.persist_to)
+        environment = wrangler_environment()
+        snapshot = Snapshot.of(self.config, self.vars) if self.use_snapshot else None
         command = [*node_runtime.wrangler(), "dev", f"--config={self.config}", f"--port={self.port}"]
         command += [f"--persist-to={self.persist_to}", "--inspector-port=0", "--show-interactive-dev-session=false"]
         command += [f"--var={name}:{value}" for name, value in self.vars.items()]
@@ -59,7 +73,7 @@ class Server:
             self._process = subprocess.Popen(
                 command,
                 cwd=self.config.parent,
-                env=wrangler_environment(),
+                env={**environment, **(snapshot.environment() if snapshot else {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,
@@ -70,6 +84,8 @@ class Server:
         except BaseException:
             self.kill()
             raise
+        if snapshot:
+            snapshot.keep()
 
     def wait_until_ready(self, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
         """Return when `/ok` answers 200; raise with the end of the log when the server ends or the time is up."""
@@ -150,14 +166,14 @@ def serve(
 ) -> Generator[Server]:
     """A running server, stopped at the end; without `persist_to` its state is thrown away.
 
-    `config` is a configuration for local workerd: that of `prepare()` unless given.
+    `config` is a configuration for local workerd: unless given, that of a copy of the checkout as it is now.
     """
     with contextlib.ExitStack() as stack:
         state = persist_to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="superstep-")))
         server = Server(
             port=port or free_port(),
             persist_to=state,
-            config=config or prepare(),
+            config=config or prepare_copy(),
             vars=vars or {},
             log_path=log_path or state / "server.log",
         )
@@ -167,13 +183,19 @@ def serve(
 
 
 def prepare() -> Path:
-    """Build whatever is missing for local serving; the configuration to serve."""
+    """Build whatever is missing for serving the checkout itself, with hot reload; the configuration to serve."""
     try:
         project = bundle_project.bundle()
     except bundle_project.ProjectError as error:
         raise SetupError(str(error)) from error
     worker_packages.ensure_worker_packages()
     return local_config.ensure_local_config(project.inputs)
+
+
+def prepare_copy() -> Path:
+    """Build whatever is missing and copy the checkout, so that no edit reloads it; the configuration to serve."""
+    prepare()
+    return worker_copy.with_project("checkout", paths.LANGGRAPH_JSON)
 
 
 def wrangler_environment() -> dict[str, str]:

@@ -7,9 +7,28 @@ import json
 import os
 import shlex
 from pathlib import Path
+from typing import Final
 
 from tools import paths
 from tools.errors import SetupError
+
+#: Only the workerd with a debug port runs Python; `tools/snapshots.py` sets the two variables.
+WRAPPER: Final = """\
+#!/bin/sh
+if [ "$1" = serve ]; then
+  shift
+  case "$*" in *--debug-port=*)
+    if [ -f "$SUPERSTEP_SNAPSHOT/snapshot.bin" ]; then
+      set -- --python-load-snapshot=snapshot.bin --python-snapshot-dir="$SUPERSTEP_SNAPSHOT" "$@"
+    elif [ -n "$SUPERSTEP_NEW_SNAPSHOT" ]; then
+      mkdir -p "$SUPERSTEP_NEW_SNAPSHOT"
+      set -- --python-save-snapshot --python-snapshot-dir="$SUPERSTEP_NEW_SNAPSHOT" "$@"
+    fi
+  esac
+  set -- serve --pyodide-bundle-disk-cache-dir={bundle} "$@"
+fi
+exec {workerd} "$@"
+"""
 
 
 def node() -> Path:
@@ -34,17 +53,10 @@ def workerd_version() -> str:
 def workerd_wrapper(bundle_folder: Path) -> Path:
     """An executable that starts workerd with the locally assembled Pyodide bundle.
 
-    miniflare runs whatever `MINIFLARE_WORKERD_PATH` names; the option has to follow the `serve` subcommand.
+    miniflare runs whatever `MINIFLARE_WORKERD_PATH` names; the options have to follow the `serve` subcommand.
     """
-    script = (
-        "#!/bin/sh\n"
-        'if [ "$1" = serve ]; then\n'
-        "  shift\n"
-        f'  set -- serve --pyodide-bundle-disk-cache-dir={shlex.quote(str(bundle_folder))} "$@"\n'
-        "fi\n"
-        f'exec {shlex.quote(str(_workerd_binary()))} "$@"\n'
-    )
-    wrapper = paths.BUILD / "workerd"
+    script = WRAPPER.format(bundle=shlex.quote(str(bundle_folder)), workerd=shlex.quote(str(_workerd_binary())))
+    wrapper = paths.WORKERD_WRAPPER
     if not wrapper.exists() or wrapper.read_text() != script:
         partial = wrapper.with_suffix(f".{os.getpid()}")
         partial.write_text(script)

@@ -8,6 +8,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 #: What the tools build and can rebuild: runtime bundle, wrapper, test worker, stamps.
 BUILD: Final = ROOT / ".superstep"
 
+WORKERD_WRAPPER: Final = BUILD / "workerd"
 NODE_MODULES: Final = ROOT / "node_modules"
 PYTHON_MODULES: Final = ROOT / "python_modules"
 SOURCE: Final = ROOT / "src"
@@ -19,6 +20,8 @@ WORKER_LOCK: Final = ROOT / "requirements-worker.lock"
 PURE_LOCK: Final = ROOT / "requirements-worker-pure.lock"
 TEST_LOCK: Final = ROOT / "requirements-worker-tests.lock"
 PROJECT_REQUIREMENTS: Final = BUILD / "project-requirements.txt"
+LOCAL_SECRETS: Final = ROOT / ".dev.vars"
+LANGGRAPH_JSON: Final = ROOT / "langgraph.json"
 MIGRATIONS: Final = ROOT / "migrations"
 WORKERD_TESTS: Final = ROOT / "tests" / "workerd"
 PRODUCTION_CONFIG: Final = ROOT / "wrangler.toml"

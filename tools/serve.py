@@ -29,6 +29,7 @@ def _serve(options: argparse.Namespace) -> int:
         persist_to=options.persist_to.resolve(),
         config=options.config.resolve() if options.config else local_server.prepare(),
         vars=dict(options.var),
+        use_snapshot=False,
     )
     try:
         server.start()

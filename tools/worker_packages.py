@@ -49,13 +49,14 @@ DROPPED: Final = (
 #: Raise it when the treatment of packages below changes.
 TREATMENT: Final = 1
 
-STAMP: Final = paths.BUILD / "worker-packages.stamp"
+#: The file in a folder of packages that identifies its content; wrangler.toml excludes it from the upload.
+STAMP: Final = ".stamp"
 
 
 def ensure_worker_packages() -> None:
     """Make `python_modules/` match the locks, the shims and the project's requirements; instant when it does."""
     wanted = _fingerprint()
-    if paths.PYTHON_MODULES.is_dir() and STAMP.exists() and STAMP.read_text() == wanted:
+    if read_stamp(paths.PYTHON_MODULES) == wanted:
         return
     with progress.step("Installing the Worker's packages into python_modules"):
         partial = paths.BUILD / "python_modules.partial"
@@ -66,9 +67,9 @@ def ensure_worker_packages() -> None:
         add_project_packages(partial)
         add_shims(partial)
         shrink(partial)
+        (partial / STAMP).write_text(wanted)
         shutil.rmtree(paths.PYTHON_MODULES, ignore_errors=True)
         partial.rename(paths.PYTHON_MODULES)
-        STAMP.write_text(wanted)
 
 
 def install(target: Path, arguments: Sequence[str], platform: Sequence[str]) -> None:
@@ -143,6 +144,12 @@ def shrink(target: Path) -> None:
                 path.unlink()
     for metadata in target.glob("*.dist-info/METADATA"):
         metadata.write_text(metadata.read_text().partition("\n\n")[0] + "\n")
+
+
+def read_stamp(folder: Path) -> str:
+    """What identifies the packages in a folder; empty when it is incomplete."""
+    stamp = folder / STAMP
+    return stamp.read_text() if stamp.exists() else ""
 
 
 def total_bytes(target: Path) -> int:

@@ -2,7 +2,10 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-class JsException(Exception): ...
+class JsException(Exception):
+    name: str
+    message: str
+    stack: str
 
 #: JavaScript's null; None is `undefined`.
 jsnull: Final[Any]
