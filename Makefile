@@ -27,7 +27,7 @@ setup: .venv/.stamp node_modules/.stamp ## Install the development tools into .v
 .venv/.stamp: requirements-dev.lock
 	@tools/prerequisites.sh
 	@printf '$(BOLD)Installing the Python tools into .venv$(RESET) (about half a minute)\n'
-	@$(PYTHON) -m venv --clear .venv
+	@$(PYTHON) -m venv .venv
 	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
 	@touch $@
 

@@ -13,7 +13,7 @@ from tools import local_server, progress
 from tools.errors import SetupError
 
 ASSISTANT: Final = "agency"
-QUESTION: Final = "Write a short article: why do durable workflows matter for AI agents?"
+TOPIC: Final = "durable workflows for AI agents"
 
 console = progress.console
 
@@ -62,7 +62,7 @@ class Printer:
 
 
 async def stream_run(url: str) -> str:
-    """Stream one run on a new thread, printing its events; the text of the last message of the final state."""
+    """Stream one run on a new thread, printing its events; the article in the final state."""
     client = get_client(url=url)
     thread = await client.threads.create()
     console.print(f"[dim]thread {thread['thread_id']}[/]")
@@ -70,7 +70,7 @@ async def stream_run(url: str) -> str:
     async for part in client.runs.stream(
         thread["thread_id"],
         ASSISTANT,
-        input={"messages": [{"role": "user", "content": QUESTION}]},
+        input={"messages": [{"role": "user", "content": TOPIC}]},
         stream_mode=["messages-tuple", "updates"],
     ):
         printer.show(part.event, part.data)
@@ -79,7 +79,9 @@ async def stream_run(url: str) -> str:
 
 
 def final_article(values: Any) -> str:
-    """What the agency wrote: the last message that has text."""
+    """What a graph wrote: the state's `article`, or else its last message that has text."""
+    if isinstance(values, dict) and values.get("article"):
+        return values["article"]
     messages = values.get("messages", []) if isinstance(values, dict) else []
     return next(
         (text for message in reversed(messages) if isinstance(text := message.get("content"), str) and text), ""

@@ -18,7 +18,7 @@ fi
 
 if ! command -v npm >/dev/null; then
   complain "npm" "Install Node 20 or newer, which brings npm; the project then uses its own Node."
-elif ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)'; then
+elif ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)'; then
   complain "Node 20 or newer (node is $(node --version))" "Install a newer Node; the project then uses its own."
 fi
 
