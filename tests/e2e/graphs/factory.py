@@ -1,0 +1,20 @@
+"""A graph that is made anew for each run, after the run's configuration."""
+
+from typing import Any, TypedDict
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import START, StateGraph
+
+
+class Greeting(TypedDict):
+    name: str
+    text: str
+
+
+async def make_graph(config: RunnableConfig) -> Any:
+    word = config.get("configurable", {}).get("word", "Hello")
+
+    async def greet(state: Greeting) -> dict[str, str]:
+        return {"text": f"{word} {state['name']}"}
+
+    return StateGraph(Greeting).add_node(greet).add_edge(START, "greet").compile()

@@ -1,0 +1,95 @@
+"""A local HTTP server that the nodes of a test graph call: it counts side effects and can hold a node inside a step.
+
+`GET /runs/{run}/steps/{step}` is the side effect. A test holds a step, waits until a node has arrived there, does
+something violent to the server, and lets the step go.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeAlias
+
+#: A run's name (chosen by the test, carried in the graph's input) and the step's number in it.
+Step: TypeAlias = tuple[str, int]
+
+#: A held request whose test has died is let go after this long.
+HOLD_SECONDS = 60.0
+
+
+class StepServer:
+    """Counts arrivals at each step; all methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._arrivals: Counter[Step] = Counter()
+        self._held: set[Step] = set()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
+        self._http.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        """What goes into a graph's input."""
+        return f"http://127.0.0.1:{self._http.server_port}"
+
+    def hold(self, run: str, step: int) -> None:
+        """Let no node pass this step until `release`."""
+        with self._changed:
+            self._held.add((run, step))
+
+    def release(self, run: str, step: int) -> None:
+        """Let everyone at this step go, and everyone who comes later."""
+        with self._changed:
+            self._held.discard((run, step))
+            self._changed.notify_all()
+
+    def wait_for_arrival(self, run: str, step: int, *, times: int = 1, seconds: float = 20) -> None:
+        """Return once the step was reached `times` times; blocks the calling thread, so async tests use `to_thread`."""
+        with self._changed:
+            reached = self._changed.wait_for(lambda: self._arrivals[run, step] >= times, timeout=seconds)
+            assert reached, f"step {step} of {run} not reached {times} times within {seconds} s: {self._arrivals}"
+
+    def arrivals(self, run: str) -> dict[int, int]:
+        """How often each step of a run was executed, by step."""
+        with self._changed:
+            return {step: count for (name, step), count in sorted(self._arrivals.items()) if name == run}
+
+    def _arrive(self, step: Step) -> None:
+        with self._changed:
+            self._arrivals[step] += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: step not in self._held, timeout=HOLD_SECONDS)
+
+    def _handler_class(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                _, _, run, _, step = self.path.split("/")
+                server._arrive((run, int(step)))
+                try:
+                    self.send_response(200)
+                    self.send_header("content-length", "0")
+                    self.end_headers()
+                except ConnectionError:
+                    pass  # the caller was killed while it was held here; its arrival counts all the same
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        return Handler
+
+    @contextmanager
+    def serving(self) -> Iterator["StepServer"]:
+        """Serve on a free port of the loopback interface within the block."""
+        thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self._http.shutdown()
+            self._http.server_close()
+            thread.join()
