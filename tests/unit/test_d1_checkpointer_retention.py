@@ -29,18 +29,19 @@ def namespaces(database: SqliteDatabase) -> list[str]:
     return [row["checkpoint_ns"].split(":")[0] for row in rows]
 
 
-async def converse(saver: D1Saver, times: int, run_id: str = "run-1") -> dict[str, Any]:
+async def converse(saver: D1Saver, *run_ids: str) -> dict[str, Any]:
+    """One run of the graph for each id; the state after the last."""
     graph = conversation("planner", "writer").compile(checkpointer=saver)
-    config: Any = {**THREAD, "metadata": {"run_id": run_id}}
     document = {"text": "x" * 1000}
-    for _ in range(times):
-        result = await graph.ainvoke({"messages": [("user", "go")], "document": document}, config)
-    return result
+    for run_id in run_ids:
+        config: Any = {**THREAD, "metadata": {"run_id": run_id}}
+        await graph.ainvoke({"messages": [("user", "go")], "document": document}, config)
+    return (await graph.aget_state(THREAD)).values
 
 
 async def test_pruning_keeps_one_checkpoint_and_only_its_values(database: SqliteDatabase) -> None:
     saver = D1Saver(database)
-    final = await converse(saver, 3)
+    final = await converse(saver, "run-1", "run-2", "run-3")
     await saver.aprune(["thread-1"])
     assert counts(database) == [1, 2, 0]
     graph = conversation("planner", "writer").compile(checkpointer=saver)
@@ -53,7 +54,7 @@ async def test_pruning_more_checkpoints_than_a_page_ends_the_same(
     database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(d1_checkpointer, "PAGE_OUTLINES", 2)
-    await converse(D1Saver(database), 3)
+    await converse(D1Saver(database), "run-1", "run-2", "run-3")
     await D1Saver(database).aprune(["thread-1"])
     assert counts(database) == [1, 2, 0]
 
@@ -66,9 +67,9 @@ async def test_an_unknown_strategy_is_refused(database: SqliteDatabase) -> None:
 @pytest.mark.parametrize("thread_id", [None, "thread-1"])
 async def test_deleting_a_run_deletes_what_only_it_stored(database: SqliteDatabase, thread_id: str | None) -> None:
     saver = D1Saver(database)
-    first = await converse(saver, 1, "run-1")
+    first = await converse(saver, "run-1")
     before = counts(database)
-    await converse(saver, 1, "run-2")
+    await converse(saver, "run-2")
     await saver.adelete_for_runs(["run-2"], thread_id=thread_id)
     assert counts(database) == before
     assert (await conversation("planner", "writer").compile(checkpointer=saver).aget_state(THREAD)).values == first
@@ -76,7 +77,7 @@ async def test_deleting_a_run_deletes_what_only_it_stored(database: SqliteDataba
 
 async def test_deleting_a_thread_leaves_nothing_of_it(database: SqliteDatabase) -> None:
     saver = D1Saver(database)
-    await converse(saver, 1)
+    await converse(saver, "run-1")
     await saver.acopy_thread("thread-1", "thread-2")
     whole = counts(database)
     await saver.adelete_thread("thread-2")
@@ -87,7 +88,7 @@ async def test_deleting_a_thread_leaves_nothing_of_it(database: SqliteDatabase) 
 
 async def test_copying_twice_changes_nothing(database: SqliteDatabase) -> None:
     saver = D1Saver(database)
-    await converse(saver, 1)
+    await converse(saver, "run-1")
     await saver.acopy_thread("thread-1", "thread-2")
     whole = counts(database)
     await saver.acopy_thread("thread-1", "thread-2")
