@@ -35,6 +35,7 @@ _ERROR_RESPONSES: Final = {
 }
 _MEDIA_TYPES: Final[dict[Kind, str]] = {
     "json": "application/json",
+    "accepted": "application/json",
     "long_poll": "application/json",
     "html": "text/html",
     "events": "text/event-stream",
@@ -102,7 +103,7 @@ def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
         return {"204": {"description": "Done."}}
     schema = _schema(route.returns, "serialization", schemas) if route.returns is not None else {}
     success = {"description": "Success.", "content": {_MEDIA_TYPES[route.answers]: {"schema": schema}}}
-    if route.summary.endswith("background run"):
+    if route.answers == "accepted":
         return {"202": {**success, "description": "Accepted."}, "200": {**success, "description": "Accepted."}}
     if route.method == "PATCH":
         return {"200": success, "204": {"description": "Done, with `Prefer: return=minimal`."}}

@@ -65,7 +65,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{THREAD}/history", "List a thread's states", thread_state.search_history, body=HistorySearch, returns=list[ThreadStateObject]),
     Route("GET", f"{THREAD}/stream", "Stream all runs of a thread"),
 
-    Route("POST", f"{THREAD}/runs", "Create a background run", thread_runs.create, body=RunCreate, returns=RunObject),
+    Route("POST", f"{THREAD}/runs", "Create a background run", thread_runs.create, body=RunCreate, returns=RunObject, answers="accepted"),
     Route("GET", f"{THREAD}/runs", "List a thread's runs", thread_runs.list_runs, query=thread_runs.ListQuery, returns=list[RunObject]),
     Route("POST", f"{THREAD}/runs/stream", "Create a run and stream its events", thread_runs.create_and_stream, body=RunCreate, answers="events"),
     Route("POST", f"{THREAD}/runs/wait", "Create a run and wait for its values", thread_runs.create_and_wait, body=RunCreate, answers="long_poll"),
@@ -75,7 +75,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{RUN}/stream", "Stream a run's events", thread_runs.join_stream, query=thread_runs.StreamQuery, answers="events"),
     Route("POST", f"{RUN}/cancel", "Cancel a run"),
 
-    Route("POST", "/runs", "Create a stateless background run", stateless_runs.create, body=RunCreate, returns=RunObject),
+    Route("POST", "/runs", "Create a stateless background run", stateless_runs.create, body=RunCreate, returns=RunObject, answers="accepted"),
     Route("POST", "/runs/stream", "Create a stateless run and stream its events", stateless_runs.create_and_stream, body=RunCreate, answers="events"),
     Route("POST", "/runs/wait", "Create a stateless run and wait for its values", stateless_runs.create_and_wait, body=RunCreate, answers="long_poll"),
     Route("POST", "/runs/batch", "Create several stateless runs"),

@@ -16,7 +16,8 @@ from http_messages import Reply
 from wire.texts import storable
 
 Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Reply]]
-Kind: TypeAlias = Literal["json", "empty", "html", "events", "long_poll"]
+#: How a success looks: `accepted` is JSON with 202 or 200, the last two come from a thread's object.
+Kind: TypeAlias = Literal["json", "accepted", "empty", "html", "events", "long_poll"]
 
 
 @dataclass(frozen=True, slots=True)
