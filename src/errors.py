@@ -53,7 +53,10 @@ class Unprocessable(SuperstepError):
 
 
 class NotSupported(SuperstepError):
-    """A part of the LangGraph Server API that Superstep does not serve yet."""
+    """An operation of the LangGraph Server API that Superstep does not serve yet.
+
+    An unserved field of a served operation is Unprocessable instead: the JavaScript SDK retries whatever is a 5xx.
+    """
 
     status = 501
 

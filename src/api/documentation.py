@@ -102,6 +102,8 @@ def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
     if route.answers == "empty":
         return {"204": {"description": "Done."}}
     schema = _schema(route.returns, "serialization", schemas) if route.returns is not None else {}
+    if _selects(route):
+        schema = {**schema, "items": _selection(schema["items"]["$ref"], schemas)}
     success = {"description": "Success.", "content": {_MEDIA_TYPES[route.answers]: {"schema": schema}}}
     if route.answers == "accepted":
         return {"202": {**success, "description": "Accepted."}, "200": {**success, "description": "Accepted."}}
@@ -127,6 +129,17 @@ def _schema(kind: Any, mode: Any, schemas: dict[str, JsonSchemaValue]) -> JsonSc
         schemas[kind.__name__] = schema
         return {"$ref": _REF.format(model=kind.__name__)}
     return schema
+
+
+def _selects(route: Route) -> bool:
+    return any("select" in model.model_fields for model in (route.body, route.query) if model)
+
+
+def _selection(reference: str, schemas: dict[str, JsonSchemaValue]) -> JsonSchemaValue:
+    """A model of which callers may select columns: every one may be missing."""
+    name = reference.rsplit("/", 1)[1]
+    schemas[f"{name}Selection"] = {**schemas[name], "required": []}
+    return {"$ref": _REF.format(model=f"{name}Selection")}
 
 
 def page(routes: Sequence[Route]) -> Reply:

@@ -147,7 +147,7 @@ def _task_object(task: PregelTask) -> JsonObject:
     return {
         "id": task.id,
         "name": task.name,
-        "path": cast(object, task.path),
+        "path": task.path,
         "error": None if task.error is None else _error_text(task.error),
         "interrupts": [_interrupt_object(interrupt) for interrupt in task.interrupts],
         "checkpoint": config and config.get("configurable"),

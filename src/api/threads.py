@@ -9,7 +9,7 @@ from api import paging
 from api.context import Call
 from api.representations import thread_text
 from compact_json import compact_json
-from errors import Conflict, NotFound, NotSupported
+from errors import Conflict, NotFound, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
 from tables import large_text, runs, threads
 from wire.json_objects import join_array
@@ -29,7 +29,7 @@ async def create(call: Call[ThreadCreate, None]) -> Reply:
     body = call.body
     _refuse_ttl(given=body.ttl is not None)
     if body.supersteps:
-        raise NotSupported("Creating a thread with 'supersteps' is not served yet by Superstep; run a graph on it.")
+        raise Unprocessable("Creating a thread with 'supersteps' is not served yet by Superstep; run a graph on it.")
     thread = threads.new(
         body.thread_id or ids.time_ordered(),
         metadata=compact_json(body.metadata or {}),
@@ -95,7 +95,7 @@ async def search(call: Call[ThreadSearch, None]) -> Reply:
     """A page of threads."""
     body = call.body
     if body.extract:
-        raise NotSupported("Searching threads with 'extract' is not served yet by Superstep; use 'select'.")
+        raise Unprocessable("Searching threads with 'extract' is not served yet by Superstep; use 'select'.")
     limit, offset = body.limit or paging.DEFAULT_LIMIT, body.offset or 0
     found = await threads.search(
         call.services.db,
@@ -122,7 +122,7 @@ def _wanted(body: ThreadCount) -> threads.Search:
 
 def _refuse_ttl(*, given: bool) -> None:
     if given:
-        raise NotSupported("A thread's 'ttl' is not served yet by Superstep; delete the thread when it is done.")
+        raise Unprocessable("A thread's 'ttl' is not served yet by Superstep; delete the thread when it is done.")
 
 
 def _unfinished(thread_id: str, run_id: str) -> Conflict:

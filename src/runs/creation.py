@@ -12,7 +12,7 @@ from typing import Any, Final
 import clock
 import ids
 from compact_json import compact_json
-from errors import BadRequest, Conflict, NotFound, NotSupported, Unprocessable
+from errors import BadRequest, Conflict, NotFound, Unprocessable
 from ports import Database, Row, Statement
 from runs import admission
 from tables import assistants, runs, threads
@@ -52,7 +52,7 @@ class _Surroundings:
 async def create_run(db: Database, graphs: Graphs, request: RunCreate, *, thread_id: str | None) -> Run:
     """Create a run on a thread, or with `thread_id` None on a new one of its own; nothing is left behind on an error.
 
-    Raises Unprocessable, NotFound, Conflict, BadRequest or NotSupported with the reason.
+    Raises Unprocessable, NotFound, Conflict or BadRequest with the reason.
     """
     _refuse_unsupported(request)
     surroundings = await _read(db, graphs, request, thread_id)
@@ -63,7 +63,7 @@ async def create_run(db: Database, graphs: Graphs, request: RunCreate, *, thread
 
 def _refuse_unsupported(request: RunCreate) -> None:
     if request.webhook is not None:
-        raise NotSupported(
+        raise Unprocessable(
             "Webhooks are not served yet by Superstep; leave out 'webhook' and wait for the run instead."
         )
     if request.context and request.config and request.config.configurable:
@@ -121,7 +121,7 @@ def _check_thread(request: RunCreate, heads: list[Row], unfinished: list[Row]) -
         case admission.Refused():
             raise Conflict(_BUSY)
         case admission.Admitted(cancel=cancel, action=action) if cancel:
-            raise NotSupported(
+            raise Unprocessable(
                 f"The multitask strategy '{action}' is not served yet by Superstep while a run is unfinished; "
                 "use 'enqueue' or 'reject'."
             )

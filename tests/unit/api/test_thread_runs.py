@@ -361,17 +361,19 @@ async def test_reject_refuses_a_second_run_and_leaves_nothing(api: Api) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["interrupt", "rollback"])
-async def test_cancelling_strategies_run_on_an_idle_thread_and_are_501_on_a_busy_one(api: Api, strategy: str) -> None:
+async def test_cancelling_strategies_run_on_an_idle_thread_and_are_refused_on_a_busy_one(
+    api: Api, strategy: str
+) -> None:
     thread_id = await api.new_thread()
     await create(api, thread_id, multitask_strategy=strategy)
     body = {"assistant_id": "sequence", "multitask_strategy": strategy}
-    detail = await api.detail("POST", f"/threads/{thread_id}/runs", body, status=501)
+    detail = await api.detail("POST", f"/threads/{thread_id}/runs", body, status=422)
     assert f"'{strategy}' is not served yet" in detail
     assert api.rows("runs") == 1
 
 
 async def test_a_webhook_is_refused_rather_than_forgotten(api: Api) -> None:
-    detail = await api.detail("POST", "/runs", {"assistant_id": "sequence", "webhook": "https://a.example"}, status=501)
+    detail = await api.detail("POST", "/runs", {"assistant_id": "sequence", "webhook": "https://a.example"}, status=422)
     assert "Webhooks are not served yet" in detail
     assert api.rows("runs") == 0
 

@@ -65,7 +65,7 @@ async def test_a_wrong_field_is_named(api: Api, body: object, says: str) -> None
 
 @pytest.mark.parametrize("body", [{"ttl": {"ttl": 5}}, {"supersteps": [{"updates": []}]}])
 async def test_what_would_be_forgotten_is_refused(api: Api, body: dict[str, Any]) -> None:
-    assert "is not served yet by Superstep" in await api.detail("POST", "/threads", body, status=501)
+    assert "is not served yet by Superstep" in await api.detail("POST", "/threads", body, status=422)
     assert api.rows("threads") == 0
 
 
@@ -208,5 +208,5 @@ async def test_any_printable_key_can_be_searched_for(api: Api, key: str) -> None
 
 
 async def test_extract_is_refused_rather_than_forgotten(api: Api) -> None:
-    detail = await api.detail("POST", "/threads/search", {"extract": {"a": "values.x"}}, status=501)
+    detail = await api.detail("POST", "/threads/search", {"extract": {"a": "values.x"}}, status=422)
     assert "'extract' is not served yet" in detail
