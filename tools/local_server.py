@@ -274,7 +274,9 @@ def free_port() -> int:
 
 def _descendants(root: int) -> Iterator[tuple[int, str]]:
     """(pid, command line) of all processes below `root`."""
-    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], text=True, capture_output=True, check=True).stdout
+    listing = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], text=True, capture_output=True, check=True
+    ).stdout
     children: dict[int, list[tuple[int, str]]] = {}
     for line in listing.splitlines():
         pid, parent, command = line.split(None, 2)

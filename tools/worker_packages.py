@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools import paths, progress
+from tools import paths, progress, slimming
 from tools.errors import SetupError
 
 #: How pip names CPython 3.14 on the Worker's WebAssembly platform.
@@ -67,6 +67,7 @@ def ensure_worker_packages() -> None:
         add_project_packages(partial)
         add_shims(partial)
         shrink(partial)
+        slimming.slim(partial)
         (partial / STAMP).write_text(wanted)
         shutil.rmtree(paths.PYTHON_MODULES, ignore_errors=True)
         partial.rename(paths.PYTHON_MODULES)
@@ -158,7 +159,7 @@ def total_bytes(target: Path) -> int:
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256(f"{TREATMENT} {DROPPED}".encode())
+    digest = hashlib.sha256(f"{TREATMENT} {DROPPED}".encode() + Path(slimming.__file__).read_bytes())
     for path in _inputs():
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
