@@ -1,0 +1,70 @@
+"""Ways for a server to die, and waiting for what must be true after it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langgraph_sdk.client import LangGraphClient
+
+from tests.support.step_server import StepServer
+from tests.support.waiting import until
+from tools.local_server import Server
+
+#: From a kill to the end of a run of a few steps, restart of the server included.
+RECOVERY_SECONDS = 60
+
+Crash = Callable[[Server], None]
+
+
+def kill_workerd(server: Server) -> None:
+    """The process that runs the Worker is gone; wrangler starts another."""
+    server.kill_workerd()
+    server.wait_until_ready()
+
+
+def power_cut(server: Server) -> None:
+    """Everything is gone at once; somebody starts it again on the same state."""
+    server.restart()
+
+
+any_crash = pytest.mark.parametrize("crash", [kill_workerd, power_cut], ids=["workerd killed", "power cut"])
+
+
+def gated(steps: StepServer, run: str, count: int) -> dict[str, Any]:
+    """A run whose every super-step has a side effect that the test counts."""
+    return {"assistant_id": "gated", "input": {"url": steps.url, "run": run, "steps": count, "log": []}}
+
+
+async def wait_for_commit(client: LangGraphClient, thread_id: str, log: list[int]) -> None:
+    """Return when the thread's state says that exactly these steps are committed."""
+
+    async def committed() -> bool:
+        state = await client.threads.get_state(thread_id)
+        return isinstance(state["values"], dict) and state["values"].get("log") == log
+
+    await until(f"steps {log} are committed", committed)
+
+
+async def wait_for_end(client: LangGraphClient, thread_id: str, run_id: str) -> str:
+    """The status in which the run ends."""
+
+    async def ended() -> str | None:
+        status = (await client.runs.get(thread_id, run_id))["status"]
+        return status if status not in ("pending", "running") else None
+
+    return await until(f"run {run_id} ends", ended, seconds=RECOVERY_SECONDS)
+
+
+async def assert_ran_once(client: LangGraphClient, thread_id: str, count: int) -> None:
+    """The thread's state is that of an uninterrupted run, and it has each step's checkpoint once."""
+    state = await client.threads.get_state(thread_id)
+    assert state["values"]["log"] == list(range(count))
+    assert state["next"] == []
+    history = await client.threads.get_history(thread_id, limit=100)
+    assert [checkpoint["metadata"]["step"] for checkpoint in history] == list(range(count, -2, -1))
+
+
+async def reached(steps: StepServer, run: str, step: int, *, times: int = 1) -> None:
+    """Return when a node is in this step."""
+    await asyncio.to_thread(steps.wait_for_arrival, run, step, times=times, seconds=RECOVERY_SECONDS)
