@@ -53,8 +53,12 @@ async def _answer(request: HttpRequest, services: Services) -> Reply:
         return await _dispatch(request, services)
     except MethodNotAllowed as error:
         return _refusal(error, {"allow": ", ".join(error.allowed)})
+    except NotSupported as error:
+        return _refusal(error)
     except SuperstepError as error:
-        return _unavailable(request, error) if error.status == 503 else _refusal(error)
+        if error.status < 500:
+            return _refusal(error)
+        return _unavailable(request, error) if error.retryable else _unexpected(request, error)
     except Exception as error:  # noqa: BLE001 - the HTTP boundary: the caller gets an id, the log the rest
         return _unexpected(request, error)
 

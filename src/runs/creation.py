@@ -133,7 +133,7 @@ async def _write(db: Database, request: RunCreate, run: Run, surroundings: _Surr
     before: list[Statement] = []
     if not surroundings.assistant_is_stored:
         before.append(assistants.ensure([surroundings.assistant]))
-    if not surroundings.thread_is_stored:
+    if not surroundings.thread_is_stored or request.if_not_exists == "create":
         before.append(threads.insert(threads.new(run.thread_id, metadata="{}", config="{}", now=run.created_at)))
     engage = threads.engage(
         run, graph_id=surroundings.assistant.graph_id, config=compact_json(_thread_config(request, surroundings))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from errors import DatabaseError
+from errors import DatabaseError, GraphLoadError
 from http_messages import HttpResponse
 from settings import Settings
 from tests.support.http_api import Api
@@ -162,6 +162,19 @@ async def test_an_unexpected_error_reaches_the_caller_as_an_id_and_the_log_with_
     [record] = caplog.records
     assert detail == f"Internal error {record.error_id}. The server's log says more."  # type: ignore[attr-defined]
     assert record.exc_info
+
+
+async def test_an_error_of_ours_that_is_no_ones_fault_reaches_the_caller_as_an_id_too(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(graph_id: str, config: object) -> None:
+        raise GraphLoadError("graph sequence: secret words")
+
+    monkeypatch.setattr(api.registry, "graph", broken)
+    thread_id = await api.new_thread(metadata={"graph_id": "sequence"})
+    detail = await api.detail("GET", f"/threads/{thread_id}/state", status=500)
+    assert detail.startswith("Internal error ")
+    assert "secret words" in caplog.text
 
 
 async def test_a_database_that_fails_is_503_and_its_words_stay_in_the_log(

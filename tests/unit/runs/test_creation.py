@@ -50,6 +50,16 @@ async def test_a_thread_that_becomes_busy_meanwhile_refuses_a_run_that_wants_it_
     assert (await api.json("GET", f"/threads/{thread_id}"))["metadata"]["graph_id"] == "sequence"
 
 
+async def test_a_thread_that_is_deleted_meanwhile_is_made_anew_if_it_may_be() -> None:
+    api = Api()
+    thread_id = await api.new_thread(metadata={"old": 1})
+    db = Interrupted(api, lambda: api.json("DELETE", f"/threads/{thread_id}", status=204))
+    request = RunCreate(assistant_id="sequence", if_not_exists="create")
+    run = await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id)
+    thread = await api.json("GET", f"/threads/{thread_id}")
+    assert thread["metadata"] == {"graph_id": "sequence", "assistant_id": run.assistant_id}
+
+
 async def test_a_thread_that_is_created_meanwhile_is_used() -> None:
     api = Api()
     thread_id = "0b4211ba-46f4-4cdb-830a-6ba6412ee448"
