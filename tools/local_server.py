@@ -97,16 +97,25 @@ class Server:
                 raise SetupError(f"the server was not ready after {timeout_seconds:.0f} s\n{self.log_tail()}")
             time.sleep(POLL_SECONDS)
 
+    def wait_until_restarted(self, killed_pid: int, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
+        """Return when another workerd than the killed one runs the Worker and answers."""
+        deadline = time.monotonic() + timeout_seconds
+        while self._worker_pids() in ([], [killed_pid]):
+            if time.monotonic() > deadline:
+                raise SetupError(f"workerd was not started again\n{self.log_tail()}")
+            time.sleep(POLL_SECONDS)
+        self.wait_until_ready(deadline - time.monotonic())
+
     def wait(self) -> int:
         """Return wrangler's exit status when it ends by itself."""
         return self._process.wait() if self._process else 0
 
     def workerd_pid(self) -> int:
         """The process id of the workerd that runs the Worker; raises while it is being restarted."""
-        for pid, command in _descendants(self._process.pid if self._process else 0):
-            if "--debug-port" in command and "serve" in command:
-                return pid
-        raise ProcessLookupError("workerd is not running")
+        pids = self._worker_pids()
+        if not pids:
+            raise ProcessLookupError("workerd is not running")
+        return pids[0]
 
     def kill_workerd(self) -> int:
         """SIGKILL the workerd that runs the Worker, as a crash would; wrangler starts another. Its process id."""
@@ -134,6 +143,11 @@ class Server:
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of the output."""
         return "\n".join(self.log().splitlines()[-lines:])
+
+    def _worker_pids(self) -> list[int]:
+        if self._process is None:
+            return []
+        return [pid for pid, command in _descendants(self._process.pid) if "--debug-port" in command]
 
     def _answers(self) -> bool:
         try:

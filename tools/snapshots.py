@@ -50,6 +50,11 @@ class Snapshot:
         shutil.rmtree(self._new_folder, ignore_errors=True)
 
     @property
+    def file(self) -> Path:
+        """Where it is once it exists."""
+        return self._folder / FILE_NAME
+
+    @property
     def _folder(self) -> Path:
         return FOLDER / self.fingerprint
 
