@@ -16,7 +16,8 @@ CREATE TABLE checkpoints (
 ) WITHOUT ROWID;
 
 -- One row per version of a channel's value (more only if it is larger than a row may be): a channel that did not
--- change is not written again, and a channel without a value has no row.
+-- change is not written again, and a channel without a value has no row. With a `base`, the value is what was appended
+-- to that version of the channel.
 CREATE TABLE checkpoint_blobs (
     thread_id TEXT NOT NULL,
     checkpoint_ns TEXT NOT NULL,
@@ -25,6 +26,7 @@ CREATE TABLE checkpoint_blobs (
     part INTEGER NOT NULL,
     format INTEGER NOT NULL,
     type TEXT NOT NULL,
+    base TEXT,
     value BLOB NOT NULL,
     PRIMARY KEY (thread_id, checkpoint_ns, channel, version, part)
 ) WITHOUT ROWID;

@@ -48,12 +48,18 @@ class MissingBlobError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """The value of a channel at one version."""
+    """The value of a channel at one version; with a `base`, what was appended to that one (see `appended_values`)."""
 
     channel: str
     version: str
     type: str
     data: bytes
+    base: str | None = None
+
+    @property
+    def typed(self) -> Typed:
+        """The value as the serializer takes it."""
+        return self.type, self.data
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,16 @@ Every `value` column arrives as hexadecimal text, possibly in several parts.
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, PendingWrite
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 import checkpoint_codec as codec
+from appended_values import restored
 from checkpoint_retention import Outline
 from errors import CheckpointIncomplete
 from ports import Row
@@ -43,18 +44,18 @@ class Key:
         }
 
 
-#: Typed values by (thread_id, checkpoint_ns), then by (channel, version).
-_Blobs = dict[tuple[str, str], dict[tuple[str, str], codec.Typed]]
+#: Values as they are stored, by (thread_id, checkpoint_ns), then by (channel, version).
+StoredBlobs: TypeAlias = Mapping[tuple[str, str], Mapping[tuple[str, str], codec.Blob]]
 
 
 def checkpoint_tuples(
-    serde: SerializerProtocol, checkpoints: Sequence[Row], blobs: Iterable[Row], writes: Iterable[Row]
+    serde: SerializerProtocol, checkpoints: Sequence[Row], blobs: StoredBlobs, writes: Iterable[Row]
 ) -> list[CheckpointTuple]:
     """The checkpoints in their order, each with its values and pending writes."""
-    values = _blobs(blobs)
+    values = {namespace: _whole(stored) for namespace, stored in blobs.items()}
     calls = _calls(writes)
     return [
-        _checkpoint_tuple(serde, row, values[row["thread_id"], row["checkpoint_ns"]], calls[Key.of(row)])
+        _checkpoint_tuple(serde, row, values.get((row["thread_id"], row["checkpoint_ns"]), {}), calls[Key.of(row)])
         for row in checkpoints
     ]
 
@@ -62,7 +63,7 @@ def checkpoint_tuples(
 def _checkpoint_tuple(
     serde: SerializerProtocol,
     row: Row,
-    blobs: dict[tuple[str, str], codec.Typed],
+    blobs: Mapping[tuple[str, str], codec.Typed],
     calls: Sequence[codec.StoredWrites],
 ) -> CheckpointTuple:
     key = Key.of(row)
@@ -92,10 +93,10 @@ class Ancestry:
 
 
 def ancestry(
-    serde: SerializerProtocol, ancestors: Sequence[Row], blobs: Iterable[Row], writes: Iterable[Row]
+    serde: SerializerProtocol, ancestors: Sequence[Row], blobs: StoredBlobs, writes: Iterable[Row]
 ) -> Ancestry:
     """Each ancestor gives its writes to the channels that were `missing_below` it, and a seed to those it stores."""
-    values = _blobs(blobs)
+    values = {namespace: _whole(stored) for namespace, stored in blobs.items()}
     calls = _calls(writes)
     collected: dict[str, list[PendingWrite]] = defaultdict(list)
     seeds: dict[str, Any] = {}
@@ -130,16 +131,29 @@ def outline(row: Row) -> Outline:
     )
 
 
-def _blobs(rows: Iterable[Row]) -> _Blobs:
+def stored_blobs(rows: Iterable[Row]) -> StoredBlobs:
+    """The values in rows of `checkpoint_blobs`, their parts joined."""
     parts: dict[tuple[str, str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
         codec.check_format(row["format"], f"a value of channel {row['channel']!r}")
         parts[row["thread_id"], row["checkpoint_ns"], row["channel"], row["version"]].append(row)
-    blobs: _Blobs = defaultdict(dict)
+    blobs: dict[tuple[str, str], dict[tuple[str, str], codec.Blob]] = defaultdict(dict)
     for (thread_id, checkpoint_ns, channel, version), rows_of_value in parts.items():
         first, data = _joined(rows_of_value)
-        blobs[thread_id, checkpoint_ns][channel, version] = (first["type"], data)
+        blob = codec.Blob(channel, version, first["type"], data, first["base"])
+        blobs[thread_id, checkpoint_ns][channel, version] = blob
     return blobs
+
+
+def _whole(stored: Mapping[tuple[str, str], codec.Blob]) -> dict[tuple[str, str], codec.Typed]:
+    """The typed values; one whose base is missing is left out, as if it were missing itself."""
+    values: dict[tuple[str, str], codec.Typed] = {}
+    for key, blob in stored.items():
+        if blob.base is None:
+            values[key] = blob.typed
+        elif base := stored.get((blob.channel, blob.base)):
+            values[key] = (blob.type, restored(blob.data, base.data))
+    return values
 
 
 def _calls(rows: Iterable[Row]) -> dict[Key, list[codec.StoredWrites]]:

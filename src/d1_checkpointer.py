@@ -31,6 +31,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 import checkpoint_codec as codec
 import checkpoint_retention as retention
 import checkpoint_rows as rows
+from appended_values import AppendedValues
 from async_only_saver import AsyncOnlySaver
 from checkpoint_rows import Key
 from group_commit import GroupCommit
@@ -54,10 +55,19 @@ INSERT_CHECKPOINT: Final = """
         metadata = excluded.metadata
 """
 
-#: One part of a channel's value; a version's value never changes.
+#: One part of a channel's value; a version's value never changes. Fails if the base ?8 is not there (any more).
 INSERT_BLOB: Final = """
-    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, part, format, type, value)
-    VALUES (?, ?, ?, ?, ?, ?, ?, unhex(?))
+    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, part, format, type, base, value)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
+        CASE
+            WHEN ?8 IS NULL OR EXISTS (
+                SELECT 1 FROM checkpoint_blobs
+                WHERE thread_id = ?1 AND checkpoint_ns = ?2 AND channel = ?3 AND version = ?8
+            ) THEN ?8
+            ELSE json('the base is gone')
+        END,
+        unhex(?9)
+    )
     ON CONFLICT DO NOTHING
 """
 
@@ -80,6 +90,29 @@ _PAGE: Final = """
     )
 """
 
+# From `wanted` (thread_id, checkpoint_ns, channel, version): the values and their bases, each once.
+_SELECT_WANTED: Final = """
+    SELECT b.thread_id, b.checkpoint_ns, b.channel, b.version, b.part, b.format, b.type, b.base, hex(b.value) AS value
+    FROM (
+        SELECT * FROM wanted
+        UNION
+        SELECT n.thread_id, n.checkpoint_ns, n.channel, n.base
+        FROM wanted
+        CROSS JOIN checkpoint_blobs AS n
+        WHERE n.thread_id = wanted.thread_id
+            AND n.checkpoint_ns = wanted.checkpoint_ns
+            AND n.channel = wanted.channel
+            AND n.version = wanted.version
+            AND n.part = 0
+            AND n.base IS NOT NULL
+    ) AS w
+    CROSS JOIN checkpoint_blobs AS b
+    WHERE b.thread_id = w.thread_id
+        AND b.checkpoint_ns = w.checkpoint_ns
+        AND b.channel = w.channel
+        AND b.version = w.version
+"""
+
 #: A page of checkpoints, newest first; the values they name, each once; and the writes pending on them.
 SELECT_PAGE: Final = (
     _PAGE
@@ -89,17 +122,12 @@ SELECT_PAGE: Final = (
     """,
     _PAGE
     + """
-    SELECT b.thread_id, b.checkpoint_ns, b.channel, b.version, b.part, b.format, b.type, hex(b.value) AS value
-    FROM (
-        SELECT DISTINCT page.thread_id, page.checkpoint_ns, named.key AS channel, named.value AS version
+    , wanted (thread_id, checkpoint_ns, channel, version) AS (
+        SELECT page.thread_id, page.checkpoint_ns, named.key, named.value
         FROM page, json_each(page.checkpoint, '$.blobs') AS named
-    ) AS wanted
-    CROSS JOIN checkpoint_blobs AS b
-    WHERE b.thread_id = wanted.thread_id
-        AND b.checkpoint_ns = wanted.checkpoint_ns
-        AND b.channel = wanted.channel
-        AND b.version = wanted.version
-    """,
+    )
+    """
+    + _SELECT_WANTED,
     _PAGE
     + """
     SELECT w.thread_id, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.seq, w.part, w.format, w.task_path, w.entries,
@@ -150,16 +178,17 @@ SELECT_ANCESTRY: Final = (
     """,
     _ANCESTORS
     + """
-    SELECT b.thread_id, b.checkpoint_ns, b.channel, b.version, b.part, b.format, b.type, hex(b.value) AS value
-    FROM ancestor AS a
-    CROSS JOIN checkpoints AS c
-    CROSS JOIN json_each(c.checkpoint, '$.blobs') AS named
-    CROSS JOIN checkpoint_blobs AS b
-    WHERE a.depth > 0 AND c.thread_id = ?1 AND c.checkpoint_ns = ?2 AND c.checkpoint_id = a.checkpoint_id
-        AND named.key IN (SELECT value FROM json_each(a.missing_below))
-        AND named.key NOT IN (SELECT value FROM json_each(a.missing))
-        AND b.thread_id = ?1 AND b.checkpoint_ns = ?2 AND b.channel = named.key AND b.version = named.value
-    """,
+    , wanted (thread_id, checkpoint_ns, channel, version) AS (
+        SELECT c.thread_id, c.checkpoint_ns, named.key, named.value
+        FROM ancestor AS a
+        CROSS JOIN checkpoints AS c
+        CROSS JOIN json_each(c.checkpoint, '$.blobs') AS named
+        WHERE a.depth > 0 AND c.thread_id = ?1 AND c.checkpoint_ns = ?2 AND c.checkpoint_id = a.checkpoint_id
+            AND named.key IN (SELECT value FROM json_each(a.missing_below))
+            AND named.key NOT IN (SELECT value FROM json_each(a.missing))
+    )
+    """
+    + _SELECT_WANTED,
     _ANCESTORS
     + """
     SELECT w.thread_id, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.seq, w.part, w.format, w.task_path, w.entries,
@@ -214,15 +243,30 @@ DELETE_CHECKPOINTS: Final = (
     """,
     _DOOMED
     + """
+    , named (checkpoint_ns, channel, version, is_doomed) AS (
+        SELECT c.checkpoint_ns, each.key, each.value,
+            (c.checkpoint_ns, c.checkpoint_id) IN (SELECT * FROM doomed)
+        FROM checkpoints AS c, json_each(c.checkpoint, '$.blobs') AS each
+        WHERE c.thread_id = ?1
+    ),
+    used AS (
+        SELECT * FROM named
+        UNION
+        SELECT b.checkpoint_ns, b.channel, b.base, named.is_doomed
+        FROM named
+        CROSS JOIN checkpoint_blobs AS b
+        WHERE b.thread_id = ?1
+            AND b.checkpoint_ns = named.checkpoint_ns
+            AND b.channel = named.channel
+            AND b.version = named.version
+            AND b.part = 0
+            AND b.base IS NOT NULL
+    )
     DELETE FROM checkpoint_blobs
     WHERE thread_id = ?1 AND (checkpoint_ns, channel, version) IN (
-        SELECT c.checkpoint_ns, named.key, named.value
-        FROM checkpoints AS c, json_each(c.checkpoint, '$.blobs') AS named
-        WHERE c.thread_id = ?1 AND (c.checkpoint_ns, c.checkpoint_id) IN (SELECT * FROM doomed)
+        SELECT checkpoint_ns, channel, version FROM used WHERE is_doomed
         EXCEPT
-        SELECT c.checkpoint_ns, named.key, named.value
-        FROM checkpoints AS c, json_each(c.checkpoint, '$.blobs') AS named
-        WHERE c.thread_id = ?1 AND (c.checkpoint_ns, c.checkpoint_id) NOT IN (SELECT * FROM doomed)
+        SELECT checkpoint_ns, channel, version FROM used WHERE NOT is_doomed
     )
     """,
     _DOOMED
@@ -265,8 +309,8 @@ COPY_THREAD: Final = (
     ON CONFLICT DO NOTHING
     """,
     """
-    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, part, format, type, value)
-    SELECT ?2, checkpoint_ns, channel, version, part, format, type, value
+    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, part, format, type, base, value)
+    SELECT ?2, checkpoint_ns, channel, version, part, format, type, base, value
     FROM checkpoint_blobs
     WHERE thread_id = ?1
     ON CONFLICT DO NOTHING
@@ -311,6 +355,7 @@ class D1Saver(AsyncOnlySaver):
         super().__init__(serde=serde or _strict_serializer())
         self._database = database
         self._commits = GroupCommit(database, guard)
+        self._appended = AppendedValues()
         self._on_commit = on_commit
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
@@ -319,8 +364,12 @@ class D1Saver(AsyncOnlySaver):
         where = _Where().equal(
             thread_id=thread_id, checkpoint_ns=checkpoint_ns, checkpoint_id=get_checkpoint_id(config)
         )
-        page = await self._page(where, 1)
-        return page[0] if page else None
+        checkpoints, blob_rows, writes = await self._database.batch(where.select(1))
+        blobs = rows.stored_blobs(blob_rows)
+        found = rows.checkpoint_tuples(self.serde, checkpoints, blobs, writes)
+        for stored in blobs.values():
+            self._appended.learn(thread_id, checkpoint_ns, stored.values())
+        return found[0] if found else None
 
     async def alist(
         self,
@@ -361,8 +410,10 @@ class D1Saver(AsyncOnlySaver):
             *(key.thread_id, key.checkpoint_ns, key.checkpoint_id, get_checkpoint_id(config)),
             *(codec.FORMAT, encoded.body, metadata_json),
         )
+        blobs = [self._appended.shortened(key.thread_id, key.checkpoint_ns, blob) for blob in encoded.blobs]
         # The row that names the blobs comes last: should they take several batches, it is what makes them visible.
-        await self._commits.commit([*_blob_inserts(key, encoded.blobs), Statement(INSERT_CHECKPOINT, row)])
+        await self._commits.commit([*_blob_inserts(key, blobs), Statement(INSERT_CHECKPOINT, row)])
+        self._appended.learn(key.thread_id, key.checkpoint_ns, blobs)
         if self._on_commit:
             self._on_commit(
                 CommittedCheckpoint(
@@ -427,14 +478,14 @@ class D1Saver(AsyncOnlySaver):
         start, missing = get_checkpoint_id(config), codec.to_json(list(dict.fromkeys(channels)))
         while missing != "[]":
             params = (*_namespace(config), start, missing, PAGE_ANCESTORS)
-            found = await self._database.batch([Statement(sql, params) for sql in SELECT_ANCESTRY])
-            stretch = rows.ancestry(self.serde, *found)
+            found, blobs, calls = await self._database.batch([Statement(sql, params) for sql in SELECT_ANCESTRY])
+            stretch = rows.ancestry(self.serde, found, rows.stored_blobs(blobs), calls)
             for channel, newest_first in stretch.writes.items():
                 writes[channel].extend(newest_first)
             seeds.update(stretch.seeds)
-            if len(found[0]) < PAGE_ANCESTORS:
+            if len(found) < PAGE_ANCESTORS:
                 break
-            start, missing = found[0][-1]["checkpoint_id"], found[0][-1]["missing"]
+            start, missing = found[-1]["checkpoint_id"], found[-1]["missing"]
         return {channel: _history(writes[channel], channel, seeds) for channel in channels}
 
     def get_next_version(self, current: str | None, channel: None) -> str:  # noqa: ARG002
@@ -443,8 +494,8 @@ class D1Saver(AsyncOnlySaver):
         return f"{number + 1:032}.{random.random():016}"  # noqa: S311
 
     async def _page(self, where: "_Where", limit: int) -> list[CheckpointTuple]:
-        found = await self._database.batch(where.select(limit))
-        return rows.checkpoint_tuples(self.serde, *found)
+        checkpoints, blobs, writes = await self._database.batch(where.select(limit))
+        return rows.checkpoint_tuples(self.serde, checkpoints, rows.stored_blobs(blobs), writes)
 
     async def _threads_of_runs(self, run_ids_json: str) -> list[str]:
         [found] = await self._database.batch([Statement(SELECT_THREADS_OF_RUNS, (run_ids_json,))])
@@ -537,7 +588,10 @@ def _blob_inserts(key: Key, blobs: Sequence[codec.Blob]) -> list[Statement]:
     return [
         Statement(
             INSERT_BLOB,
-            (key.thread_id, key.checkpoint_ns, blob.channel, blob.version, part, codec.FORMAT, blob.type, chunk.hex()),
+            (
+                *(key.thread_id, key.checkpoint_ns, blob.channel, blob.version, part),
+                *(codec.FORMAT, blob.type, blob.base, chunk.hex()),
+            ),
         )
         for blob in blobs
         for part, chunk in enumerate(codec.split(blob.data))

@@ -295,8 +295,8 @@ async def test_a_thread_of_another_saver_goes_on_here(database: SqliteDatabase) 
     await graph.compile(checkpointer=memory).ainvoke({"messages": [HumanMessage("go", id="1")]}, THREAD)
     for (thread_id, checkpoint_ns, channel, version), (type_, data) in memory.blobs.items():
         if type_ != "empty":
-            values = (thread_id, checkpoint_ns, channel, f"~{str(version).lstrip('0')}", 0, FORMAT, type_, data)
-            database.connection.execute("INSERT INTO checkpoint_blobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            values = (thread_id, checkpoint_ns, channel, f"~{str(version).lstrip('0')}", 0, FORMAT, type_, None, data)
+            database.connection.execute("INSERT INTO checkpoint_blobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
     found = memory.get_tuple(THREAD)
     assert found
     # No versions are new: the values are those bytes that the other saver's serializer wrote.
@@ -344,8 +344,12 @@ async def test_a_row_stored_by_the_first_release_still_loads(database: SqliteDat
     execute(
         "INSERT INTO checkpoints VALUES ('thread-1', '', 'b', 'a', 1, ?, ?)", (json.dumps(body), '{"step":1}')
     )  # fmt: skip
-    execute("INSERT INTO checkpoint_blobs VALUES ('thread-1', '', 'messages', '~2.0.25', 1, 1, 'msgpack', x'a178')")
-    execute("INSERT INTO checkpoint_blobs VALUES ('thread-1', '', 'messages', '~2.0.25', 0, 1, 'msgpack', x'92a179')")
+    execute(
+        "INSERT INTO checkpoint_blobs VALUES ('thread-1', '', 'messages', '~2.0.25', 1, 1, 'msgpack', NULL, x'a178')"
+    )
+    execute(
+        "INSERT INTO checkpoint_blobs VALUES ('thread-1', '', 'messages', '~2.0.25', 0, 1, 'msgpack', NULL, x'92a179')"
+    )
     execute(
         "INSERT INTO checkpoint_writes VALUES ('thread-1', '', 'b', 'task', 0, 0, 1, 'run', '', ?, x'07')",
         (json.dumps([[0, "small", "msgpack", 1], [-3, "__interrupt__", "null", 0]]),),
