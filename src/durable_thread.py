@@ -5,10 +5,10 @@ from a request would be dropped some time after that request, an alarm is kept a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from workers import DurableObject, Request
+from workers import DurableObject, Request, wait_until
 
 import clock
 from bindings import process_environment
@@ -21,13 +21,15 @@ from http_messages import HttpResponse
 from runs import thread_object_paths
 from runs.thread_object_paths import RunRequest
 from runs.thread_runner import ThreadRunner
-from settings import Settings
 from streaming import sse
 from streaming.events import EventId
 from streaming.fanout import From, RunStreams
 
 #: A waiting caller gets a line end this often: legal before JSON, and it keeps the connection open.
 KEEPALIVE_SECONDS: Final = 5.0
+
+#: Compression would hold the line ends back until the result is there.
+UNCOMPRESSED: Final = {"content-encoding": "identity"}
 
 
 class ThreadObject(DurableObject):
@@ -43,7 +45,7 @@ class ThreadObject(DurableObject):
             alarm=DurableObjectAlarm(ctx),
             workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
             registry=REGISTRY,
-            settings=Settings.from_env(process_environment.export(env)),
+            settings=process_environment.read_settings(),
         )
 
     async def alarm(self, _info: Any = None) -> None:
@@ -65,6 +67,8 @@ class ThreadObject(DurableObject):
             await self._runner.recall(wanted.run_id)
         else:
             await self._runner.wake()
+            # Saves the caller the alarm's delay; the alarm joins the work and is its guard.
+            wait_until(self._runner.work())
         return self._stream(wanted) if wanted.kind == "stream" else await self._result(wanted)
 
     def _stream(self, wanted: RunRequest) -> Any:
@@ -84,7 +88,8 @@ class ThreadObject(DurableObject):
         await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
         if result.done():
             return to_js_response(HttpResponse(200, headers, result.result()))
-        return stream_response(_with_keepalive(result), result.cancel, headers)
+        chunks = _with_keepalive(result)
+        return stream_response(lambda: anext(chunks, None), result.cancel, headers | UNCOMPRESSED)
 
 
 def _position(wanted: RunRequest) -> EventId | From:
@@ -95,19 +100,9 @@ def _position(wanted: RunRequest) -> EventId | From:
     return sse.parse_last_event_id(wanted.last_event_id) or From.NOW
 
 
-def _with_keepalive(result: "asyncio.Future[str]") -> Callable[[], Awaitable[str | None]]:
-    """Chunks of a body: line ends until the result is there, the result, the end."""
-    is_sent = False
-
-    async def next_chunk() -> str | None:
-        nonlocal is_sent
-        if is_sent:
-            return None
-        if not result.done():
-            await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
-        if not result.done():
-            return "\n"
-        is_sent = True
-        return result.result()
-
-    return next_chunk
+async def _with_keepalive(result: "asyncio.Future[str]") -> AsyncIterator[str]:
+    """The chunks of a body whose caller has waited once already: line ends until the result is there, then the result."""
+    while not result.done():
+        yield "\n"
+        await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
+    yield result.result()

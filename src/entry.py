@@ -24,7 +24,6 @@ from durable_thread import ThreadObject
 from graphs.deployed import REGISTRY
 from queue_consumer import deliver
 from runs import sweep
-from settings import Settings
 from workflow_steps import RunWorkflow
 
 __all__ = ["Default", "RunWorkflow", "ThreadObject"]
@@ -38,7 +37,7 @@ class Default(WorkerEntrypoint):
 
     async def fetch(self, request: Request) -> Any:
         """Answer an HTTP request."""
-        settings = Settings.from_env(process_environment.export(self.env))
+        settings = process_environment.read_settings()
         database = D1Database(self.env.DB)
         services = Services(
             db=database,

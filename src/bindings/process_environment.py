@@ -4,20 +4,31 @@ LangGraph reads its switches, and many model libraries their keys, when they are
 """
 
 import os
+from functools import lru_cache
 from typing import Any
 
 from js import Object
 from workers import env as global_env
 
+from settings import Settings
+
 #: Checkpoints are read with an allowlist of classes: whoever can write a row must not get code executed.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
 
-def export(env: Any) -> dict[str, str]:
-    """Copy an `env`'s variables and secrets to `os.environ`, and return them."""
+def _export(env: Any) -> dict[str, str]:
     variables = {name: value for name, value in Object.entries(getattr(env, "_env", env)) if isinstance(value, str)}
     os.environ.update(variables)
     return variables
 
 
-export(global_env)
+@lru_cache(maxsize=1)
+def read_settings() -> Settings:
+    """The settings, and the variables and secrets once more in `os.environ`.
+
+    Read at an isolate's first request, not at import: a deployed Worker imports once, when it is uploaded.
+    """
+    return Settings.from_env(_export(global_env))
+
+
+_export(global_env)

@@ -69,15 +69,15 @@ class ThreadRunner:
         await self._alarm.set(clock.now_ms() + 1)
 
     async def work(self) -> None:
-        """Execute every run that is due; what the alarm does. Raises nothing: a failure sets the alarm again."""
-        if self._executing.locked():
-            # A Workflow's slice is at work; the next alarm sees whether it is still alive.
-            await self._alarm.set(clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000)
-            return
+        """Execute every run that is due. Raises nothing: a failure sets the alarm again.
+
+        Waits while the thread executes for somebody else, so an alarm keeps alive what a request started.
+        """
         try:
             async with self._executing:
                 while run := await self._next_run():
-                    await self._execute_slice(run)
+                    if await self._execute_slice(run):
+                        return
             self._failures = 0
         except Exception:
             self._failures += 1
