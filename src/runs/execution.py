@@ -38,6 +38,12 @@ Item = tuple[tuple[str, ...], str, Any]
 
 _START_NODE: Final = "__start__"
 
+#: As LangGraph words it, for a run that used its limit up in earlier slices.
+_RECURSION_MESSAGE: Final = (
+    "Recursion limit of {limit} reached without hitting a stop condition. You can increase the limit by setting the"
+    " `recursion_limit` config key."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -71,7 +77,7 @@ async def execute(
     _announce_attempt(job, stream)
     slice_ = _Slice(job, graph, saver, stream, continuation, store)
     if await slice_.was_stopped_by_breakpoint():
-        return await slice_.stopped_outcome(at_breakpoint=True)
+        return await slice_.breakpoint_outcome()
     try:
         await slice_.run(control)
     except GraphDrained:
@@ -91,10 +97,12 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
     announcer = copy.copy(saver)
 
     async def aput(config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:
+        namespace = config.get("configurable", {}).get("checkpoint_ns", "")
+        await events.catch_up(namespace, metadata["step"])
         events.emit_records()
         stream.before_commit()
         stored = await saver.aput(config, checkpoint, metadata, new_versions)
-        stream.committed(config.get("configurable", {}).get("checkpoint_ns", ""), metadata["step"])
+        stream.committed(namespace, metadata["step"])
         return stored
 
     # An attribute of the instance: `Pregel` clones checkpointers with `copy`, which keeps it.
@@ -169,6 +177,10 @@ def _durability(job: Job) -> str:
     return job.kwargs.get("durability") or "async"
 
 
+def _streams_subgraphs(job: Job) -> bool:
+    return bool(job.kwargs.get("subgraphs"))
+
+
 def _is_gated(job: Job) -> bool:
     return _durability(job) != "exit"
 
@@ -188,13 +200,21 @@ class _Slice:
         self._job = job
         self._stream = stream
         self._continuation = continuation
-        self._events = GraphEvents(stream, _modes(job), gated=_is_gated(job), resumed=continuation is not None)
+        self._events = GraphEvents(
+            stream,
+            _modes(job),
+            subgraphs=_streams_subgraphs(job),
+            gated=_is_gated(job),
+            resumed=continuation is not None,
+        )
         self._graph = _bound(graph, job, announcing(saver, self._events, stream), store)
         self._config = graph_input.config(job.kwargs, run_id=job.run_id, thread_id=job.thread_id, attempt=job.attempt)
 
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
         limit = self._recursion_limit()
+        if self._continuation and self._continuation.steps_used > limit + 1:
+            raise GraphRecursionError(_RECURSION_MESSAGE.format(limit=limit))
         try:
             async with aclosing(self._items(*self._beginning(limit), control)) as items:
                 async for path, mode, payload in items:
@@ -208,7 +228,7 @@ class _Slice:
         """The input and config this slice gives to the graph."""
         if self._continuation is None:
             return graph_input.first_input(self._job.kwargs), self._config
-        # At least 1 is what LangGraph accepts; a drain in the last two super-steps may thus gain one or two.
+        # LangGraph accepts no less than 1, so a run drained at the very end of its limit may gain two super-steps.
         left = max(1, limit - self._continuation.steps_used)
         return None, {**graph_input.without_checkpoint(self._config), "recursion_limit": left}
 
@@ -221,13 +241,19 @@ class _Slice:
         same = checkpoint["values"] == values
         return outcome.finished(wait_values if same else self._events.checkpoint_values_text(), wait_values)
 
-    async def stopped_outcome(self, *, at_breakpoint: bool = False) -> Outcome:
+    async def stopped_outcome(self) -> Outcome:
         """The outcome of a graph that stopped at an interrupt or a breakpoint, from its stored state."""
         state = await self._state()
-        if at_breakpoint and "updates" in _modes(self._job):
-            self._stream.emit_now("updates", dumps({"__interrupt__": []}))
         values = self._events.values
         return outcome.stopped(state, state.values if values is None else values)
+
+    async def breakpoint_outcome(self) -> Outcome:
+        """The outcome of a graph that had stopped at a breakpoint before this slice; shows what nobody was shown."""
+        state = await self._state()
+        shown = self._graph.output_channels
+        values = state.values if isinstance(shown, str) else {k: v for k, v in state.values.items() if k in shown}
+        self._events.show_breakpoint(values)
+        return outcome.stopped(state, values)
 
     async def failed_outcome(self, error: BaseException) -> Outcome:
         """The outcome of a graph that raised."""
@@ -256,7 +282,7 @@ class _Slice:
         options: dict[str, Any] = {
             "context": graph_input.context(self._job.kwargs, self._graph.context_schema),
             "stream_mode": langgraph_modes(_modes(self._job)),
-            "subgraphs": bool(self._job.kwargs.get("subgraphs")),
+            "subgraphs": _streams_subgraphs(self._job),
             "interrupt_before": self._job.kwargs.get("interrupt_before"),
             "interrupt_after": self._job.kwargs.get("interrupt_after"),
             "durability": _durability(self._job),

@@ -4,6 +4,7 @@ LangGraph does not say which super-step an event belongs to, but it streams a `c
 that mode is always on, asked for or not, and whatever comes between two of them is of the later one's super-step.
 """
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from streaming.run_stream import RunStream
 
 #: Modes whose events no resumed run emits again; LangGraph must hand them over before it commits the super-step.
 RECORD_MODES: Final = frozenset({"updates", "tasks", "debug"})
+
+#: Turns of the event loop that an item of a subgraph needs to get here; counted, and doubled.
+CATCH_UP_TURNS: Final = 12
 
 _ALWAYS: Final[tuple[StreamMode, ...]] = ("values", "checkpoints")
 _PASSED_ON: Final = frozenset({"values", "updates", "custom", "tasks", "checkpoints", "debug"})
@@ -38,15 +42,20 @@ class GraphEvents:
     what LangGraph repeats when it goes on from a checkpoint: the snapshots that the stream already shows.
     """
 
-    def __init__(self, stream: RunStream, requested: Collection[str], *, gated: bool, resumed: bool) -> None:
+    def __init__(
+        self, stream: RunStream, requested: Collection[str], *, subgraphs: bool, gated: bool, resumed: bool
+    ) -> None:
         self._stream = stream
         self._requested = frozenset(requested)
         self._gated = gated
+        self._streams_subgraph_records = subgraphs and gated and bool(RECORD_MODES & self._requested)
         self._resumed = resumed
         self._encoder = RunEncoder()
         self._messages = MessageEvents()
+        self._first_step: dict[str, int] = {}
         self._running: dict[str, int] = {}
         self._records: list[_Item] = []
+        self._repeated_values: dict[str, _Item] = {}
         self._shown_snapshots: set[str] = set()
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
         self.values: Any = None
@@ -61,6 +70,7 @@ class GraphEvents:
         if mode == "checkpoints":
             # The item itself belongs to the super-step it ends.
             self._running[namespace] = payload["metadata"]["step"]
+            self._take_repeated_values(namespace, payload["metadata"]["source"])
         if mode == "messages":
             self._emit_message(namespace, *payload)
         elif mode in self._requested:
@@ -69,10 +79,18 @@ class GraphEvents:
             self.emit_records()
             self._stream.close_superstep(namespace, self._running[namespace])
             self._running[namespace] += 1
+            self._first_step.setdefault(namespace, self._running[namespace])
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""
         self._emit("", "events", self._encoder.dumps(event), Delivery.LIVE)
+
+    def show_breakpoint(self, values: Any) -> None:
+        """What LangGraph would stream at a breakpoint that the run had reached before it was cut off."""
+        self.values = values
+        for item in (_Item("", "values", values), _Item("", "updates", {"__interrupt__": []})):
+            if item.mode in self._requested:
+                self._emit_item(item, _delivery(item))
 
     def emit_records(self) -> None:
         """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.
@@ -82,6 +100,19 @@ class GraphEvents:
         records, self._records = self._records, []
         for item in records:
             self._emit_item(item, Delivery.RECORD)
+
+    async def catch_up(self, namespace: str, step: int) -> None:
+        """Let the records of a subgraph's super-step arrive, for its commit must not come first.
+
+        LangGraph passes a subgraph's items on through the event loop. They have arrived when the one after them has; with
+        durability "sync" that one comes only after the commit, hence the bound.
+        """
+        if not namespace or not self._streams_subgraph_records:
+            return
+        for _ in range(CATCH_UP_TURNS):
+            if self._running.get(namespace, step) > step:
+                return
+            await asyncio.sleep(0)
 
     def values_text(self) -> str:
         """`values` as JSON text."""
@@ -99,7 +130,26 @@ class GraphEvents:
             shown = cast(dict[str, Any], payload)
             self.values = {k: v for k, v in shown.items() if k != "__interrupt__"} if has_interrupt else payload
 
+    def _take_repeated_values(self, namespace: str, source: str) -> None:
+        """The values with which a resumed graph begins, now that its checkpoint is known: of an input it showed none."""
+        repeated = self._repeated_values.pop(namespace, None)
+        if repeated and source != "input":
+            self._emit_item(repeated, Delivery.SNAPSHOT)
+
+    def _was_finished_before(self, item: "_Item") -> bool:
+        """Whether these are the updates of a task that a crash left finished in an unfinished super-step.
+
+        LangGraph marks them as cached; no client is to see the difference.
+        """
+        is_first = self._running.get(item.namespace) == self._first_step.get(item.namespace)
+        return self._resumed and is_first and item.mode == "updates" and "__metadata__" in item.payload
+
     def _take_requested(self, item: "_Item") -> None:
+        if self._resumed and item.mode == "values" and item.namespace not in self._running:
+            self._repeated_values[item.namespace] = item
+            return
+        if self._was_finished_before(item):
+            item = _Item(item.namespace, item.mode, {k: v for k, v in item.payload.items() if k != "__metadata__"})
         delivery = _delivery(item)
         if delivery is Delivery.RECORD and self._gated:
             self._records.append(item)

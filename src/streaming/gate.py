@@ -35,7 +35,8 @@ class Gate:
         waiting: list[Event] = []
         blocked = False
         for event in self._waiting:
-            if self._is_committed(event) or (event.delivery is Delivery.LIVE and not blocked):
+            passes = event.delivery is Delivery.LIVE or self._is_committed(event)
+            if passes and not blocked:
                 released.append(event)
             else:
                 waiting.append(event)

@@ -79,10 +79,9 @@ class RunStream:
             self._log.discard_after(self._run_id, root)
         self._forget_recent()
         for event in held:
-            at = event.superstep
-            if at.step <= committed.get(at.namespace, at.step - 1) or (root is not None and at.root_step <= root):
+            if _is_settled(event.superstep, committed):
                 self._release([event])
-            self._log.release(self._run_id, at)
+            self._log.release(self._run_id, event.superstep)
 
     def emit(self, event: Event) -> None:
         """Take an event from the graph; it is shown and stored when its delivery allows."""
@@ -209,3 +208,13 @@ class RunStream:
             if not waiter.done():
                 waiter.set_result(None)
         self._waiters.clear()
+
+
+def _is_settled(superstep: Superstep, committed: Mapping[str, int]) -> bool:
+    """Whether what was held for this super-step is part of the run that goes on after `committed[""]`.
+
+    A subgraph may commit before the super-step in front of it; when that one is lost, the subgraph runs anew.
+    """
+    root = committed.get("", superstep.root_step - 2)
+    is_own_committed = superstep.step <= committed.get(superstep.namespace, superstep.step - 1)
+    return superstep.root_step <= root or (superstep.root_step == root + 1 and is_own_committed)

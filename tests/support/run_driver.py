@@ -1,0 +1,124 @@
+"""Drives `runs.execution` as a thread object does, without one: attempts, slices, crashes, and what clients see."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.runtime import RunControl
+
+from runs import execution
+from runs.execution import Graph, Job
+from runs.outcome import Outcome
+from streaming import sse
+from streaming.events import START, EventId, Frame
+from streaming.fanout import RunStreams
+from tests.support.object_storage import SqliteObjectStorage
+
+T = TypeVar("T")
+
+#: Event loops that "crashed". Kept, so that nothing in them ever runs again, not even a `finally`.
+_graveyard: list[Any] = []
+
+
+class SlowSaver(InMemorySaver):
+    """Commits somewhere between two awaits, like a database behind a network."""
+
+    async def aput(self, *args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)
+        stored = await super().aput(*args, **kwargs)
+        await asyncio.sleep(0)
+        return stored
+
+    async def aput_writes(self, *args: Any, **kwargs: Any) -> None:
+        await asyncio.sleep(0)
+        await super().aput_writes(*args, **kwargs)
+        await asyncio.sleep(0)
+
+
+@dataclass
+class RunDriver:
+    """One thread; `saver` and `connection` are what survives a crash."""
+
+    graph: Graph
+    saver: BaseCheckpointSaver[Any] = field(default_factory=SlowSaver)
+    thread_id: str = "11111111-1111-4111-8111-111111111111"
+    connection: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:", isolation_level=None))
+
+    def __post_init__(self) -> None:
+        self._lost_ms = 0
+        self.incarnate()
+
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self._lost_ms
+
+    def incarnate(self) -> None:
+        """The thread object as a new isolate finds it: nothing in memory, and some time has passed."""
+        self._lost_ms += 1000
+        self.streams = RunStreams(SqliteObjectStorage(self.connection), self._now_ms)
+
+    def job(self, number: int = 1, attempt: int = 1, **kwargs: Any) -> Job:
+        """A run of this thread; `kwargs` are the run row's."""
+        run_id = f"00000000-0000-7000-8000-{number:012d}"
+        return Job(run_id=run_id, thread_id=self.thread_id, graph_id="graph", attempt=attempt, kwargs=kwargs)
+
+    async def slice(self, job: Job, control: RunControl | None = None) -> Outcome:
+        """Execute one slice, and end the stream unless it drained."""
+        stream = self.streams.open(job.run_id)
+        try:
+            outcome = await execution.execute(job, self.graph, self.saver, stream, control or RunControl())
+            if outcome.status != "drained":
+                # Where the run's row would be stored.
+                await asyncio.sleep(0)
+                stream.finish(outcome.wait_result, error=outcome.error)
+            return outcome
+        finally:
+            self.streams.close(job.run_id)
+
+    def crash(self, job: Job, *, after: int) -> list[Frame] | None:
+        """Execute a slice for `after` turns of the event loop, then lose everything in memory.
+
+        The frames a client had been sent by then; None when the slice had ended before.
+        """
+        loop = asyncio.new_event_loop()
+        stream = self.streams.open(job.run_id)
+        task = loop.create_task(self.slice(job))
+        for _ in range(after):
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+        _graveyard.append((loop, task, stream))
+        if task.done():
+            task.result()
+            return None
+        seen: list[Frame] = []
+        while frames := stream.frames_after(seen[-1].id if seen else START):
+            seen += frames
+        self.incarnate()
+        return seen
+
+    async def read(self, run_id: str, after: EventId = START) -> list[Frame]:
+        """What a client sees that joins now, to the end of the stream."""
+        subscription = self.streams.subscribe(run_id, after)
+        text = ""
+        while (chunk := await subscription.next_chunk()) is not None:
+            text += chunk
+        subscription.close()
+        return sse.split(text)
+
+
+def run_alone(function: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine function in an event loop of its own."""
+
+    async def main() -> T:
+        return await function()
+
+    return asyncio.run(main())
+
+
+def named(frames: list[Frame], *modes: str) -> list[tuple[str, str]]:
+    """(name, data) of the frames; only of these modes when any are given."""
+    return [(frame.name, sse.data_of(frame)) for frame in frames if not modes or frame.name.split("|")[0] in modes]

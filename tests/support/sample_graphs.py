@@ -1,0 +1,151 @@
+"""Graphs for unit tests: small, deterministic, and without ids that differ between two executions."""
+
+import operator
+from collections import Counter
+from typing import Annotated, Any, TypedDict
+
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, Send, interrupt
+
+NODES = ("planner", "researcher", "writer", "editor")
+
+
+class Sequence(TypedDict, total=False):
+    """The state of the graphs in API.md's examples."""
+
+    topic: str
+    messages: Annotated[list[str], operator.add]
+
+
+def sequence(executed: Counter[str] | None = None, nodes: tuple[str, ...] = NODES) -> Any:
+    """Nodes in a row; each writes a custom event and appends a message. `executed` counts them."""
+    builder = StateGraph(Sequence)
+
+    def node(name: str) -> Any:
+        async def act(state: Sequence) -> dict[str, Any]:
+            if executed is not None:
+                executed[name] += 1
+            get_stream_writer()({"stage": name})
+            return {"messages": [f"{name}:{state.get('topic')}"]}
+
+        return act
+
+    previous = START
+    for name in nodes:
+        builder.add_node(name, node(name))
+        builder.add_edge(previous, name)
+        previous = name
+    builder.add_edge(previous, END)
+    return builder.compile()
+
+
+class Trail(TypedDict):
+    """The state of a graph with a subgraph."""
+
+    trail: Annotated[list[str], operator.add]
+
+
+def parent() -> Any:
+    """before → child (sub1 → sub2) → after."""
+
+    def step(name: str) -> Any:
+        async def act(state: Trail) -> dict[str, Any]:
+            return {"trail": [name]}
+
+        return act
+
+    child = StateGraph(Trail)
+    child.add_node("sub1", step("sub1"))
+    child.add_node("sub2", step("sub2"))
+    child.add_edge(START, "sub1")
+    child.add_edge("sub1", "sub2")
+    builder = StateGraph(Trail)
+    builder.add_node("before", step("before"))
+    builder.add_node("child", child.compile())
+    builder.add_node("after", step("after"))
+    builder.add_edge(START, "before")
+    builder.add_edge("before", "child")
+    builder.add_edge("child", "after")
+    return builder.compile()
+
+
+class Draft(TypedDict, total=False):
+    """The state of the graph that asks."""
+
+    draft: str
+    decision: Any
+    log: Annotated[list[str], operator.add]
+
+
+def hitl(executed: Counter[str] | None = None) -> Any:
+    """draft_node → approve (asks twice when told to) → publish."""
+    counts = Counter[str]() if executed is None else executed
+
+    async def draft_node(state: Draft) -> dict[str, Any]:
+        counts["draft_node"] += 1
+        return {"draft": f"draft-{state['draft']}", "log": ["draft"]}
+
+    async def approve(state: Draft) -> dict[str, Any]:
+        counts["approve"] += 1
+        decision = interrupt({"question": "approve?", "draft": state["draft"]})
+        if decision == "ask again":
+            decision = [decision, interrupt({"question": "really?"})]
+        return {"decision": decision, "log": ["approve"]}
+
+    async def publish(state: Draft) -> dict[str, Any]:
+        counts["publish"] += 1
+        return {"log": ["publish"]}
+
+    builder = StateGraph(Draft)
+    for node in (draft_node, approve, publish):
+        builder.add_node(node.__name__, node)
+    builder.add_edge(START, "draft_node")
+    builder.add_edge("draft_node", "approve")
+    builder.add_edge("approve", "publish")
+    return builder.compile()
+
+
+class Loop(TypedDict):
+    """The state of a loop."""
+
+    n: int
+    limit: int
+
+
+def loop() -> Any:
+    """Counts to `limit`, one super-step each."""
+
+    async def tick(state: Loop) -> dict[str, Any]:
+        return {"n": state["n"] + 1}
+
+    def more(state: Loop) -> str:
+        return "tick" if state["n"] < state["limit"] else END
+
+    builder = StateGraph(Loop)
+    builder.add_node("tick", tick)
+    builder.add_edge(START, "tick")
+    builder.add_conditional_edges("tick", more, ["tick", END])
+    return builder.compile()
+
+
+def fan_out() -> Any:
+    """Sends two tasks, of which the second may be told to fail; then goes to the end by Command."""
+
+    async def work(state: dict[str, Any]) -> dict[str, Any]:
+        if state.get("fail"):
+            raise ValueError("boom")
+        return {"trail": [state["name"]]}
+
+    def dispatch(state: Trail) -> list[Send]:
+        return [Send("work", {"name": name, "fail": name == "fail"}) for name in state["trail"]]
+
+    async def end(state: Trail) -> Command[Any]:
+        return Command(update={"trail": ["end"]}, goto=END)
+
+    builder = StateGraph(Trail)
+    builder.add_node("work", work)
+    builder.add_node("end", end)
+    builder.add_conditional_edges(START, dispatch, ["work"])
+    builder.add_edge("work", "end")
+    return builder.compile()
