@@ -87,14 +87,13 @@ class ThreadRunner:
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """Execute one slice for a Workflow; whether the run needs another one. False when the attempt was replaced."""
+        # The alarm waits for this slice: if the object dies in it, the alarm fires again and goes on with the run.
+        await self.wake()
         async with self._executing:
             run = await runs.get(self._database, self._thread_id, run_id)
             if run is None or run.status != "running" or run.attempt != attempt:
                 return False
-            if await self._execute_slice(run):
-                return True
-        await self.wake()
-        return False
+            return await self._execute_slice(run)
 
     async def _next_run(self) -> Run | None:
         """The next run to execute, claimed; None when there is nothing to do now (the alarm may be set for later)."""
