@@ -1,71 +1,96 @@
-"""A list that only grew is stored as what was appended to an earlier version of it, its base.
+"""A list that only grew is stored as what was appended to the version before it, its base.
 
 Conversations are such lists. Stored whole, a thread's size would be the square of its length, and each super-step would
-send all of it to the database. A base is always whole, never appended to another, so reading takes one more row, not a
-chain of them. Once the appended rows would outgrow their base, the value is stored whole and becomes the base.
+send all of it to the database. After `MAX_APPENDED` versions in a row that each build on the one before, the value is
+stored whole again, so that a read takes a bounded number of rows.
 
 The comparison is of bytes: a value is shortened only if restoring it gives exactly those bytes, whatever they mean.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from checkpoint_codec import Blob
+from checkpoint_codec import Blob, Typed
 
-#: For less, a second row to read costs more than it saves.
-MIN_BASE_BYTES = 4096
+#: For less, the rows that a read needs in addition cost more than is saved.
+MIN_BASE_BYTES = 1024
+
+#: How many versions may build on each other.
+MAX_APPENDED = 32
 
 #: How many bytes a MessagePack array's header takes, by its first byte.
 _HEADER_BYTES = {**dict.fromkeys(range(0x90, 0xA0), 1), 0xDC: 3, 0xDD: 5}
 
 
-@dataclass(slots=True)
-class _Base:
-    version: str
-    items: bytes
-    #: Bytes stored in rows that build on it, as far as known.
+class MissingBlobError(LookupError):
+    """A value, or one that it builds on, is not in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A value with all its bytes, and how many versions it is away from one that is stored whole."""
+
+    blob: Blob
     appended: int
+
+    @property
+    def typed(self) -> Typed:
+        """As the serializer takes it."""
+        return self.blob.type, self.blob.data
 
 
 class AppendedValues:
-    """What one saver knows of values in the database, for one thread's channels at a time."""
+    """The latest values that one saver knows to be in the database, each as the possible base of the next."""
 
     def __init__(self) -> None:
-        self._bases: dict[tuple[str, str, str], _Base] = {}
+        self._latest: dict[tuple[str, str, str], Whole] = {}
 
     def shortened(self, thread_id: str, checkpoint_ns: str, blob: Blob) -> Blob:
-        """The blob as it is to be stored: what was appended to a known base if that is worth it, or itself."""
-        base = self._bases.get((thread_id, checkpoint_ns, blob.channel))
-        header = _header_bytes(blob.data)
-        if base is None or header is None or not blob.data.startswith(base.items, header):
+        """`blob` as it is to be stored: what was appended to the latest value, or itself if it begins otherwise."""
+        latest = self._latest.get((thread_id, checkpoint_ns, blob.channel))
+        if latest is None or latest.appended >= MAX_APPENDED:
             return blob
-        rest = blob.data[:header] + blob.data[header + len(base.items) :]
-        if base.appended + len(rest) > len(base.items):
+        header, base_header = _header_bytes(blob.data), _header_bytes(latest.blob.data)
+        base_items = latest.blob.data[base_header:]
+        if not header or not base_header or not blob.data.startswith(base_items, header):
             return blob
-        return replace(blob, data=rest, base=base.version)
+        rest = blob.data[:header] + blob.data[header + len(base_items) :]
+        return replace(blob, data=rest, base=latest.blob.version)
 
-    def learn(self, thread_id: str, checkpoint_ns: str, stored: Iterable[Blob]) -> None:
-        """Note values that are in the database, as they are stored there."""
-        for blob in sorted(stored, key=lambda blob: blob.base is not None):
-            key = (thread_id, checkpoint_ns, blob.channel)
-            base = self._bases.get(key)
-            header = _header_bytes(blob.data)
-            if blob.base is None:
-                self._bases.pop(key, None)
-                if header is not None and len(blob.data) >= MIN_BASE_BYTES:
-                    self._bases[key] = _Base(blob.version, blob.data[header:], 0)
-            elif base is not None and base.version == blob.base:
-                base.appended += len(blob.data)
+    def learn(self, thread_id: str, checkpoint_ns: str, whole: Whole) -> None:
+        """Note a value that is in the database now."""
+        key = (thread_id, checkpoint_ns, whole.blob.channel)
+        if len(whole.blob.data) >= MIN_BASE_BYTES:
+            self._latest[key] = whole
+        else:
+            self._latest.pop(key, None)
 
-
-def restored(stored: bytes, base: bytes) -> bytes:
-    """The whole value of what is stored as appended to `base`."""
-    header, base_header = _header_bytes(stored), _header_bytes(base)
-    if header is None or base_header is None:
-        raise ValueError("a value that names a base is not a list")
-    return b"".join((stored[:header], memoryview(base)[base_header:], memoryview(stored)[header:]))
+    def learn_stored(self, thread_id: str, checkpoint_ns: str, blob: Blob, stored: Blob) -> None:
+        """The same for `blob`, which was stored as `stored`."""
+        latest = self._latest.get((thread_id, checkpoint_ns, blob.channel))
+        appended = latest.appended + 1 if latest and stored.base else 0
+        self.learn(thread_id, checkpoint_ns, Whole(blob, appended))
 
 
-def _header_bytes(data: bytes) -> int | None:
-    """The size of the header if `data` is a MessagePack array."""
-    return _HEADER_BYTES.get(data[0]) if data else None
+def restored(channel: str, version: str, stored: Mapping[tuple[str, str], Blob]) -> Whole:
+    """The value at `version` from what is stored, by channel and version. Raises `MissingBlobError`."""
+    appended = [_find(channel, version, stored)]
+    while appended[-1].base is not None:
+        appended.append(_find(channel, appended[-1].base, stored))
+    latest, root = appended[0], appended.pop()
+    if not appended:
+        return Whole(latest, 0)
+    items = [memoryview(blob.data)[_header_bytes(blob.data) :] for blob in (root, *reversed(appended))]
+    data = b"".join((latest.data[: _header_bytes(latest.data)], *items))
+    return Whole(replace(latest, data=data, base=None), len(appended))
+
+
+def _find(channel: str, version: str, stored: Mapping[tuple[str, str], Blob]) -> Blob:
+    if (channel, version) not in stored:
+        raise MissingBlobError(f"the value of channel {channel!r} at version {version} is not in the database")
+    return stored[channel, version]
+
+
+def _header_bytes(data: bytes) -> int:
+    """The size of the header if `data` is a MessagePack array, or 0."""
+    return _HEADER_BYTES.get(data[0], 0) if data else 0

@@ -7,7 +7,7 @@ ours.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +42,6 @@ _PADDED_DIGITS = 32
 Typed = tuple[str, bytes]
 
 
-class MissingBlobError(LookupError):
-    """A checkpoint names a blob that was not given."""
-
-
 @dataclass(frozen=True, slots=True)
 class Blob:
     """The value of a channel at one version; with a `base`, what was appended to that one (see `appended_values`)."""
@@ -55,11 +51,6 @@ class Blob:
     type: str
     data: bytes
     base: str | None = None
-
-    @property
-    def typed(self) -> Typed:
-        """The value as the serializer takes it."""
-        return self.type, self.data
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,18 +129,15 @@ def _overflowing(checkpoint_id: str, body: dict[str, Any], blobs: list[Blob]) ->
 
 
 def decode_checkpoint(
-    serde: SerializerProtocol, checkpoint_id: str, body: Mapping[str, Any], blobs: Mapping[tuple[str, str], Typed]
+    serde: SerializerProtocol, checkpoint_id: str, body: Mapping[str, Any], value_of: Callable[[str, str], Typed]
 ) -> Checkpoint:
-    """The checkpoint of a row; `blobs` by channel and version. Raises `MissingBlobError` if the body names another."""
+    """The checkpoint of a row; `value_of` gives a channel's value at a version that the body names."""
     fields: dict[str, Any] = {key: value for key, value in body.items() if key not in ("channel_values", "blobs")}
     stored: dict[str, str] = dict(body["blobs"])
-    for channel, version in stored.items():
-        if (channel, version) not in blobs:
-            raise MissingBlobError(f"the value of channel {channel!r} at version {version} is not in the database")
     if body.get("overflows"):
-        fields = json.loads(blobs[OVERFLOW_CHANNEL, stored.pop(OVERFLOW_CHANNEL)][1])
+        fields = json.loads(value_of(OVERFLOW_CHANNEL, stored.pop(OVERFLOW_CHANNEL))[1])
     fields = _versions_by_name(fields)
-    loaded = {channel: serde.loads_typed(blobs[channel, version]) for channel, version in stored.items()}
+    loaded = {channel: serde.loads_typed(value_of(channel, version)) for channel, version in stored.items()}
     values = {**body["channel_values"], **loaded}
     in_order = {channel: values[channel] for channel in fields["channel_versions"] if channel in values}
     return Checkpoint(**fields, id=checkpoint_id, channel_values=in_order)

@@ -14,7 +14,7 @@ from langgraph.checkpoint.base import CheckpointTuple, PendingWrite
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 import checkpoint_codec as codec
-from appended_values import restored
+from appended_values import MissingBlobError, Whole, restored
 from checkpoint_retention import Outline
 from errors import CheckpointIncomplete
 from ports import Row
@@ -52,26 +52,20 @@ def checkpoint_tuples(
     serde: SerializerProtocol, checkpoints: Sequence[Row], blobs: StoredBlobs, writes: Iterable[Row]
 ) -> list[CheckpointTuple]:
     """The checkpoints in their order, each with its values and pending writes."""
-    values = {namespace: _whole(stored) for namespace, stored in blobs.items()}
     calls = _calls(writes)
-    return [
-        _checkpoint_tuple(serde, row, values.get((row["thread_id"], row["checkpoint_ns"]), {}), calls[Key.of(row)])
-        for row in checkpoints
-    ]
+    return [_checkpoint_tuple(serde, row, blobs, calls[Key.of(row)]) for row in checkpoints]
 
 
 def _checkpoint_tuple(
-    serde: SerializerProtocol,
-    row: Row,
-    blobs: Mapping[tuple[str, str], codec.Typed],
-    calls: Sequence[codec.StoredWrites],
+    serde: SerializerProtocol, row: Row, blobs: StoredBlobs, calls: Sequence[codec.StoredWrites]
 ) -> CheckpointTuple:
     key = Key.of(row)
     codec.check_format(row["format"], f"checkpoint {key.checkpoint_id}")
-    try:
-        checkpoint = codec.decode_checkpoint(serde, key.checkpoint_id, json.loads(row["checkpoint"]), blobs)
-    except codec.MissingBlobError as missing:
-        raise CheckpointIncomplete(f"checkpoint {key.checkpoint_id} of thread {key.thread_id}: {missing}") from missing
+
+    def value_of(channel: str, version: str) -> codec.Typed:
+        return _whole(key, channel, version, blobs).typed
+
+    checkpoint = codec.decode_checkpoint(serde, key.checkpoint_id, json.loads(row["checkpoint"]), value_of)
     parent_id = row["parent_checkpoint_id"]
     return CheckpointTuple(
         config=key.config(),
@@ -96,7 +90,6 @@ def ancestry(
     serde: SerializerProtocol, ancestors: Sequence[Row], blobs: StoredBlobs, writes: Iterable[Row]
 ) -> Ancestry:
     """Each ancestor gives its writes to the channels that were `missing_below` it, and a seed to those it stores."""
-    values = {namespace: _whole(stored) for namespace, stored in blobs.items()}
     calls = _calls(writes)
     collected: dict[str, list[PendingWrite]] = defaultdict(list)
     seeds: dict[str, Any] = {}
@@ -110,7 +103,7 @@ def ancestry(
         stored: dict[str, str] = json.loads(row["blobs"])
         for channel in below - frozenset(json.loads(row["missing"])):
             if channel in stored:
-                seeds[channel] = serde.loads_typed(values[key.thread_id, key.checkpoint_ns][channel, stored[channel]])
+                seeds[channel] = serde.loads_typed(_whole(key, channel, stored[channel], blobs).typed)
             else:
                 seeds[channel] = inline[channel]
     return Ancestry(collected, seeds)
@@ -145,15 +138,17 @@ def stored_blobs(rows: Iterable[Row]) -> StoredBlobs:
     return blobs
 
 
-def _whole(stored: Mapping[tuple[str, str], codec.Blob]) -> dict[tuple[str, str], codec.Typed]:
-    """The typed values; one whose base is missing is left out, as if it were missing itself."""
-    values: dict[tuple[str, str], codec.Typed] = {}
-    for key, blob in stored.items():
-        if blob.base is None:
-            values[key] = blob.typed
-        elif base := stored.get((blob.channel, blob.base)):
-            values[key] = (blob.type, restored(blob.data, base.data))
-    return values
+def named_values(checkpoint: Row, blobs: StoredBlobs) -> list[Whole]:
+    """The values that a row of `checkpoints` names."""
+    named: dict[str, str] = json.loads(checkpoint["checkpoint"])["blobs"]
+    return [_whole(Key.of(checkpoint), channel, version, blobs) for channel, version in named.items()]
+
+
+def _whole(key: Key, channel: str, version: str, blobs: StoredBlobs) -> Whole:
+    try:
+        return restored(channel, version, blobs.get((key.thread_id, key.checkpoint_ns), {}))
+    except MissingBlobError as missing:
+        raise CheckpointIncomplete(f"checkpoint {key.checkpoint_id} of thread {key.thread_id}: {missing}") from missing
 
 
 def _calls(rows: Iterable[Row]) -> dict[Key, list[codec.StoredWrites]]:

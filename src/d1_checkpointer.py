@@ -81,7 +81,7 @@ INSERT_WRITES: Final = """
 """
 
 _PAGE: Final = """
-    WITH page AS (
+    WITH RECURSIVE page AS (
         SELECT thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, format, checkpoint, metadata
         FROM checkpoints
         WHERE {where}
@@ -90,22 +90,23 @@ _PAGE: Final = """
     )
 """
 
-# From `wanted` (thread_id, checkpoint_ns, channel, version): the values and their bases, each once.
+# The values in `wanted` (thread_id, checkpoint_ns, channel, version) and those they build on, each once.
 _SELECT_WANTED: Final = """
-    SELECT b.thread_id, b.checkpoint_ns, b.channel, b.version, b.part, b.format, b.type, b.base, hex(b.value) AS value
-    FROM (
+    , needed AS (
         SELECT * FROM wanted
         UNION
-        SELECT n.thread_id, n.checkpoint_ns, n.channel, n.base
-        FROM wanted
-        CROSS JOIN checkpoint_blobs AS n
-        WHERE n.thread_id = wanted.thread_id
-            AND n.checkpoint_ns = wanted.checkpoint_ns
-            AND n.channel = wanted.channel
-            AND n.version = wanted.version
-            AND n.part = 0
-            AND n.base IS NOT NULL
-    ) AS w
+        SELECT b.thread_id, b.checkpoint_ns, b.channel, b.base
+        FROM needed AS w
+        CROSS JOIN checkpoint_blobs AS b
+        WHERE b.thread_id = w.thread_id
+            AND b.checkpoint_ns = w.checkpoint_ns
+            AND b.channel = w.channel
+            AND b.version = w.version
+            AND b.part = 0
+            AND b.base IS NOT NULL
+    )
+    SELECT b.thread_id, b.checkpoint_ns, b.channel, b.version, b.part, b.format, b.type, b.base, hex(b.value) AS value
+    FROM needed AS w
     CROSS JOIN checkpoint_blobs AS b
     WHERE b.thread_id = w.thread_id
         AND b.checkpoint_ns = w.checkpoint_ns
@@ -227,7 +228,7 @@ SELECT_THREADS_OF_RUNS: Final = """
 """
 
 _DOOMED: Final = """
-    WITH doomed AS (
+    WITH RECURSIVE doomed AS (
         SELECT json_extract(value, '$[0]') AS checkpoint_ns, json_extract(value, '$[1]') AS checkpoint_id
         FROM json_each(?2)
     )
@@ -252,13 +253,13 @@ DELETE_CHECKPOINTS: Final = (
     used AS (
         SELECT * FROM named
         UNION
-        SELECT b.checkpoint_ns, b.channel, b.base, named.is_doomed
-        FROM named
+        SELECT b.checkpoint_ns, b.channel, b.base, used.is_doomed
+        FROM used
         CROSS JOIN checkpoint_blobs AS b
         WHERE b.thread_id = ?1
-            AND b.checkpoint_ns = named.checkpoint_ns
-            AND b.channel = named.channel
-            AND b.version = named.version
+            AND b.checkpoint_ns = used.checkpoint_ns
+            AND b.channel = used.channel
+            AND b.version = used.version
             AND b.part = 0
             AND b.base IS NOT NULL
     )
@@ -367,8 +368,8 @@ class D1Saver(AsyncOnlySaver):
         checkpoints, blob_rows, writes = await self._database.batch(where.select(1))
         blobs = rows.stored_blobs(blob_rows)
         found = rows.checkpoint_tuples(self.serde, checkpoints, blobs, writes)
-        for stored in blobs.values():
-            self._appended.learn(thread_id, checkpoint_ns, stored.values())
+        for whole in rows.named_values(checkpoints[0], blobs) if checkpoints else ():
+            self._appended.learn(thread_id, checkpoint_ns, whole)
         return found[0] if found else None
 
     async def alist(
@@ -413,7 +414,8 @@ class D1Saver(AsyncOnlySaver):
         blobs = [self._appended.shortened(key.thread_id, key.checkpoint_ns, blob) for blob in encoded.blobs]
         # The row that names the blobs comes last: should they take several batches, it is what makes them visible.
         await self._commits.commit([*_blob_inserts(key, blobs), Statement(INSERT_CHECKPOINT, row)])
-        self._appended.learn(key.thread_id, key.checkpoint_ns, blobs)
+        for blob, stored in zip(encoded.blobs, blobs, strict=True):
+            self._appended.learn_stored(key.thread_id, key.checkpoint_ns, blob, stored)
         if self._on_commit:
             self._on_commit(
                 CommittedCheckpoint(

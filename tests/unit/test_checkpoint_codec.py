@@ -42,7 +42,7 @@ def test_a_checkpoint_comes_back_as_it_was(
     }
     encoded = codec.encode_checkpoint(SERDE, stored, channel_versions)
     blobs = {(blob.channel, blob.version): (blob.type, blob.data) for blob in encoded.blobs}
-    assert codec.decode_checkpoint(SERDE, "id", json.loads(encoded.body), blobs) == stored
+    assert codec.decode_checkpoint(SERDE, "id", json.loads(encoded.body), lambda *name: blobs[name]) == stored
 
 
 def test_only_new_versions_of_large_values_become_blobs() -> None:

@@ -24,6 +24,20 @@ def counts(database: SqliteDatabase) -> list[int]:
     return [database.connection.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in TABLES]
 
 
+def unused_values(database: SqliteDatabase) -> list[Any]:
+    """The values that no checkpoint needs, neither by name nor because another builds on them."""
+    return database.connection.execute(
+        """
+        WITH RECURSIVE needed (channel, version) AS (
+            SELECT key, value FROM checkpoints, json_each(checkpoint, '$.blobs')
+            UNION
+            SELECT b.channel, b.base FROM needed JOIN checkpoint_blobs AS b USING (channel, version)
+        )
+        SELECT channel, version FROM checkpoint_blobs EXCEPT SELECT * FROM needed
+        """
+    ).fetchall()
+
+
 def namespaces(database: SqliteDatabase) -> list[str]:
     rows = database.connection.execute("SELECT DISTINCT checkpoint_ns FROM checkpoints ORDER BY 1").fetchall()
     return [row["checkpoint_ns"].split(":")[0] for row in rows]
@@ -43,7 +57,8 @@ async def test_pruning_keeps_one_checkpoint_and_only_its_values(database: Sqlite
     saver = D1Saver(database)
     final = await converse(saver, "run-1", "run-2", "run-3")
     await saver.aprune(["thread-1"])
-    assert counts(database) == [1, 2, 0]
+    assert counts(database)[::2] == [1, 0]
+    assert unused_values(database) == []
     graph = conversation("planner", "writer").compile(checkpointer=saver)
     state = await graph.aget_state(THREAD)
     assert state.values == final
@@ -56,7 +71,8 @@ async def test_pruning_more_checkpoints_than_a_page_ends_the_same(
     monkeypatch.setattr(d1_checkpointer, "PAGE_OUTLINES", 2)
     await converse(D1Saver(database), "run-1", "run-2", "run-3")
     await D1Saver(database).aprune(["thread-1"])
-    assert counts(database) == [1, 2, 0]
+    assert counts(database)[::2] == [1, 0]
+    assert unused_values(database) == []
 
 
 async def test_an_unknown_strategy_is_refused(database: SqliteDatabase) -> None:
