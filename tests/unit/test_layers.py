@@ -1,0 +1,76 @@
+"""Imports point down, JavaScript and SQL stay where they belong: the layout always shows the architecture."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools import paths
+
+#: From the top down; what stands in one line never imports each other.
+LAYERS = (
+    ("entry",),
+    ("durable_thread", "workflow_steps"),
+    ("api", "queue_consumer", "bindings"),
+    ("runs",),
+    ("streaming", "graphs", "d1_checkpointer"),
+    ("tables", "wire", "checkpoints"),
+    ("ports", "errors", "settings", "http_messages", "clock", "ids", "compact_json", "log_lines"),
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+SOURCES = sorted(path for path in paths.SOURCE.rglob("*.py") if paths.PROJECT not in path.parents)
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(paths.SOURCE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(paths.SOURCE)))
+def test_imports_point_down(path: Path) -> None:
+    own = name_of(path)
+    for module in imported(path):
+        name = module.partition(".")[0]
+        if name in LEVEL and name != own:
+            floor = LEVEL[own] == LEVEL[name] == len(LAYERS) - 1
+            assert floor or LEVEL[own] < LEVEL[name], f"{own} must not import {module}"
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {name_of(path) for path in SOURCES} - set(LEVEL) == set()
+
+
+def test_javascript_stays_at_the_edge() -> None:
+    edge = {"bindings", "entry", "durable_thread", "workflow_steps"}
+    strays = [path for path in SOURCES if {"js", "pyodide", "workers"} & {m.partition(".")[0] for m in imported(path)}]
+    assert [path for path in strays if name_of(path) not in edge] == []
+
+
+def test_sql_stays_with_the_tables() -> None:
+    sql = re.compile(r"\b(SELECT .+\bFROM|INSERT (OR \w+ )?INTO|UPDATE \w+\s+SET|DELETE FROM)\b", re.DOTALL)
+    allowed = {"tables", "d1_checkpointer", "checkpoints"}
+    texts = {path: "\n".join(_long_strings(path)) for path in SOURCES if name_of(path) not in allowed}
+    strays = {str(path.relative_to(paths.SOURCE)) for path, text in texts.items() if sql.search(text)}
+    assert strays == {"streaming/event_log.py"}
+
+
+def _long_strings(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_no_top_level_module_hides_one_of_the_standard_library() -> None:
+    import sys
+
+    assert {name_of(path) for path in SOURCES} & sys.stdlib_module_names == set()

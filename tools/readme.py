@@ -1,0 +1,58 @@
+"""Writes the tables of README.md that the code knows better: `python -m tools.readme`. A test keeps them true."""
+
+import inspect
+import re
+import sys
+from dataclasses import fields
+from itertools import groupby
+from typing import Final
+
+from tools import paths
+
+sys.path.insert(0, str(paths.SOURCE))
+
+from api.routes import ROUTES
+from settings import Settings
+
+README: Final = paths.ROOT / "README.md"
+
+
+def with_tables(text: str) -> str:
+    """The README with its generated tables brought up to date."""
+    for name, table in (("settings", settings_table()), ("operations", operations_table())):
+        marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not marked.search(text):
+            raise ValueError(f"README.md has lost its <!-- {name} --> marks")
+        text = marked.sub(lambda found, table=table: found[1] + table + found[2], text)
+    return text
+
+
+def settings_table() -> str:
+    """One row for each setting: its variable, its default, and the comment above its field."""
+    meanings = dict(_comments(inspect.getsource(Settings)))
+    rows = (f"| `{field.name.upper()}` | `{field.default}` | {meanings[field.name]} |\n" for field in fields(Settings))
+    return "".join(rows)
+
+
+def _comments(source: str) -> list[tuple[str, str]]:
+    """Field names with the `#:` comment that stands above them, which a second field below may share."""
+    meaning, found = "", list[tuple[str, str]]()
+    for line in map(str.strip, source.splitlines()):
+        if line.startswith("#:"):
+            meaning = line.removeprefix("#:").strip()
+        elif field := re.match(r"(\w+): .* = ", line):
+            found.append((field[1], meaning))
+    return found
+
+
+def operations_table() -> str:
+    """One row for each path; methods that answer 501 are struck out."""
+    lines = ["| Path | Methods |\n|---|---|\n"]
+    for path, routes in groupby(ROUTES, key=lambda route: route.path):
+        methods = " ".join(route.method if route.handler else f"~~{route.method}~~" for route in routes)
+        lines.append(f"| `{path}` | {methods} |\n")
+    return "".join(lines)
+
+
+if __name__ == "__main__":
+    README.write_text(with_tables(README.read_text()))
