@@ -1,4 +1,4 @@
--- What LangGraph remembers of a thread. Written and read only by src/d1_checkpointer.py.
+-- What LangGraph remembers of a thread. Written and read only by src/d1_checkpointer.py (src/tables/checkpoints.py).
 --
 -- Every table is WITHOUT ROWID and has no second index, so that each INSERT is billed as one row. Wide rows cost page
 -- reads in return; all reads are by primary key or by a prefix of it.

@@ -1,13 +1,11 @@
-"""LangGraph's checkpoint saver on D1; owns the checkpoint tables' SQL.
+"""LangGraph's checkpoint saver on D1; the only user of the checkpoint tables.
 
 Only the asynchronous half of the interface exists: D1 cannot be awaited from a synchronous call. A method returns when
 its rows are committed and raises if they are not, so a graph never goes on from state that was lost.
-
-BLOB columns are bound and read as hexadecimal text: D1 hands a BLOB out as a list of integers
-(docs/decisions/0002-checkpoint-columns.md).
 """
 
 import random
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +34,7 @@ from async_only_saver import AsyncOnlySaver
 from checkpoint_rows import Key
 from group_commit import GroupCommit
 from ports import Database, SqlValue, Statement
+from tables import checkpoints as sql
 
 #: Checkpoints that one round trip of a listing reads, each with its channel values.
 PAGE_CHECKPOINTS: Final = 10
@@ -43,288 +42,6 @@ PAGE_CHECKPOINTS: Final = 10
 PAGE_ANCESTORS: Final = 500
 #: Checkpoints, without their values, that one round trip of retention reads or deletes.
 PAGE_OUTLINES: Final = 500
-
-#: One checkpoint; putting it again (LangGraph does, when a run ends) replaces all but its parent.
-INSERT_CHECKPOINT: Final = """
-    INSERT INTO checkpoints
-        (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, format, checkpoint, metadata)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET
-        format = excluded.format,
-        checkpoint = excluded.checkpoint,
-        metadata = excluded.metadata
-"""
-
-#: One part of a channel's value; a version's value never changes. Fails if the base ?8 is not there (any more).
-INSERT_BLOB: Final = """
-    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, part, format, type, base, value)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
-        CASE
-            WHEN ?8 IS NULL OR EXISTS (
-                SELECT 1 FROM checkpoint_blobs
-                WHERE thread_id = ?1 AND checkpoint_ns = ?2 AND channel = ?3 AND version = ?8
-            ) THEN ?8
-            ELSE json('the base is gone')
-        END,
-        unhex(?9)
-    )
-    ON CONFLICT DO NOTHING
-"""
-
-#: One part (?5) of what a call wrote for a task; part 0 begins a new `seq`, the others join it.
-INSERT_WRITES: Final = """
-    INSERT INTO checkpoint_writes
-        (thread_id, checkpoint_ns, checkpoint_id, task_id, seq, part, format, run_id, task_path, entries, value)
-    SELECT ?1, ?2, ?3, ?4, COALESCE(MAX(seq) + (?5 = 0), 0), ?5, ?6, ?7, ?8, ?9, unhex(?10)
-    FROM checkpoint_writes
-    WHERE thread_id = ?1 AND checkpoint_ns = ?2 AND checkpoint_id = ?3 AND task_id = ?4
-"""
-
-_PAGE: Final = """
-    WITH RECURSIVE page AS (
-        SELECT thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, format, checkpoint, metadata
-        FROM checkpoints
-        WHERE {where}
-        ORDER BY checkpoint_id DESC, thread_id DESC, checkpoint_ns DESC
-        LIMIT ?
-    )
-"""
-
-# The values in `wanted` (thread_id, checkpoint_ns, channel, version) and those they build on, each once.
-_SELECT_WANTED: Final = """
-    , needed AS (
-        SELECT * FROM wanted
-        UNION
-        SELECT b.thread_id, b.checkpoint_ns, b.channel, b.base
-        FROM needed AS w
-        CROSS JOIN checkpoint_blobs AS b
-        WHERE b.thread_id = w.thread_id
-            AND b.checkpoint_ns = w.checkpoint_ns
-            AND b.channel = w.channel
-            AND b.version = w.version
-            AND b.part = 0
-            AND b.base IS NOT NULL
-    )
-    SELECT b.thread_id, b.checkpoint_ns, b.channel, b.version, b.part, b.format, b.type, b.base, hex(b.value) AS value
-    FROM needed AS w
-    CROSS JOIN checkpoint_blobs AS b
-    WHERE b.thread_id = w.thread_id
-        AND b.checkpoint_ns = w.checkpoint_ns
-        AND b.channel = w.channel
-        AND b.version = w.version
-"""
-
-#: A page of checkpoints, newest first; the values they name, each once; and the writes pending on them.
-SELECT_PAGE: Final = (
-    _PAGE
-    + """
-    SELECT * FROM page
-    ORDER BY checkpoint_id DESC, thread_id DESC, checkpoint_ns DESC
-    """,
-    _PAGE
-    + """
-    , wanted (thread_id, checkpoint_ns, channel, version) AS (
-        SELECT page.thread_id, page.checkpoint_ns, named.key, named.value
-        FROM page, json_each(page.checkpoint, '$.blobs') AS named
-    )
-    """
-    + _SELECT_WANTED,
-    _PAGE
-    + """
-    SELECT w.thread_id, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.seq, w.part, w.format, w.task_path, w.entries,
-        hex(w.value) AS value
-    FROM page
-    CROSS JOIN checkpoint_writes AS w
-    WHERE w.thread_id = page.thread_id
-        AND w.checkpoint_ns = page.checkpoint_ns
-        AND w.checkpoint_id = page.checkpoint_id
-    """,
-)
-
-# Up the parent chain from checkpoint ?3 (or the latest), while channels of the JSON list ?4 are `missing`: not stored
-# at any ancestor so far. At most ?5 ancestors; the starting checkpoint itself has depth 0.
-_ANCESTORS: Final = """
-    WITH RECURSIVE ancestor (checkpoint_id, parent_checkpoint_id, depth, missing_below, missing) AS (
-        SELECT checkpoint_id, parent_checkpoint_id, 0, ?4, ?4
-        FROM checkpoints
-        WHERE thread_id = ?1 AND checkpoint_ns = ?2 AND checkpoint_id = COALESCE(
-            ?3, (SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?1 AND checkpoint_ns = ?2)
-        )
-        UNION ALL
-        SELECT c.checkpoint_id, c.parent_checkpoint_id, ancestor.depth + 1, ancestor.missing, (
-            SELECT json_group_array(name.value)
-            FROM json_each(ancestor.missing) AS name
-            WHERE name.value NOT IN (SELECT key FROM json_each(c.checkpoint, '$.blobs'))
-                AND name.value NOT IN (SELECT key FROM json_each(c.checkpoint, '$.channel_values'))
-        )
-        FROM ancestor
-        CROSS JOIN checkpoints AS c
-        WHERE c.thread_id = ?1 AND c.checkpoint_ns = ?2 AND c.checkpoint_id = ancestor.parent_checkpoint_id
-            AND ancestor.missing <> '[]'
-            AND ancestor.depth < ?5
-    )
-"""
-
-#: The ancestors, nearest first; the values that end a channel's walk; and the writes on the way.
-SELECT_ANCESTRY: Final = (
-    _ANCESTORS
-    + """
-    SELECT c.thread_id, c.checkpoint_ns, c.checkpoint_id, c.format, a.missing_below, a.missing,
-        json_extract(c.checkpoint, '$.blobs') AS blobs,
-        json_extract(c.checkpoint, '$.channel_values') AS channel_values
-    FROM ancestor AS a
-    CROSS JOIN checkpoints AS c
-    WHERE a.depth > 0 AND c.thread_id = ?1 AND c.checkpoint_ns = ?2 AND c.checkpoint_id = a.checkpoint_id
-    ORDER BY a.depth
-    """,
-    _ANCESTORS
-    + """
-    , wanted (thread_id, checkpoint_ns, channel, version) AS (
-        SELECT c.thread_id, c.checkpoint_ns, named.key, named.value
-        FROM ancestor AS a
-        CROSS JOIN checkpoints AS c
-        CROSS JOIN json_each(c.checkpoint, '$.blobs') AS named
-        WHERE a.depth > 0 AND c.thread_id = ?1 AND c.checkpoint_ns = ?2 AND c.checkpoint_id = a.checkpoint_id
-            AND named.key IN (SELECT value FROM json_each(a.missing_below))
-            AND named.key NOT IN (SELECT value FROM json_each(a.missing))
-    )
-    """
-    + _SELECT_WANTED,
-    _ANCESTORS
-    + """
-    SELECT w.thread_id, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.seq, w.part, w.format, w.task_path, w.entries,
-        hex(w.value) AS value
-    FROM ancestor AS a
-    CROSS JOIN checkpoint_writes AS w
-    WHERE a.depth > 0 AND w.thread_id = ?1 AND w.checkpoint_ns = ?2 AND w.checkpoint_id = a.checkpoint_id
-    """,
-)
-
-#: A page of a thread's checkpoints by key, without their values; `versioned` is NULL where the body does not tell.
-SELECT_OUTLINES: Final = """
-    SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id,
-        json_extract(metadata, '$.run_id') AS run_id,
-        json_extract(metadata, '$.parents.""') AS root_checkpoint_id,
-        CASE json_type(checkpoint, '$.channel_versions') WHEN 'object' THEN (
-            SELECT json_group_array(key) FROM json_each(checkpoint, '$.channel_versions')
-        ) END AS versioned,
-        (SELECT json_group_array(key) FROM (
-            SELECT key FROM json_each(checkpoint, '$.blobs')
-            UNION ALL
-            SELECT key FROM json_each(checkpoint, '$.channel_values')
-        )) AS stored,
-        (SELECT json_group_array(key) FROM json_each(metadata, '$.counters_since_delta_snapshot')) AS delta
-    FROM checkpoints
-    WHERE thread_id = ? AND (checkpoint_ns, checkpoint_id) > (?, ?)
-    ORDER BY checkpoint_ns, checkpoint_id
-    LIMIT ?
-"""
-
-#: The threads in which runs of a JSON list stored anything; reads both tables from end to end.
-SELECT_THREADS_OF_RUNS: Final = """
-    SELECT thread_id FROM checkpoints WHERE json_extract(metadata, '$.run_id') IN (SELECT value FROM json_each(?1))
-    UNION
-    SELECT thread_id FROM checkpoint_writes WHERE run_id IN (SELECT value FROM json_each(?1))
-"""
-
-_DOOMED: Final = """
-    WITH RECURSIVE doomed AS (
-        SELECT json_extract(value, '$[0]') AS checkpoint_ns, json_extract(value, '$[1]') AS checkpoint_id
-        FROM json_each(?2)
-    )
-"""
-
-#: The checkpoints of thread ?1 in the JSON list ?2 of [checkpoint_ns, checkpoint_id]: their writes, the values that no
-#: other checkpoint names, themselves, and their children's pointers to them.
-DELETE_CHECKPOINTS: Final = (
-    _DOOMED
-    + """
-    DELETE FROM checkpoint_writes
-    WHERE thread_id = ?1 AND (checkpoint_ns, checkpoint_id) IN (SELECT * FROM doomed)
-    """,
-    _DOOMED
-    + """
-    , named (checkpoint_ns, channel, version, is_doomed) AS (
-        SELECT c.checkpoint_ns, each.key, each.value,
-            (c.checkpoint_ns, c.checkpoint_id) IN (SELECT * FROM doomed)
-        FROM checkpoints AS c, json_each(c.checkpoint, '$.blobs') AS each
-        WHERE c.thread_id = ?1
-    ),
-    used AS (
-        SELECT * FROM named
-        UNION
-        SELECT b.checkpoint_ns, b.channel, b.base, used.is_doomed
-        FROM used
-        CROSS JOIN checkpoint_blobs AS b
-        WHERE b.thread_id = ?1
-            AND b.checkpoint_ns = used.checkpoint_ns
-            AND b.channel = used.channel
-            AND b.version = used.version
-            AND b.part = 0
-            AND b.base IS NOT NULL
-    )
-    DELETE FROM checkpoint_blobs
-    WHERE thread_id = ?1 AND (checkpoint_ns, channel, version) IN (
-        SELECT checkpoint_ns, channel, version FROM used WHERE is_doomed
-        EXCEPT
-        SELECT checkpoint_ns, channel, version FROM used WHERE NOT is_doomed
-    )
-    """,
-    _DOOMED
-    + """
-    DELETE FROM checkpoints
-    WHERE thread_id = ?1 AND (checkpoint_ns, checkpoint_id) IN (SELECT * FROM doomed)
-    """,
-    _DOOMED
-    + """
-    UPDATE checkpoints SET parent_checkpoint_id = NULL
-    WHERE thread_id = ?1 AND (checkpoint_ns, parent_checkpoint_id) IN (SELECT * FROM doomed)
-    """,
-)
-
-#: What the runs of the JSON list ?2 left pending on checkpoints of other runs, but for the checkpoints in list ?3.
-DELETE_WRITES_OF_RUNS: Final = """
-    DELETE FROM checkpoint_writes
-    WHERE thread_id = ?1
-        AND run_id IN (SELECT value FROM json_each(?2))
-        AND (checkpoint_ns, checkpoint_id) NOT IN (
-            SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?3)
-        )
-"""
-
-#: Everything of a thread.
-DELETE_THREAD: Final = (
-    "DELETE FROM checkpoints WHERE thread_id = ?",
-    "DELETE FROM checkpoint_blobs WHERE thread_id = ?",
-    "DELETE FROM checkpoint_writes WHERE thread_id = ?",
-)
-
-#: Everything of thread ?1 once more under ?2.
-COPY_THREAD: Final = (
-    """
-    INSERT INTO checkpoints
-        (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, format, checkpoint, metadata)
-    SELECT ?2, checkpoint_ns, checkpoint_id, parent_checkpoint_id, format, checkpoint, metadata
-    FROM checkpoints
-    WHERE thread_id = ?1
-    ON CONFLICT DO NOTHING
-    """,
-    """
-    INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, part, format, type, base, value)
-    SELECT ?2, checkpoint_ns, channel, version, part, format, type, base, value
-    FROM checkpoint_blobs
-    WHERE thread_id = ?1
-    ON CONFLICT DO NOTHING
-    """,
-    """
-    INSERT INTO checkpoint_writes
-        (thread_id, checkpoint_ns, checkpoint_id, task_id, seq, part, format, run_id, task_path, entries, value)
-    SELECT ?2, checkpoint_ns, checkpoint_id, task_id, seq, part, format, run_id, task_path, entries, value
-    FROM checkpoint_writes
-    WHERE thread_id = ?1
-    ON CONFLICT DO NOTHING
-    """,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -383,16 +100,16 @@ class D1Saver(AsyncOnlySaver):
         """Checkpoints, newest first, whose metadata has all of `filter`; a dict in it matches what contains it."""
         wanted = filter or {}
         where = _listing(config, wanted, before)
-        found = 0
-        while limit is None or found < limit:
-            size = PAGE_CHECKPOINTS if limit is None else min(limit - found, PAGE_CHECKPOINTS)
+        remaining = sys.maxsize if limit is None else limit
+        while remaining > 0:
+            size = PAGE_CHECKPOINTS if wanted else min(remaining, PAGE_CHECKPOINTS)
             page = await self._page(where, size)
-            for checkpoint in page:
-                if _contains(checkpoint.metadata, wanted):
-                    found += 1
-                    yield checkpoint
+            found = [checkpoint for checkpoint in page if _contains(checkpoint.metadata, wanted)][:remaining]
+            for checkpoint in found:
+                yield checkpoint
             if len(page) < size:
                 return
+            remaining -= len(found)
             where = where.after(page[-1].config)
 
     async def aput(
@@ -413,7 +130,7 @@ class D1Saver(AsyncOnlySaver):
         )
         blobs = [self._appended.shortened(key.thread_id, key.checkpoint_ns, blob) for blob in encoded.blobs]
         # The row that names the blobs comes last: should they take several batches, it is what makes them visible.
-        await self._commits.commit([*_blob_inserts(key, blobs), Statement(INSERT_CHECKPOINT, row)])
+        await self._commits.commit([*_blob_inserts(key, blobs), Statement(sql.INSERT_CHECKPOINT, row)])
         for blob, stored in zip(encoded.blobs, blobs, strict=True):
             self._appended.learn_stored(key.thread_id, key.checkpoint_ns, blob, stored)
         if self._on_commit:
@@ -436,14 +153,14 @@ class D1Saver(AsyncOnlySaver):
         entries, data = codec.encode_writes(self.serde, writes)
         about = (codec.FORMAT, _run_id(config), task_path)
         first, *others = codec.split(data)
-        statements = [Statement(INSERT_WRITES, (*key, 0, *about, entries, first.hex()))]
+        statements = [Statement(sql.INSERT_WRITES, (*key, 0, *about, entries, first.hex()))]
         for part, chunk in enumerate(others, 1):
-            statements.append(Statement(INSERT_WRITES, (*key, part, *about, None, chunk.hex())))
+            statements.append(Statement(sql.INSERT_WRITES, (*key, part, *about, None, chunk.hex())))
         await self._commits.commit(statements)
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete everything of a thread."""
-        await self._commits.commit([Statement(sql, (thread_id,)) for sql in DELETE_THREAD])
+        await self._commits.commit([Statement(statement, (thread_id,)) for statement in sql.DELETE_THREAD])
 
     async def adelete_for_runs(self, run_ids: Sequence[str], *, thread_id: str | None = None) -> None:
         """Delete what these runs stored, except what delta channels of other runs' checkpoints are rebuilt from.
@@ -455,11 +172,13 @@ class D1Saver(AsyncOnlySaver):
             doomed, needed = retention.of_runs(run_ids, await self._outlines(affected))
             await self._delete(affected, doomed)
             needed_json = codec.to_json(sorted(needed))
-            await self._commits.commit([Statement(DELETE_WRITES_OF_RUNS, (affected, run_ids_json, needed_json))])
+            await self._commits.commit([Statement(sql.DELETE_WRITES_OF_RUNS, (affected, run_ids_json, needed_json))])
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all checkpoints, values and writes in one transaction; a second time changes nothing."""
-        await self._commits.commit([Statement(sql, (source_thread_id, target_thread_id)) for sql in COPY_THREAD])
+        await self._commits.commit(
+            [Statement(statement, (source_thread_id, target_thread_id)) for statement in sql.COPY_THREAD]
+        )
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Delete checkpoints: all of them (`delete`), or those that the latest do not need (`keep_latest`)."""
@@ -480,7 +199,9 @@ class D1Saver(AsyncOnlySaver):
         start, missing = get_checkpoint_id(config), codec.to_json(list(dict.fromkeys(channels)))
         while missing != "[]":
             params = (*_namespace(config), start, missing, PAGE_ANCESTORS)
-            found, blobs, calls = await self._database.batch([Statement(sql, params) for sql in SELECT_ANCESTRY])
+            found, blobs, calls = await self._database.batch(
+                [Statement(statement, params) for statement in sql.SELECT_ANCESTRY]
+            )
             stretch = rows.ancestry(self.serde, found, rows.stored_blobs(blobs), calls)
             for channel, newest_first in stretch.writes.items():
                 writes[channel].extend(newest_first)
@@ -500,14 +221,14 @@ class D1Saver(AsyncOnlySaver):
         return rows.checkpoint_tuples(self.serde, checkpoints, rows.stored_blobs(blobs), writes)
 
     async def _threads_of_runs(self, run_ids_json: str) -> list[str]:
-        [found] = await self._database.batch([Statement(SELECT_THREADS_OF_RUNS, (run_ids_json,))])
+        [found] = await self._database.batch([Statement(sql.SELECT_THREADS_OF_RUNS, (run_ids_json,))])
         return [row["thread_id"] for row in found]
 
     async def _outlines(self, thread_id: str) -> list[retention.Outline]:
         outlines: list[retention.Outline] = []
         after: tuple[str, str] = ("", "")
         while True:
-            [page] = await self._database.batch([Statement(SELECT_OUTLINES, (thread_id, *after, PAGE_OUTLINES))])
+            [page] = await self._database.batch([Statement(sql.SELECT_OUTLINES, (thread_id, *after, PAGE_OUTLINES))])
             outlines += [rows.outline(row) for row in page]
             if len(page) < PAGE_OUTLINES:
                 return outlines
@@ -517,7 +238,9 @@ class D1Saver(AsyncOnlySaver):
         """Delete checkpoints with their writes and the values only they used; each page of them is a transaction."""
         for start in range(0, len(keys), PAGE_OUTLINES):
             page = codec.to_json(keys[start : start + PAGE_OUTLINES])
-            await self._commits.commit([Statement(sql, (thread_id, page)) for sql in DELETE_CHECKPOINTS])
+            await self._commits.commit(
+                [Statement(statement, (thread_id, page)) for statement in sql.DELETE_CHECKPOINTS]
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -547,7 +270,7 @@ class _Where:
     def select(self, limit: int) -> list[Statement]:
         """The statements that read the first `limit` of them."""
         where = " AND ".join(self.conditions) or "TRUE"
-        return [Statement(sql.replace("{where}", where), (*self.params, limit)) for sql in SELECT_PAGE]
+        return [Statement(statement.replace("{where}", where), (*self.params, limit)) for statement in sql.SELECT_PAGE]
 
 
 def _listing(config: RunnableConfig | None, metadata: Mapping[str, Any], before: RunnableConfig | None) -> _Where:
@@ -589,7 +312,7 @@ def _run_id(config: RunnableConfig) -> str | None:
 def _blob_inserts(key: Key, blobs: Sequence[codec.Blob]) -> list[Statement]:
     return [
         Statement(
-            INSERT_BLOB,
+            sql.INSERT_BLOB,
             (
                 *(key.thread_id, key.checkpoint_ns, blob.channel, blob.version, part),
                 *(codec.FORMAT, blob.type, blob.base, chunk.hex()),
