@@ -7,7 +7,7 @@ own infrastructure that may pass (`SuperstepError.retryable`) are raised, and th
 
 import copy
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -21,9 +21,11 @@ from langgraph.errors import GraphDrained, GraphRecursionError
 from langgraph.pregel import Pregel
 from langgraph.runtime import RunControl
 from langgraph.store.base import BaseStore
+from langgraph.types import Command
 
 from errors import SuperstepError
-from runs import graph_input, outcome
+from runs import answers, outcome
+from runs import graph_input as request
 from runs.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
 from runs.outcome import Outcome
 from streaming.json_text import dumps
@@ -75,7 +77,11 @@ async def execute(
     """
     continuation = await _continuation(job, saver, stream)
     _announce_attempt(job, stream)
-    slice_ = _Slice(job, graph, saver, stream, continuation, store)
+    if continuation is None and job.attempt > 1:
+        graph_input, saver = await _request_again(job, graph, saver, stream)
+    else:
+        graph_input = None if continuation else request.first_input(job.kwargs)
+    slice_ = _Slice(job, graph, saver, stream, continuation, graph_input, store)
     if await slice_.was_stopped_by_breakpoint():
         return await slice_.breakpoint_outcome()
     try:
@@ -93,7 +99,7 @@ async def execute(
 
 
 def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
-    """A copy of a checkpointer that tells of every commit, before and after."""
+    """A copy of a checkpointer that tells of every commit, before and after, and of answers to interrupts before."""
     announcer = copy.copy(saver)
 
     async def aput(config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:
@@ -105,8 +111,16 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
         stream.committed(namespace, metadata["step"])
         return stored
 
-    # An attribute of the instance: `Pregel` clones checkpointers with `copy`, which keeps it.
+    async def aput_writes(
+        config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        for count in answers.given_by(task_id, writes):
+            stream.answering(config.get("configurable", {}).get("checkpoint_ns", ""), task_id, count)
+        await saver.aput_writes(config, writes, task_id, task_path)
+
+    # Attributes of the instance: `Pregel` clones checkpointers with `copy`, which keeps them.
     setattr(announcer, "aput", aput)  # noqa: B010
+    setattr(announcer, "aput_writes", aput_writes)  # noqa: B010
     return announcer
 
 
@@ -140,6 +154,21 @@ async def _continuation(job: Job, saver: Saver, stream: RunStream) -> _Continuat
     return _Continuation(saved=saved, steps_used=committed[""] - first_step + 1)
 
 
+async def _request_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> tuple[Any, Saver]:
+    """The request of a run that starts over, without the answers it has given already, and a saver that hides those."""
+    given, config = request.first_input(job.kwargs), _config(job)
+    if not isinstance(given, Command) or not await answers.were_taken(stream.answers(), saver, job.thread_id):
+        return given, saver
+    left = await answers.still_to_give(given, graph.copy({"checkpointer": saver}), saver, config)
+    hiding = copy.copy(saver)
+
+    async def aget_tuple(config: RunnableConfig) -> CheckpointTuple | None:
+        return answers.without_unclaimed_answer(await saver.aget_tuple(config))
+
+    setattr(hiding, "aget_tuple", aget_tuple)  # noqa: B010 - see `announcing`
+    return left, hiding
+
+
 async def _own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
     saved = await saver.aget_tuple({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}})
     is_own = saved is not None and cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
@@ -166,6 +195,10 @@ def _bound(graph: Graph, job: Job, saver: Saver, store: BaseStore | None) -> Gra
         # Otherwise LangGraph may commit a super-step before it hands over that super-step's last events.
         bound["stream_eager"] = True
     return graph.copy(bound)
+
+
+def _config(job: Job) -> RunnableConfig:
+    return request.config(job.kwargs, run_id=job.run_id, thread_id=job.thread_id, attempt=job.attempt)
 
 
 def _modes(job: Job) -> list[str]:
@@ -195,11 +228,12 @@ class _Slice:
         saver: Saver,
         stream: RunStream,
         continuation: _Continuation | None,
+        graph_input: Any,
         store: BaseStore | None,
     ) -> None:
         self._job = job
-        self._stream = stream
         self._continuation = continuation
+        self._input = graph_input
         self._events = GraphEvents(
             stream,
             _modes(job),
@@ -208,7 +242,7 @@ class _Slice:
             resumed=continuation is not None,
         )
         self._graph = _bound(graph, job, announcing(saver, self._events, stream), store)
-        self._config = graph_input.config(job.kwargs, run_id=job.run_id, thread_id=job.thread_id, attempt=job.attempt)
+        self._config = _config(job)
 
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
@@ -227,10 +261,10 @@ class _Slice:
     def _beginning(self, limit: int) -> tuple[Any, RunnableConfig]:
         """The input and config this slice gives to the graph."""
         if self._continuation is None:
-            return graph_input.first_input(self._job.kwargs), self._config
+            return self._input, self._config
         # LangGraph accepts no less than 1, so a run drained at the very end of its limit may gain two super-steps.
         left = max(1, limit - self._continuation.steps_used)
-        return None, {**graph_input.without_checkpoint(self._config), "recursion_limit": left}
+        return None, {**request.without_checkpoint(self._config), "recursion_limit": left}
 
     def finished_outcome(self) -> Outcome | None:
         """The outcome of a graph that has run to its end, or None if it stopped before; costs no database read."""
@@ -280,7 +314,7 @@ class _Slice:
 
     def _items(self, graph_in: Any, config: RunnableConfig, control: RunControl) -> AsyncGenerator[Item, None]:
         options: dict[str, Any] = {
-            "context": graph_input.context(self._job.kwargs, self._graph.context_schema),
+            "context": request.context(self._job.kwargs, self._graph.context_schema),
             "stream_mode": langgraph_modes(_modes(self._job)),
             "subgraphs": _streams_subgraphs(self._job),
             "interrupt_before": self._job.kwargs.get("interrupt_before"),
@@ -304,7 +338,7 @@ class _Slice:
                     self._events.take_callback(event)
 
     async def _state(self) -> Any:
-        return await self._graph.aget_state(graph_input.without_checkpoint(self._config))
+        return await self._graph.aget_state(request.without_checkpoint(self._config))
 
     def _recursion_limit(self) -> int:
         for given in (self._config, self._graph.config or {}):

@@ -104,8 +104,8 @@ class GraphEvents:
     async def catch_up(self, namespace: str, step: int) -> None:
         """Let the records of a subgraph's super-step arrive, for its commit must not come first.
 
-        LangGraph passes a subgraph's items on through the event loop. They have arrived when the one after them has; with
-        durability "sync" that one comes only after the commit, hence the bound.
+        LangGraph passes a subgraph's items on through the event loop. They have arrived when the one after them has;
+        with durability "sync" that one comes only after the commit, hence the bound.
         """
         if not namespace or not self._streams_subgraph_records:
             return
@@ -131,7 +131,7 @@ class GraphEvents:
             self.values = {k: v for k, v in shown.items() if k != "__interrupt__"} if has_interrupt else payload
 
     def _take_repeated_values(self, namespace: str, source: str) -> None:
-        """The values with which a resumed graph begins, now that its checkpoint is known: of an input it showed none."""
+        """The values with which a resumed graph begins, now that its checkpoint is known; an input has none."""
         repeated = self._repeated_values.pop(namespace, None)
         if repeated and source != "input":
             self._emit_item(repeated, Delivery.SNAPSHOT)

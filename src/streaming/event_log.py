@@ -2,8 +2,8 @@
 
 Two tables. `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second; its
 key is the block's last event id, so that "everything after id x" is one range. `stream_notes` holds what else a run
-must not forget: events that wait for a commit, the run's first super-step, its result. Text above `PART_CHARACTERS`
-spreads over several rows, because a row holds 2 MB.
+must not forget: events that wait for a commit, answers it gave, its first super-step, its result. Text above
+`PART_CHARACTERS` spreads over several rows, because a row holds 2 MB.
 
 No statement here is followed by an `await` before the statements that belong with it, so they commit together.
 """
@@ -22,6 +22,7 @@ PART_CHARACTERS: Final = 400_000
 _FIRST_STEP: Final = "first_step"
 _RESULT: Final = "result"
 _HELD: Final = "held/"
+_ANSWER: Final = "answer/"
 
 CREATE_TABLES: Final = (
     """
@@ -187,6 +188,35 @@ class EventLog:
     def result(self, run_id: str) -> str | None:
         """See `set_result`; None while the run has not ended (or is forgotten)."""
         return self._note(run_id, _RESULT)
+
+    def note_answer(self, run_id: str, namespace: str, task_id: str, count: int, at_ms: int) -> None:
+        """A task of this run is about to store its `count`th answer to an interrupt."""
+        self._put_note(run_id, f"{_ANSWER}{task_id}/{namespace}", str(count), at_ms)
+
+    #: -> kind, body.
+    ANSWERS: Final = """
+        SELECT kind, body
+        FROM stream_notes
+        WHERE run_id = ? AND kind >= 'answer/' AND kind < 'answer0'
+    """
+
+    def answers(self, run_id: str) -> list[tuple[str, str, int]]:
+        """(namespace, task id, count) of the answers that tasks of this run stored, or were about to."""
+        found: list[tuple[str, str, int]] = []
+        for row in self._storage.execute(self.ANSWERS, run_id):
+            task_id, _, namespace = row["kind"].removeprefix(_ANSWER).partition("/")
+            found.append((namespace, task_id, int(row["body"])))
+        return found
+
+    DELETE_NOTES_BUT_ANSWERS: Final = """
+        DELETE FROM stream_notes
+        WHERE run_id = ? AND NOT (kind >= 'answer/' AND kind < 'answer0')
+    """
+
+    def start_over(self, run_id: str) -> None:
+        """Forget all events of a run that committed no super-step, but not which answers it has given."""
+        self._storage.execute(self.DELETE_BLOCKS, run_id)
+        self._storage.execute(self.DELETE_NOTES_BUT_ANSWERS, run_id)
 
     DELETE_BLOCKS: Final = "DELETE FROM stream_blocks WHERE run_id = ?"
     DELETE_NOTES: Final = "DELETE FROM stream_notes WHERE run_id = ?"

@@ -73,7 +73,7 @@ class RunStream:
         self._gate = Gate()
         self._held = {}
         if root is None:
-            self._log.delete(self._run_id)
+            self._log.start_over(self._run_id)
             self._first_step = None
         else:
             self._log.discard_after(self._run_id, root)
@@ -104,6 +104,14 @@ class RunStream:
             if self._held.get(superstep) != len(events):
                 self._log.hold(self._run_id, superstep, events, self._ids.now_ms())
                 self._held[superstep] = len(events)
+
+    def answering(self, namespace: str, task_id: str, count: int) -> None:
+        """A task is about to store its `count`th answer to an interrupt."""
+        self._log.note_answer(self._run_id, namespace, task_id, count, self._ids.now_ms())
+
+    def answers(self) -> list[tuple[str, str, int]]:
+        """What `answering` was told, in any attempt."""
+        return self._log.answers(self._run_id)
 
     def committed(self, namespace: str, step: int) -> None:
         """The checkpoint of this super-step is stored for good: show what waited for it."""

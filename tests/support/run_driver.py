@@ -28,9 +28,13 @@ _graveyard: list[Any] = []
 class SlowSaver(InMemorySaver):
     """Commits somewhere between two awaits, like a database behind a network."""
 
+    #: Called after each commit.
+    on_commit: Callable[[], None] = staticmethod(lambda: None)
+
     async def aput(self, *args: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(0)
         stored = await super().aput(*args, **kwargs)
+        self.on_commit()
         await asyncio.sleep(0)
         return stored
 
