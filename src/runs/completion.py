@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from d1_checkpointer import DELETE_THREAD
 from group_commit import fence
 from ports import Database, Statement
 from runs import lifecycle
-from tables import large_text, runs, threads
+from tables import checkpoints, large_text, runs, threads
 from tables.runs import Run
 
 FinalStatus: TypeAlias = Literal["success", "error", "timeout", "interrupted"]
@@ -47,7 +46,7 @@ async def finish(db: Database, run: Run, ending: Ending, *, now: str) -> bool:
 
 
 async def delete_temporary(db: Database, run: Run) -> bool:
-    """End a stateless run by deleting its thread, its checkpoints and itself, in one batch; False when it is gone already.
+    """End a stateless run by deleting its thread, its checkpoints and itself in one batch; False if it is gone already.
 
     Raises `DatabaseError`, and nothing is deleted, when another attempt has taken over.
     """
@@ -55,7 +54,7 @@ async def delete_temporary(db: Database, run: Run) -> bool:
         [
             fence(run.thread_id, run.run_id, run.attempt),
             threads.delete_temporary(run),
-            *(Statement(sql, (run.thread_id,)) for sql in DELETE_THREAD),
+            *(Statement(sql, (run.thread_id,)) for sql in checkpoints.DELETE_THREAD),
             large_text.delete_of_thread(run.thread_id),
             runs.delete_of_thread(run.thread_id),
         ]

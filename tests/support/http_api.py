@@ -7,14 +7,13 @@ from typing import Annotated, Any, TypedDict
 from urllib.parse import parse_qsl, urlsplit
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.pregel import Pregel
 from langgraph.types import interrupt
 
 from api import app
 from api.context import Services
+from d1_checkpointer import D1Saver
 from http_messages import HttpRequest, HttpResponse, Passthrough
 from settings import Settings
 from tests.support.sqlite_database import SqliteDatabase
@@ -129,7 +128,7 @@ class Api:
         self.queue = QueueNotes()
         self.thread_objects = ThreadObjectNotes()
         self.registry = GraphsInMemory()
-        self.saver: BaseCheckpointSaver[Any] = InMemorySaver()
+        self.saver = D1Saver(self.db)
         self.services = Services(
             db=self.db,
             queue=self.queue,
