@@ -16,7 +16,7 @@ INVALID_JSON: Final = "Invalid JSON in request body"
 
 #: The largest page, as the LangGraph SDKs know it.
 MAX_LIMIT: Final = 1000
-#: More than any list has, and a number that JavaScript binds as one: from 2**53 - 1 on it becomes a BigInt, which D1 refuses.
+#: More than any list has. A number from 2**53 - 1 on would become a BigInt in JavaScript, which D1 refuses.
 MAX_OFFSET: Final = 2**31 - 1
 
 #: `\u0000` in a JSON string, as the odd number of backslashes before it tells.
