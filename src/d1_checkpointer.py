@@ -26,13 +26,11 @@ from langgraph.checkpoint.serde._msgpack import STRICT_MSGPACK_ENABLED
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-import checkpoint_codec as codec
-import checkpoint_retention as retention
-import checkpoint_rows as rows
-from appended_values import AppendedValues
-from async_only_saver import AsyncOnlySaver
-from checkpoint_rows import Key
-from group_commit import GroupCommit
+from checkpoints import codec, retention, rows
+from checkpoints.appended_values import AppendedValues
+from checkpoints.async_only_saver import AsyncOnlySaver
+from checkpoints.group_commit import GroupCommit
+from checkpoints.rows import Key
 from ports import Database, SqlValue, Statement
 from tables import checkpoints as sql
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from group_commit import fence
+from checkpoints.group_commit import fence
 from ports import Database, Statement
 from runs import lifecycle
 from tables import checkpoints, large_text, runs, threads

@@ -8,16 +8,16 @@ here may be repeated, and any `await` may be the last one.
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
 from langgraph.runtime import RunControl
 
 import clock
+from checkpoints.group_commit import fence
 from d1_checkpointer import CommittedCheckpoint, D1Saver
 from graphs.registry import Registry
-from group_commit import fence
 from ports import Alarm, Database, Workflows
 from runs import completion, execution, lifecycle, outcome
 from runs.completion import Ending
@@ -130,9 +130,7 @@ class ThreadRunner:
     async def _execute(self, run: Run, stream: RunStream) -> Outcome:
         kwargs = json.loads(run.kwargs)
         graph_id = kwargs["config"]["configurable"]["graph_id"]
-        job = Job(
-            run_id=run.run_id, thread_id=run.thread_id, graph_id=graph_id, attempt=run.attempt, kwargs=kwargs
-        )
+        job = Job(run_id=run.run_id, thread_id=run.thread_id, graph_id=graph_id, attempt=run.attempt, kwargs=kwargs)
         try:
             graph = await self._registry.graph(graph_id, kwargs["config"])
         except Exception as error:  # a graph factory is user code, and a graph may be gone since the run was created
@@ -147,7 +145,7 @@ class ThreadRunner:
             return await execution.execute(job, graph, saver, stream, control)
 
     @contextmanager
-    def _budget(self) -> Iterator[tuple[RunControl, "_CountSuperstep"]]:
+    def _budget(self) -> Generator[tuple[RunControl, "_CountSuperstep"]]:
         """Ask the graph to drain when a slice's time or super-steps are spent."""
         control = RunControl()
         timer = asyncio.get_running_loop().call_later(self._settings.slice_seconds, control.request_drain)

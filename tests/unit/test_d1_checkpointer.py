@@ -11,10 +11,10 @@ from langgraph.graph import StateGraph
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 
-from checkpoint_codec import FORMAT, PART_BYTES
+from checkpoints.codec import FORMAT, PART_BYTES
+from checkpoints.group_commit import fence
 from d1_checkpointer import CommittedCheckpoint, D1Saver
 from errors import CheckpointIncomplete, CheckpointTooLarge, DatabaseError, StaleAttempt, UnknownCheckpointFormat
-from group_commit import fence
 from tests.support.checkpoint_graphs import FailingDatabase, chain, conversation
 from tests.support.sqlite_database import SqliteDatabase
 

@@ -8,9 +8,9 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
 
+from checkpoints.group_commit import fence
 from d1_checkpointer import D1Saver
 from errors import StaleAttempt
-from group_commit import fence
 from ports import Statement
 
 TABLES = ("checkpoints", "checkpoint_blobs", "checkpoint_writes")

@@ -13,9 +13,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, PendingWrite
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-import checkpoint_codec as codec
-from appended_values import MissingBlobError, Whole, restored
-from checkpoint_retention import Outline
+from checkpoints import codec
+from checkpoints.appended_values import MissingBlobError, Whole, restored
+from checkpoints.retention import Outline
 from errors import CheckpointIncomplete
 from ports import Row
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-import group_commit
+from checkpoints import group_commit
+from checkpoints.group_commit import GroupCommit, fence
 from errors import DatabaseError, StaleAttempt
-from group_commit import GroupCommit, fence
 from ports import Row, Statement
 from tests.support.checkpoint_graphs import FailingDatabase
 from tests.support.sqlite_database import SqliteDatabase

@@ -10,7 +10,7 @@ The comparison is of bytes: a value is shortened only if restoring it gives exac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from checkpoint_codec import Blob, Typed
+from checkpoints.codec import Blob, Typed
 
 #: For less, the rows that a read needs in addition cost more than is saved.
 MIN_BASE_BYTES = 1024

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-import checkpoint_codec as codec
+from checkpoints import codec
 
 SERDE = JsonPlusSerializer(allowed_msgpack_modules=None)
 

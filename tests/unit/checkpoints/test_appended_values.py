@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage
 
-import appended_values
-from appended_values import AppendedValues, Whole, restored
-from checkpoint_codec import Blob
+from checkpoints import appended_values
+from checkpoints.appended_values import AppendedValues, Whole, restored
+from checkpoints.codec import Blob
 from d1_checkpointer import D1Saver
 from errors import CheckpointIncomplete, DatabaseError
 from tests.support.checkpoint_graphs import conversation
