@@ -1,14 +1,15 @@
 """One Durable Object for each thread: one run at a time, its live subscribers, its alarm.
 
-Only unwraps, calls and wraps; what happens is in `runs/thread_runner.py` and `streaming/`. The alarm executes: work started
-from a request would be dropped some time after that request, an alarm is kept alive and fires again after a crash.
+Only unwraps, calls and wraps; what happens is in `runs/thread_runner.py` and `streaming/`. The alarm keeps work alive:
+what a request started is dropped some time after that request, an alarm is waited for and fires again after a crash.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from workers import DurableObject, Request, wait_until
+import workers
+from workers import DurableObject, Request
 
 import clock
 from bindings import process_environment
@@ -27,6 +28,9 @@ from streaming.fanout import From, RunStreams
 
 #: A waiting caller gets a line end this often: legal before JSON, and it keeps the connection open.
 KEEPALIVE_SECONDS: Final = 5.0
+
+#: Keeps a coroutine going after the response; `ctx.waitUntil` does not run one inside a Durable Object.
+wait_until: Final[Any] = workers.wait_until
 
 #: Compression would hold the line ends back until the result is there.
 UNCOMPRESSED: Final = {"content-encoding": "identity"}
@@ -101,7 +105,7 @@ def _position(wanted: RunRequest) -> EventId | From:
 
 
 async def _with_keepalive(result: "asyncio.Future[str]") -> AsyncIterator[str]:
-    """The chunks of a body whose caller has waited once already: line ends until the result is there, then the result."""
+    """The chunks of a body whose caller has waited once already: line ends until the result is there, then it."""
     while not result.done():
         yield "\n"
         await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)

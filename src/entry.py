@@ -1,6 +1,6 @@
 """The Worker's entry: requests to `api`, queue messages to `queue_consumer`, the minute's cron to the sweeper.
 
-Builds the adapters from `env` for each invocation and holds no state; Cloudflare finds the other two classes here as well.
+Builds the adapters from `env` for each invocation and holds no state. Cloudflare finds the other two classes here too.
 """
 
 import logging
@@ -47,7 +47,9 @@ class Default(WorkerEntrypoint):
             settings=settings,
             checkpointer=lambda: D1Saver(database),
         )
-        return to_js_response(await app.handle(await read_request(request.js_object, settings.max_body_bytes), services))
+        return to_js_response(
+            await app.handle(await read_request(request.js_object, settings.max_body_bytes), services)
+        )
 
     async def queue(self, batch: Any, _env: Any = None, _ctx: Any = None) -> None:
         """Deliver a batch of queue messages."""

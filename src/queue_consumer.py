@@ -6,11 +6,9 @@ costs one call, and the sweeper finds what no message named.
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from errors import SuperstepError
 from ports import ThreadObjects
 
 logger = logging.getLogger(__name__)

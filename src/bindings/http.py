@@ -46,7 +46,7 @@ def to_js_response(response: HttpResponse | Passthrough) -> Any:
 
 
 def stream_response(
-    next_chunk: Callable[[], Awaitable[str | None]], on_cancel: Callable[[], None], headers: Mapping[str, str]
+    next_chunk: Callable[[], Awaitable[str | None]], on_cancel: Callable[[], object], headers: Mapping[str, str]
 ) -> Any:
     """A 200 whose body is every chunk until None; `on_cancel` is called when the client leaves before that.
 

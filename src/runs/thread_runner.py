@@ -1,8 +1,8 @@
 """Runs the runs of one thread, one at a time: claim, execute a slice, then finish or hand over to a Workflow.
 
-Lives in the thread's Durable Object, of which there is one. The object is its own lease: while it holds no run in memory,
-a row that says `running` was left behind by an incarnation that died, and is resumed (docs/decisions/0001). So any call
-here may be repeated, and any `await` may be the last one.
+Lives in the thread's Durable Object, of which there is one. The object is its own lease: while it holds no run in
+memory, a row that says `running` was left behind by an incarnation that died, and is resumed (docs/decisions/0001). So
+any call here may be repeated, and any `await` may be the last one.
 """
 
 import asyncio
@@ -187,8 +187,8 @@ class ThreadRunner:
     async def recall(self, run_id: str) -> None:
         """Make sure that whoever subscribes to the run gets to its end, for callers that did not just create it.
 
-        An unfinished run is looked at again. A finished one that this object has no record of (its log was retired) ends
-        with what D1 says about it.
+        An unfinished run is looked at again. A finished one that this object has no record of (its log was retired)
+        ends with what D1 says about it.
         """
         if self._streams.stored_result(run_id) is not None:
             return

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,4 @@ def _long_strings(path: Path) -> Iterator[str]:
 
 
 def test_no_top_level_module_hides_one_of_the_standard_library() -> None:
-    import sys
-
     assert {name_of(path) for path in SOURCES} & sys.stdlib_module_names == set()
