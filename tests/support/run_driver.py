@@ -11,6 +11,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import RunControl
 
+from d1_checkpointer import D1Saver
 from runs import execution
 from runs.execution import Graph, Job
 from runs.outcome import Outcome
@@ -18,6 +19,7 @@ from streaming import sse
 from streaming.events import START, EventId, Frame
 from streaming.fanout import RunStreams
 from tests.support.object_storage import SqliteObjectStorage
+from tests.support.sqlite_database import SqliteDatabase
 
 T = TypeVar("T")
 
@@ -44,12 +46,27 @@ class SlowSaver(InMemorySaver):
         await asyncio.sleep(0)
 
 
+def always(saver: BaseCheckpointSaver[Any]) -> Callable[[], BaseCheckpointSaver[Any]]:
+    """Opens a saver that itself survives."""
+    return lambda: saver
+
+
+class D1Opener:
+    """Opens savers over one database, as the thread objects of one Worker do."""
+
+    def __init__(self) -> None:
+        self._database = SqliteDatabase()
+
+    def __call__(self) -> D1Saver:
+        return D1Saver(self._database)
+
+
 @dataclass
 class RunDriver:
-    """One thread; `saver` and `connection` are what survives a crash."""
+    """One thread; `connection` and what `open_saver` opens survive a crash."""
 
     graph: Graph
-    saver: BaseCheckpointSaver[Any] = field(default_factory=SlowSaver)
+    open_saver: Callable[[], BaseCheckpointSaver[Any]] = field(default_factory=lambda: always(SlowSaver()))
     thread_id: str = "11111111-1111-4111-8111-111111111111"
     connection: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:", isolation_level=None))
 
@@ -63,6 +80,7 @@ class RunDriver:
     def incarnate(self) -> None:
         """The thread object as a new isolate finds it: nothing in memory, and some time has passed."""
         self._lost_ms += 1000
+        self.saver = self.open_saver()
         self.streams = RunStreams(SqliteObjectStorage(self.connection), self._now_ms)
 
     def job(self, number: int = 1, attempt: int = 1, **kwargs: Any) -> Job:

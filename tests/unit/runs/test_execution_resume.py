@@ -11,7 +11,7 @@ from langgraph.runtime import RunControl
 from runs.outcome import Outcome
 from streaming.events import START, Frame
 from tests.support import sample_graphs
-from tests.support.run_driver import RunDriver, SlowSaver, named, run_alone
+from tests.support.run_driver import D1Opener, RunDriver, SlowSaver, always, named, run_alone
 
 ALL = ["values", "updates", "tasks", "checkpoints", "custom"]
 
@@ -42,6 +42,11 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
 }
 
 
+def always_slow() -> Callable[[], Any]:
+    """A saver in memory that takes its time."""
+    return always(SlowSaver())
+
+
 def exact(frames: list[Frame]) -> list[tuple[str, Any]]:
     """The events that must be the same with and without a crash; a checkpoint as its id's place in the sequence."""
     shown = named(frames, *EXACT, "error")
@@ -58,15 +63,16 @@ def comparable(outcome: Outcome) -> str:
     return without_ids(repr(outcome))
 
 
+@pytest.mark.parametrize("open_saver", [always_slow, D1Opener], ids=["memory", "D1"])
 @pytest.mark.parametrize("case", CASES)
-def test_a_crash_at_any_await_changes_nothing_that_anyone_sees(case: str) -> None:
+def test_a_crash_at_any_await_changes_nothing_that_anyone_sees(case: str, open_saver: Callable[[], Any]) -> None:
     make, kwargs = CASES[case]
-    calm = RunDriver(make())
+    calm = RunDriver(make(), open_saver())
     expected = run_alone(lambda: calm.slice(calm.job(**kwargs)))
     expected_frames = exact(run_alone(lambda: calm.read(calm.job().run_id)))
 
     for after in range(1, 1000):
-        driver = RunDriver(make())
+        driver = RunDriver(make(), open_saver())
         seen = driver.crash(driver.job(**kwargs), after=after)
         if seen is None:
             assert after > 5, "the run must have been interrupted at some points"
@@ -122,14 +128,15 @@ def test_two_crashes_are_no_worse_than_one(case: str) -> None:
             assert exact(replay) == expected_frames, f"after turns {first} and {second}"
 
 
+@pytest.mark.parametrize("open_saver", [always_slow, D1Opener], ids=["memory", "D1"])
 @pytest.mark.parametrize("answer", ["yes", "ask again"])
-def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str) -> None:
+def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver: Callable[[], Any]) -> None:
     kwargs = {"command": {"resume": answer}, "stream_mode": ["values"]}
-    calm = RunDriver(sample_graphs.hitl())
+    calm = RunDriver(sample_graphs.hitl(), open_saver())
     run_alone(lambda: calm.slice(calm.job(input={"draft": "d"})))
     expected = run_alone(lambda: calm.slice(calm.job(2, **kwargs)))
     for after in range(1, 1000):
-        driver = RunDriver(sample_graphs.hitl())
+        driver = RunDriver(sample_graphs.hitl(), open_saver())
         run_alone(lambda: driver.slice(driver.job(input={"draft": "d"})))  # noqa: B023
         if driver.crash(driver.job(2, **kwargs), after=after) is None:
             return
