@@ -1,4 +1,4 @@
-"""Leads schemathesis to threads and graphs that exist, so that it gets past 404; loaded by it, not imported by tests."""
+"""Leads schemathesis to threads and graphs that exist, so that it gets past 404; loaded by it, not by tests."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever a caller sends: the documented status, a message that helps, nothing left behind, the next call unaffected."""
+"""Whatever a caller sends: the documented status, a message, nothing left behind, the next call unaffected."""
 
 from typing import Any
 from uuid import uuid4
