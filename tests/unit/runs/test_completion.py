@@ -59,7 +59,7 @@ async def test_a_thread_shows_how_its_run_ended(api: Api, ending: Ending, expect
     thread_id = await api.new_thread()
     run = await start(api, thread_id)
     now = clock.now_iso()
-    assert await completion.finish(api.db, run, ending, now=now)
+    assert (await completion.finish(api.db, run, ending, now=now)).is_stored
     thread = await api.json("GET", f"/threads/{thread_id}")
     assert thread | expected == thread
     assert thread["updated_at"] == now
@@ -73,7 +73,9 @@ async def test_the_whole_life_of_a_run_writes_few_rows(api: Api) -> None:
     rows = api.db.rows_written
     thread_id = await api.new_thread()
     run = await start(api, thread_id)
-    assert await completion.finish(api.db, run, Ending(status="success", has_next=False, values="{}"), now="9")
+    assert (
+        await completion.finish(api.db, run, Ending(status="success", has_next=False, values="{}"), now="9")
+    ).is_stored
     # Rows of tables; D1 also bills those of indexes: runs_unfinished in and out, threads_by_updated_at each time.
     assert api.db.rows_written - rows == 6
 
@@ -83,12 +85,13 @@ async def test_a_thread_stays_busy_while_another_run_waits(api: Api) -> None:
     first = await start(api, thread_id)
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
     ending = Ending(status="error", has_next=True, values='{"a":1}', error='{"error":"E","message":"m"}')
-    assert await completion.finish(api.db, first, ending, now=clock.now_iso())
+    finished = await completion.finish(api.db, first, ending, now=clock.now_iso())
     thread = await thread_of(api, thread_id)
     assert (thread.status, thread.values_json) == ("busy", '{"a":1}')
-    claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
-    assert claim.claimed
-    assert await completion.finish(api.db, claim.claimed, Ending(status="success", has_next=False), now=clock.now_iso())
+    second = finished.claim.claimed
+    assert second
+    end = await completion.finish(api.db, second, Ending(status="success", has_next=False), now=clock.now_iso())
+    assert (end.is_stored, end.claim.claimed) == (True, None)
     thread = await thread_of(api, thread_id)
     assert (thread.status, thread.error, thread.values_json) == ("idle", None, '{"a":1}')
 
