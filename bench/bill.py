@@ -1,64 +1,78 @@
-"""What a run costs in D1, counted in the database file of the local server: rows written per table, bytes stored.
+"""What a run costs in D1: round trips, rows read and written as Cloudflare bills them, bytes stored.
 
-Triggers in the benchmark's own throw-away database count every row that is inserted, updated or deleted. An index makes
-Cloudflare count one row more for each change that touches it.
+Counted on a server of its own, whose D1 binding logs every batch, so that counting does not slow down what is timed.
 """
 
+import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-COUNTS: Final = "bench_rows_written"
+from bench.calls import Calls
+from bench.figures import Figure
+from bench.workloads import G1, G3, G4, G5, PROJECT, Workload
+from tools import local_server, worker_copy
+from tools.local_server import Server
+
+COUNTING_BINDING: Final = Path(__file__).with_name("counting_d1.py")
+MARK: Final = "d1-batch "
+
+#: Log lines arrive within this time after the answer of the request that caused them.
+LOG_DELAY_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """Rows written by table, and the growth of the database in bytes."""
+@contextmanager
+def counting_server() -> Iterator[Server]:
+    """A server with the benchmark's graphs that logs every D1 batch."""
+    configuration = worker_copy.with_project("bench-bill", PROJECT)
+    bindings = configuration.parent / "src" / "bindings"
+    (bindings / "d1.py").rename(bindings / "plain_d1.py")
+    (bindings / "d1.py").write_text(COUNTING_BINDING.read_text())
+    with local_server.serve(config=configuration) as server:
+        yield server
 
-    rows: Counter[str]
-    bytes_stored: int
+
+async def billing(server: Server, calls: Calls, runs: int) -> list[Figure]:
+    """The bill of one run of each workload, thread included."""
+    figures: list[Figure] = []
+    await calls.wait(await calls.create_thread(), G1.graph, G1.input)
+    for workload in (G1, G3, G4, G5):
+        before = _counts(server), _bytes_stored(server)
+        for _ in range(runs):
+            await calls.wait(await calls.create_thread(), workload.graph, workload.input)
+        counts, grown = _counts(server) - before[0], _bytes_stored(server) - before[1]
+        figures += [_figure(workload, what, count / runs, runs) for what, count in sorted(counts.items())]
+        figures.append(_figure(workload, "KiB stored", grown / runs / 1024, runs))
+    return figures
 
 
-class D1File:
-    """The SQLite file behind the one D1 database of a local server."""
+def _figure(workload: Workload, what: str, value: float, runs: int) -> Figure:
+    return Figure(name=f"D1 {what}, {workload.name}", unit="per run", value=value, samples=runs)
 
-    def __init__(self, persist_to: Path) -> None:
-        folder = persist_to / "v3" / "d1"
-        (self._path,) = (path for path in folder.rglob("*.sqlite") if path.name != "metadata.sqlite")
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count every row written within the block."""
-        tables = [name for name in self._tables() if not name.startswith(("_cf_", "d1_", "sqlite_"))]
-        self._run(f"CREATE TABLE {COUNTS} (name TEXT PRIMARY KEY, rows INTEGER NOT NULL)")
-        for table in tables:
-            self._run(f"INSERT INTO {COUNTS} VALUES ('{table}', 0)")
-            for change in ("INSERT", "UPDATE", "DELETE"):
-                self._run(
-                    f"CREATE TRIGGER {COUNTS}_{table}_{change} AFTER {change} ON {table} "
-                    f"BEGIN UPDATE {COUNTS} SET rows = rows + 1 WHERE name = '{table}'; END"
-                )
-        try:
-            yield
-        finally:
-            for table in tables:
-                for change in ("INSERT", "UPDATE", "DELETE"):
-                    self._run(f"DROP TRIGGER {COUNTS}_{table}_{change}")
-            self._run(f"DROP TABLE {COUNTS}")
+def _counts(server: Server) -> Counter[str]:
+    time.sleep(LOG_DELAY_SECONDS)
+    counts: Counter[str] = Counter()
+    for line in server.log().splitlines():
+        if line.startswith(MARK):
+            batch = json.loads(line.removeprefix(MARK))
+            counts += Counter(
+                {"round trips": 1, "rows read": batch["rows_read"], "rows written": batch["rows_written"]}
+            )
+    return counts
 
-    def bill(self) -> Bill:
-        """What was written since `counted` began, and how large the database is; differences are what matters."""
-        rows = Counter({str(name): int(count) for name, count in self._run(f"SELECT name, rows FROM {COUNTS}")})
-        ((size,),) = self._run("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
-        return Bill(rows, size)
 
-    def _tables(self) -> list[str]:
-        return [name for (name,) in self._run("SELECT name FROM sqlite_master WHERE type = 'table'")]
-
-    def _run(self, sql: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
-            return connection.execute(sql).fetchall()
+def _bytes_stored(server: Server) -> int:
+    """The size of the database without its free pages."""
+    folder = server.persist_to / "v3" / "d1"
+    (path,) = (path for path in folder.rglob("*.sqlite") if path.name != "metadata.sqlite")
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        ((size,),) = connection.execute(
+            "SELECT (page_count - freelist_count) * page_size"
+            " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+        )
+        return int(size)

@@ -1,48 +1,19 @@
-"""What only whoever runs the server can measure: start, memory, the D1 bill, and recovery after a kill."""
+"""What only whoever runs the server can measure: memory, and recovery after a kill."""
 
 import asyncio
 import os
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from bench.bill import D1File
 from bench.calls import Calls
 from bench.figures import Figure, Samples, latency
 from bench.scenarios import rate
-from bench.workloads import G1, G2, G3, Workload
+from bench.workloads import G1, G2
 from tools.local_server import Server
 
 RECOVERY_TIMEOUT_SECONDS: Final = 120
 RUNS_IN_FLIGHT: Final = 30
-
-
-async def billing(server: Server, calls: Calls, runs: int) -> list[Figure]:
-    """D1 rows written and bytes stored by one run."""
-    figures: list[Figure] = []
-    database = D1File(server.persist_to)
-    with database.counted():
-        for workload in (G1, G3):
-            figures += await _bill_of(workload, database, calls, runs)
-    return figures
-
-
-async def _bill_of(workload: Workload, database: D1File, calls: Calls, runs: int) -> list[Figure]:
-    before = database.bill()
-    for _ in range(runs):
-        await calls.wait(await calls.create_thread(), workload.graph, workload.input)
-    after = database.bill()
-    written: Counter[str] = after.rows - before.rows
-    figures = [
-        Figure(name=f"D1 rows written, {workload.name}: {table}", unit="rows/run", value=count / runs, samples=runs)
-        for table, count in sorted(written.items())
-    ]
-    total = Figure(
-        name=f"D1 rows written, {workload.name}: all", unit="rows/run", value=written.total() / runs, samples=runs
-    )
-    stored = (after.bytes_stored - before.bytes_stored) / runs / 1024
-    return [*figures, total, Figure(name=f"D1 growth, {workload.name}", unit="KiB/run", value=stored, samples=runs)]
 
 
 async def memory(server: Server, calls: Calls, runs: int) -> list[Figure]:
