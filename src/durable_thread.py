@@ -56,7 +56,7 @@ class ThreadObject(DurableObject):
         """Execute the thread's due runs."""
         await self._runner.work()
 
-    async def wake(self, _run_id: str) -> None:
+    async def wake(self) -> None:
         """RPC: look at the thread's runs soon."""
         await self._runner.wake()
 

@@ -69,7 +69,7 @@ class RunQueue(Protocol):
 class ThreadObjects(Protocol):
     """The Durable Objects that execute runs, one for each thread, addressed by thread id."""
 
-    async def wake(self, thread_id: str, run_id: str) -> None:
+    async def wake(self, thread_id: str) -> None:
         """Ask the thread's object to look at its runs soon; returns when the object has set its alarm. Idempotent."""
         ...
 

@@ -42,7 +42,7 @@ async def deliver(body: Any, attempts: int, thread_objects: ThreadObjects) -> Ve
             logger.error("dropped a queue message that names no run: %s", json.dumps(body, default=repr)[:500])
             return ACK
     try:
-        await thread_objects.wake(thread_id, run_id)
+        await thread_objects.wake(thread_id)
     except Exception:  # whatever the object answered, the row is still there: try again later
         logger.exception("could not wake the object of thread %s for run %s; retrying", thread_id, run_id)
         return Verdict("retry", min(RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS))

@@ -23,6 +23,8 @@ class Settings:
     #: A run that executes for longer than this, or for more super-steps, goes on slice by slice in a Workflow.
     slice_seconds: int = 300
     slice_supersteps: int = 1000
+    #: How long the events of a finished run can be streamed again.
+    stream_retention_seconds: int = 7 * 24 * 3600
     #: The sites whose scripts may call, comma-separated; `*` is all.
     cors_allow_origins: str = "*"
 
@@ -36,6 +38,7 @@ class Settings:
             max_attempts=_positive(env, "MAX_ATTEMPTS", unset.max_attempts),
             slice_seconds=_positive(env, "SLICE_SECONDS", unset.slice_seconds),
             slice_supersteps=_positive(env, "SLICE_SUPERSTEPS", unset.slice_supersteps),
+            stream_retention_seconds=_positive(env, "STREAM_RETENTION_SECONDS", unset.stream_retention_seconds),
             cors_allow_origins=env.get("CORS_ALLOW_ORIGINS", unset.cors_allow_origins),
         )
 

@@ -88,6 +88,8 @@ async def delete(call: Call[None, None]) -> Reply:
     )
     if not deleted:
         raise Conflict(f"Thread {thread_id} was changed by others while it was deleted; try again.")
+    # The thread's object still has the events of its runs; it forgets them when it sees that the thread is gone.
+    await call.services.thread_objects.wake(thread_id)
     return HttpResponse(204)
 
 

@@ -21,9 +21,9 @@ class ThreadObjectsBinding:
     def __init__(self, binding: Any) -> None:
         self._binding = getattr(binding, "_binding", binding)
 
-    async def wake(self, thread_id: str, run_id: str) -> None:
+    async def wake(self, thread_id: str) -> None:
         """See `ports.ThreadObjects.wake`."""
-        await _answer(thread_id, self._binding.getByName(thread_id).wake(run_id))
+        await _answer(thread_id, self._binding.getByName(thread_id).wake())
 
     async def open(self, thread_id: str, path: str) -> object:
         """See `ports.ThreadObjects.open`."""

@@ -7,7 +7,7 @@ from checkpoints.group_commit import fence
 from ports import Database, Statement
 from runs import lifecycle
 from tables import checkpoints, large_text, runs, threads
-from tables.runs import Run
+from tables.runs import Claim, Run
 
 FinalStatus: TypeAlias = Literal["success", "error", "timeout", "interrupted"]
 
@@ -27,10 +27,20 @@ class Ending:
     error: str | None = None
 
 
-async def finish(db: Database, run: Run, ending: Ending, *, now: str) -> bool:
-    """Store the end of `run`; False, and nothing is written, when `run` is no longer what is stored.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What came of ending a run."""
 
-    Idempotent by (run_id, attempt). The thread becomes busy again when other runs are left.
+    #: False, and then nothing was written, when the run was no longer what is stored.
+    is_stored: bool
+    #: The thread's next run, claimed in the same round trip.
+    claim: Claim
+
+
+async def finish(db: Database, run: Run, ending: Ending, *, now: str) -> Finished:
+    """Store the end of `run` and claim the thread's next one.
+
+    Idempotent by (run_id, attempt). The thread stays busy when other runs are left.
     """
     lifecycle.check(run.run_id, run.status, ending.status)
     settled = threads.settle(
@@ -41,8 +51,10 @@ async def finish(db: Database, run: Run, ending: Ending, *, now: str) -> bool:
         error=ending.error,
         now=now,
     )
-    results = await db.batch([*settled, runs.finish(run, status=ending.status, error=ending.error, now=now)])
-    return bool(results[-1])
+    end = [*settled, runs.finish(run, status=ending.status, error=ending.error, now=now)]
+    results = await db.batch([*end, *runs.claim_statements(run.thread_id, now=now)])
+    claim = await runs.read_claim(db, results[len(end) :])
+    return Finished(is_stored=bool(results[len(end) - 1]), claim=claim)
 
 
 async def delete_temporary(db: Database, run: Run) -> bool:

@@ -28,7 +28,7 @@ from streaming.fanout import RunStreams
 from streaming.json_text import dumps
 from streaming.run_stream import RunStream
 from tables import runs, threads
-from tables.runs import Run
+from tables.runs import Claim, Run
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ WORKFLOW_SILENCE_SECONDS: Final = 60
 
 #: After a failure that is not the graph's (D1 out of reach, say), look again after 1, 2, 4 … seconds.
 MAX_BACKOFF_SECONDS: Final = 60
+
+#: The events of a deleted thread's run that somebody still follows are forgotten a little later.
+FOLLOWED_RETRY_SECONDS: Final = 30
 
 
 class ThreadRunner:
@@ -62,6 +65,8 @@ class ThreadRunner:
         self._settings = settings
         self._executing = asyncio.Lock()
         self._workflow_expected_until_ms = 0
+        #: What finishing the last run claimed, until it is looked at.
+        self._claim: Claim | None = None
         self._failures = 0
 
     async def wake(self) -> None:
@@ -93,16 +98,30 @@ class ThreadRunner:
             run = await runs.get(self._database, self._thread_id, run_id)
             if run is None or run.status != "running" or run.attempt != attempt:
                 return False
-            return await self._execute_slice(run)
+            is_unfinished = await self._execute_slice(run)
+            if self._claim is not None and self._claim.claimed is None:
+                self._claim = None  # by the time the alarm asks, there may be another run
+            return is_unfinished
 
     async def _next_run(self) -> Run | None:
         """The next run to execute, claimed; None when there is nothing to do now (the alarm may be set for later)."""
-        claim = await runs.claim_oldest_pending(self._database, self._thread_id, now=clock.now_iso())
+        claim, self._claim = self._claim, None
+        if claim is None:
+            claim = await runs.claim_oldest_pending(self._database, self._thread_id, now=clock.now_iso())
         if claim.running is not None:
             return await self._take_over(claim.running)
         if claim.claimed is None and claim.next_due_at is not None:
             await self._alarm.set(clock.epoch_ms(claim.next_due_at))
+        if claim.claimed is None:
+            await self._retire_events(claim.thread_exists)
         return claim.claimed
+
+    async def _retire_events(self, thread_exists: bool) -> None:
+        """Forget the events of runs that ended long ago; of all runs, once the thread was deleted."""
+        kept_seconds = self._settings.stream_retention_seconds if thread_exists else 0
+        is_followed = self._streams.retire(clock.now_ms() - kept_seconds * 1000)
+        if is_followed and not thread_exists:
+            await self._alarm.set(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
 
     async def _take_over(self, run: Run) -> Run | None:
         if clock.now_ms() < self._workflow_expected_until_ms:
@@ -166,7 +185,8 @@ class ThreadRunner:
         if json.loads(run.kwargs).get("temporary"):
             is_stored = await completion.delete_temporary(self._database, run)
         else:
-            is_stored = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
+            finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
+            is_stored, self._claim = finished.is_stored, finished.claim
         if not is_stored:
             logger.warning("run %s of thread %s was deleted or replaced while it ran", run.run_id, run.thread_id)
         if result.error is not None:

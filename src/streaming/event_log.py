@@ -234,12 +234,9 @@ class EventLog:
         LIMIT 100
     """
 
-    def prune(self, before_ms: int) -> int:
-        """Forget up to 100 runs that ended before a time; how many they were."""
-        rows = self._storage.execute(self.ENDED_BEFORE, before_ms)
-        for row in rows:
-            self.delete(row["run_id"])
-        return len(rows)
+    def ended_before(self, at_ms: int) -> list[str]:
+        """Up to 100 runs that ended before a time."""
+        return [row["run_id"] for row in self._storage.execute(self.ENDED_BEFORE, at_ms)]
 
     DELETE_NOTE: Final = "DELETE FROM stream_notes WHERE run_id = ? AND kind = ?"
     INSERT_NOTE: Final = "INSERT INTO stream_notes (run_id, kind, part, at_ms, body) VALUES (?, ?, ?, ?, ?)"

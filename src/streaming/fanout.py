@@ -79,9 +79,13 @@ class RunStreams:
         self.end(run_id, "{}")
         self._log.delete(run_id)
 
-    def prune(self, before_ms: int) -> int:
-        """Forget up to 100 runs that ended before a time; how many they were."""
-        return self._log.prune(before_ms)
+    def retire(self, before_ms: int) -> bool:
+        """Forget up to 100 runs that ended before a time; whether some were kept because somebody follows them."""
+        ended = self._log.ended_before(before_ms)
+        for run_id in ended:
+            if run_id not in self._users:
+                self._log.delete(run_id)
+        return any(run_id in self._users for run_id in ended)
 
 
 class Subscription:

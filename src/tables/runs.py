@@ -52,6 +52,8 @@ class Claim:
     running: Run | None
     #: When the next pending run is due; None when none waits for a time.
     next_due_at: str | None
+    #: False once the thread was deleted.
+    thread_exists: bool
 
 
 _COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask_strategy,
@@ -118,27 +120,39 @@ FROM {_RUNS_UNFINISHED}
 WHERE thread_id = ? AND {_UNFINISHED} AND status = 'running'
 """
 
-#: When the next run that waits for a time is due.
-_NEXT_DUE: Final = f"""
-SELECT MIN(due_at) AS due_at
-FROM {_RUNS_UNFINISHED}
-WHERE thread_id = ? AND {_UNFINISHED} AND status = 'pending' AND due_at > ?
+#: When the next run that waits for a time is due, and whether there still is a thread.
+_REST: Final = f"""
+SELECT
+    (
+        SELECT MIN(due_at) FROM {_RUNS_UNFINISHED}
+        WHERE thread_id = ? AND {_UNFINISHED} AND status = 'pending' AND due_at > ?
+    ) AS due_at,
+    EXISTS (SELECT 1 FROM threads WHERE thread_id = ?) AS thread_exists
 """
 
 
 async def claim_oldest_pending(db: Database, thread_id: str, *, now: str) -> Claim:
     """Claim the thread's next run if it may start; any number of callers may race, one wins."""
-    running, claimed, [due] = await db.batch(
-        [
-            Statement(_RUNNING, (thread_id,)),
-            Statement(_CLAIM, (now, thread_id, thread_id, now, thread_id)),
-            Statement(_NEXT_DUE, (thread_id, now)),
-        ]
-    )
+    return await read_claim(db, await db.batch(claim_statements(thread_id, now=now)))
+
+
+def claim_statements(thread_id: str, *, now: str) -> list[Statement]:
+    """What `claim_oldest_pending` does, at the end of another batch; `read_claim` tells what came of it."""
+    return [
+        Statement(_RUNNING, (thread_id,)),
+        Statement(_CLAIM, (now, thread_id, thread_id, now, thread_id)),
+        Statement(_REST, (thread_id, now, thread_id)),
+    ]
+
+
+async def read_claim(db: Database, results: Sequence[Sequence[Row]]) -> Claim:
+    """The claim in what the `claim_statements` returned."""
+    running, claimed, [rest] = results
     return Claim(
         claimed=await first_from_rows(db, claimed),
         running=await first_from_rows(db, running),
-        next_due_at=due["due_at"],
+        next_due_at=rest["due_at"],
+        thread_exists=bool(rest["thread_exists"]),
     )
 
 

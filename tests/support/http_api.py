@@ -111,7 +111,7 @@ class ThreadObjectNotes:
 
     opened: list[tuple[str, str]] = field(default_factory=list)
 
-    async def wake(self, thread_id: str, run_id: str) -> None:
+    async def wake(self, thread_id: str) -> None:
         """See `ports.ThreadObjects`."""
 
     async def open(self, thread_id: str, path: str) -> object:

@@ -30,7 +30,7 @@ DETACHED = Run(
     updated_at=NOW,
     due_at=None,
 )
-NOTHING = Claim(claimed=None, running=None, next_due_at=None)
+NOTHING = Claim(claimed=None, running=None, next_due_at=None, thread_exists=True)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def claimed(db: SqliteDatabase) -> Run:
 
 
 async def test_nothing_is_claimed_where_there_is_nothing(db: SqliteDatabase) -> None:
-    assert await claim(db) == NOTHING
+    assert await claim(db) == replace(NOTHING, thread_exists=False)
 
 
 async def test_the_oldest_pending_run_is_claimed_in_one_round_trip(db: SqliteDatabase) -> None:
@@ -74,7 +74,10 @@ async def test_the_oldest_pending_run_is_claimed_in_one_round_trip(db: SqliteDat
     later = clock.shifted(NOW, 5)
     found = await claim(db, now=later)
     assert found == Claim(
-        claimed=replace(first, status="running", attempt=1, updated_at=later), running=None, next_due_at=None
+        claimed=replace(first, status="running", attempt=1, updated_at=later),
+        running=None,
+        next_due_at=None,
+        thread_exists=True,
     )
     assert (db.round_trips - trips, db.rows_written - rows) == (1, 1)
 
@@ -91,19 +94,19 @@ async def test_only_one_of_many_claims_wins_and_the_others_see_the_winner(db: Sq
 async def test_another_threads_runs_are_not_claimed(db: SqliteDatabase) -> None:
     await new_thread(db, "other")
     await new_run(db, "1", "other")
-    assert await claim(db) == NOTHING
+    assert await claim(db) == replace(NOTHING, thread_exists=False)
 
 
 async def test_a_run_that_is_not_due_waits_and_lets_others_pass(db: SqliteDatabase) -> None:
     await new_thread(db)
     due = clock.shifted(NOW, 60)
     await new_run(db, "1", due_at=due)
-    assert await claim(db) == Claim(claimed=None, running=None, next_due_at=due)
+    assert await claim(db) == Claim(claimed=None, running=None, next_due_at=due, thread_exists=True)
     await new_run(db, "2")
     second = await claim(db)
     assert second.claimed
     assert second.claimed.run_id == "2"
-    assert await completion.finish(db, second.claimed, Ending(status="success", has_next=False), now=NOW)
+    assert (await completion.finish(db, second.claimed, Ending(status="success", has_next=False), now=NOW)).is_stored
     first = await claim(db, now=due)
     assert first.claimed
     assert first.claimed.run_id == "1"
@@ -118,19 +121,19 @@ async def test_a_resumed_run_voids_the_attempt_before(db: SqliteDatabase) -> Non
     assert await runs.resume_running(db, dead, now=NOW) is None
     ending = Ending(status="success", has_next=False, values='{"by":"dead"}')
     before = await threads.get(db, THREAD)
-    assert not await completion.finish(db, dead, ending, now=clock.shifted(NOW, 9))
+    assert not (await completion.finish(db, dead, ending, now=clock.shifted(NOW, 9))).is_stored
     assert await threads.get(db, THREAD) == before
-    assert await completion.finish(db, alive, ending, now=NOW)
+    assert (await completion.finish(db, alive, ending, now=NOW)).is_stored
 
 
 async def test_a_finished_run_is_neither_resumed_nor_claimed_nor_finished_again(db: SqliteDatabase) -> None:
     await new_thread(db)
     await new_run(db, "1")
     run = await claimed(db)
-    assert await completion.finish(db, run, Ending(status="success", has_next=False, values="1"), now=NOW)
+    assert (await completion.finish(db, run, Ending(status="success", has_next=False, values="1"), now=NOW)).is_stored
     assert await runs.resume_running(db, run, now=NOW) is None
     assert await claim(db) == NOTHING
-    assert not await completion.finish(db, run, Ending(status="error", has_next=True, values="2"), now=NOW)
+    assert not (await completion.finish(db, run, Ending(status="error", has_next=True, values="2"), now=NOW)).is_stored
     stored, thread = await runs.get(db, THREAD, "1"), await threads.get(db, THREAD)
     assert stored
     assert thread
@@ -150,7 +153,7 @@ async def test_only_if_idle_refuses_while_a_run_is_unfinished(db: SqliteDatabase
     run = await new_run(db, "1")
     second = replace(run, run_id="2")
     assert (await db.batch(runs.insert(second, only_if_idle=True)))[0] == []
-    assert await completion.finish(db, await claimed(db), Ending(status="success", has_next=False), now=NOW)
+    assert (await completion.finish(db, await claimed(db), Ending(status="success", has_next=False), now=NOW)).is_stored
     assert (await db.batch(runs.insert(second, only_if_idle=True)))[0] == [{"run_id": "2"}]
 
 
@@ -174,7 +177,7 @@ async def test_stale_runs_are_found_in_pages(db: SqliteDatabase) -> None:
     [
         runs.unfinished_of_thread(THREAD).sql,
         runs._RUNNING,
-        runs._NEXT_DUE,
+        runs._REST,
         runs._STALE,
         runs._CLAIM,
         runs._INSERT,
@@ -206,7 +209,9 @@ async def test_large_values_shrink_and_grow_without_remains(db: SqliteDatabase) 
         run = await claimed(db)
         assert len(run.kwargs) == size + 2
         values = '"' + "v" * size + '"'
-        assert await completion.finish(db, run, Ending(status="success", has_next=False, values=values), now=NOW)
+        assert (
+            await completion.finish(db, run, Ending(status="success", has_next=False, values=values), now=NOW)
+        ).is_stored
         thread = await threads.get(db, THREAD)
         assert thread
         assert thread.values_json == values
