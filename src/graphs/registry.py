@@ -21,6 +21,8 @@ from typing import Any, Final, TypeAlias, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
+from langgraph.store.memory import InMemoryStore
+from langgraph_sdk.runtime import _ExecutionRuntime  # pyright: ignore[reportPrivateUsage] - no public constructor
 
 from errors import GraphLoadError, NotFound
 
@@ -175,10 +177,6 @@ def _is_required(parameter: inspect.Parameter) -> bool:
 
 
 def _server_runtime() -> Any:
-    # Imported here: no other graph pays for it, and the class has no public constructor.
-    from langgraph.store.memory import InMemoryStore
-    from langgraph_sdk.runtime import _ExecutionRuntime  # pyright: ignore[reportPrivateUsage]
-
     return _ExecutionRuntime(access_context="threads.create_run", store=InMemoryStore())
 
 

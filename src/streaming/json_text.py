@@ -95,7 +95,7 @@ def _plain(value: object) -> Any:
 def _described(value: object) -> str:
     try:
         return str(value)
-    except Exception:  # a broken __str__ of the graph's own class must not end its run
+    except Exception:  # noqa: BLE001 - a broken __str__ of the graph's own class must not end its run
         return f"<{type(value).__name__}>"
 
 

@@ -1,6 +1,7 @@
 """What one run streams, and how it ends: names, data and order as recorded from other LangGraph servers."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,10 +9,11 @@ from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.runtime import RunControl
+from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command
 
 from errors import DatabaseError
+from runs import graph_input
 from streaming.events import Frame
 from tests.support import sample_graphs
 from tests.support.run_driver import RunDriver, SlowSaver, always, named
@@ -322,10 +324,6 @@ async def test_the_functional_api_runs_and_answers_what_it_returns() -> None:
 
 
 async def test_a_context_keeps_only_what_the_schema_knows() -> None:
-    from dataclasses import dataclass
-
-    from langgraph.runtime import Runtime
-
     @dataclass
     class Context:
         user: str
@@ -378,8 +376,6 @@ async def test_a_drained_run_says_only_that() -> None:
 
 
 def test_a_command_is_what_langgraph_calls_one() -> None:
-    from runs import graph_input
-
     assert graph_input.first_input({"command": {"resume": 1}, "input": {"a": 1}}) == Command(resume=1)
     assert graph_input.first_input({"command": {}, "input": {"a": 1}}) is None
     assert graph_input.first_input({"command": None, "input": {"a": 1}}) == {"a": 1}

@@ -25,18 +25,24 @@ MESSAGES = {
     ),
     "ai": (
         AIMessage("hi", id="1"),
-        '{"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"ai","name":null,"id":"1",'
-        '"tool_calls":[],"invalid_tool_calls":[],"usage_metadata":null}',
+        (
+            '{"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"ai","name":null,"id":"1",'
+            '"tool_calls":[],"invalid_tool_calls":[],"usage_metadata":null}'
+        ),
     ),
     "tool": (
         ToolMessage("5", tool_call_id="call_1", name="adder", id="1"),
-        '{"content":"5","additional_kwargs":{},"response_metadata":{},"type":"tool","name":"adder","id":"1",'
-        '"tool_call_id":"call_1","artifact":null,"status":"success"}',
+        (
+            '{"content":"5","additional_kwargs":{},"response_metadata":{},"type":"tool","name":"adder","id":"1",'
+            '"tool_call_id":"call_1","artifact":null,"status":"success"}'
+        ),
     ),
     "chunk": (
         AIMessageChunk(content="hi", id="1"),
-        '{"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"AIMessageChunk","name":null,"id":"1",'
-        '"tool_calls":[],"invalid_tool_calls":[],"usage_metadata":null,"tool_call_chunks":[],"chunk_position":null}',
+        (
+            '{"content":"hi","additional_kwargs":{},"response_metadata":{},"type":"AIMessageChunk","name":null,"id":"1",'
+            '"tool_calls":[],"invalid_tool_calls":[],"usage_metadata":null,"tool_call_chunks":[],"chunk_position":null}'
+        ),
     ),
 }
 
@@ -108,7 +114,7 @@ MOMENT = datetime(2026, 11, 21, 3, 44, 38, tzinfo=UTC)
         (Slotted(), '"slotted"'),
         (Mute(), '"<Mute>"'),
         (2**70, "1180591620717411303424"),
-        ({1: "a", None: "b", True: "c"}, '{"1":"c","null":"b"}'),
+        ({1: "a", None: "b", False: "c"}, '{"1":"a","null":"b","false":"c"}'),
         ({(1, 2): 1, UUID(int=1): 2, Color.RED: 3}, '{"(1, 2)":1,"00000000-0000-0000-0000-000000000001":2,"red":3}'),
         ([float("nan"), float("inf"), 1.5], "[null,null,1.5]"),
         ("\ud83e", '"\ufffd"'),

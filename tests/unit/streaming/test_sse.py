@@ -18,7 +18,7 @@ def test_some_ids_mean_from_the_start(header: str) -> None:
     assert sse.parse_last_event_id(header) == START
 
 
-@pytest.mark.parametrize("header", ["", "x", "1", "1-", "-1-0", "1-2-3", "9" * 20 + "-0", "١-0"])
+@pytest.mark.parametrize("header", ["", "x", "1", "1-", "-1-0", "1-2-3", "9" * 20 + "-0", "\u0661-0"])
 def test_garbage_is_no_position(header: str) -> None:
     assert sse.parse_last_event_id(header) is None
 
