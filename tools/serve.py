@@ -13,7 +13,8 @@ from tools.errors import SetupError
 def main(arguments: list[str] | None = None) -> int:
     """Set up, serve, and stop on SIGINT or SIGTERM."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a background job starts with SIGINT ignored
+        signal.signal(number, _interrupt)
     try:
         return _serve(options)
     except KeyboardInterrupt:
