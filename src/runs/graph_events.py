@@ -52,6 +52,8 @@ class GraphEvents:
         self._resumed = resumed
         self._encoder = RunEncoder()
         self._messages = MessageEvents()
+        self._metadata: Mapping[str, Any] | None = None
+        self._metadata_text = ""
         self._first_step: dict[str, int] = {}
         self._running: dict[str, int] = {}
         self._records: list[_Item] = []
@@ -170,7 +172,11 @@ class GraphEvents:
 
     def _emit_message(self, namespace: str, message: Any, metadata: Mapping[str, Any]) -> None:
         if "messages-tuple" in self._requested:
-            self._emit(namespace, _name("messages", namespace), dumps([message, metadata]), Delivery.LIVE)
+            # All tokens of one answer come with the same metadata object.
+            if self._metadata is not metadata:
+                self._metadata, self._metadata_text = metadata, dumps(metadata)
+            data = f"[{dumps(message)},{self._metadata_text}]"
+            self._emit(namespace, _name("messages", namespace), data, Delivery.LIVE)
             return
         for name, data in self._messages.events(message, metadata):
             self._emit(namespace, name, data, Delivery.LIVE)

@@ -28,7 +28,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 def dumps(value: object) -> str:
     """`value` as compact JSON text that always encodes to UTF-8."""
-    return _encode(value, _plain)
+    return _encode(value, _ENCODER)
 
 
 class RunEncoder:
@@ -44,10 +44,11 @@ class RunEncoder:
         self._marker = secrets.token_hex(16)
         self._slots = re.compile(f'"{self._marker}(\\d+)"')
         self._texts: dict[int, tuple[BaseMessage, dict[str, Any], str]] = {}
+        self._encoder = _strict_encoder(self._plain)
 
     def dumps(self, value: object) -> str:
         """See the module's `dumps`."""
-        text = _encode(value, self._plain)
+        text = _encode(value, self._encoder)
         return self._slots.sub(lambda slot: self._texts[int(slot[1])][2], text) if self._marker in text else text
 
     def _plain(self, value: object) -> Any:
@@ -61,11 +62,11 @@ class RunEncoder:
         return f"{self._marker}{key}"
 
 
-def _encode(value: object, plain: Callable[[object], Any]) -> str:
+def _encode(value: object, encoder: json.JSONEncoder) -> str:
     try:
-        text = _strict_encoder(plain).encode(value)
+        text = encoder.encode(value)
     except (TypeError, ValueError, RecursionError):
-        text = _strict_encoder(plain).encode(_tolerant(value, plain, MAX_DEPTH))
+        text = encoder.encode(_tolerant(value, encoder.default, MAX_DEPTH))
     return text if text.isascii() else _without_lone_surrogates(text)
 
 
@@ -152,3 +153,6 @@ def _key(key: object) -> str:
         return json.dumps(key)
     inner = _plain(key)
     return inner if isinstance(inner, str) else _described(key)
+
+
+_ENCODER: Final = _strict_encoder(_plain)

@@ -7,6 +7,7 @@ fell behind, so a slow client costs no memory.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Final
 
 from streaming import sse
@@ -159,7 +160,8 @@ class RunStream:
         """The next frames after a position: from memory, or one block from the log; empty when there are none yet."""
         if position < self._floor:
             return self._log.next_frames(self._run_id, position) or list(self._recent)
-        return [frame for frame in self._recent if frame.id > position]
+        newest_first = takewhile(lambda frame: frame.id > position, reversed(self._recent))
+        return list(newest_first)[::-1]
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when there may be more frames or a result, or after the timeout."""
