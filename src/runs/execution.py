@@ -82,12 +82,20 @@ async def execute(
     else:
         graph_input = None if continuation else request.first_input(job.kwargs)
     slice_ = _Slice(job, graph, saver, stream, continuation, graph_input, store)
+    ended = await _outcome(slice_, control)
+    if ended.status == "drained":
+        stream.pause()
+    else:
+        stream.before_finish()
+    return ended
+
+
+async def _outcome(slice_: "_Slice", control: RunControl) -> Outcome:
     if await slice_.was_stopped_by_breakpoint():
         return await slice_.breakpoint_outcome()
     try:
         await slice_.run(control)
     except GraphDrained:
-        stream.pause()
         return outcome.DRAINED
     except SuperstepError as error:
         if error.retryable:

@@ -57,6 +57,7 @@ class RunStreams:
         """End a run that is not executing: close its streams and keep its result. Idempotent."""
         stream = self.open(run_id)
         if stream.result is None:
+            stream.show_held()
             stream.finish(result)
         self.close(run_id)
 

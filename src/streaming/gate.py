@@ -53,6 +53,10 @@ class Gate:
         """The waiting events that must be stored before their super-step's commit."""
         return [event for event in self._waiting if event.delivery is Delivery.RECORD]
 
+    def waiting(self) -> list[Event]:
+        """All events that still wait."""
+        return list(self._waiting)
+
     def _is_committed(self, event: Event) -> bool:
         superstep = event.superstep
         return (

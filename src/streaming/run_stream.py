@@ -98,13 +98,11 @@ class RunStream:
 
     def before_commit(self) -> None:
         """A checkpoint is about to be written: store what would be lost if the object died right after."""
-        groups: dict[Superstep, list[Event]] = {}
-        for event in self._gate.records():
-            groups.setdefault(event.superstep, []).append(event)
-        for superstep, events in groups.items():
-            if self._held.get(superstep) != len(events):
-                self._log.hold(self._run_id, superstep, events, self._ids.now_ms())
-                self._held[superstep] = len(events)
+        self._hold(self._gate.records())
+
+    def before_finish(self) -> None:
+        """The run is about to be stored as ended: what waits is stored, so that it is shown even if the object dies."""
+        self._hold(self._gate.waiting())
 
     def answering(self, namespace: str, task_id: str, count: int) -> None:
         """A task is about to store its `count`th answer to an interrupt."""
@@ -120,6 +118,12 @@ class RunStream:
             self._first_step = step
             self._log.set_first_step(self._run_id, step, self._ids.now_ms())
         self._release(self._gate.commit(namespace, step))
+
+    def show_held(self) -> None:
+        """After a crash between the end of the run's row and `finish`: show what `before_finish` stored."""
+        for event in self._log.held(self._run_id):
+            self._release([event])
+            self._log.release(self._run_id, event.superstep)
 
     def pause(self) -> None:
         """The slice has ended and the graph stored everything: show all that waits; the run goes on later."""
@@ -173,6 +177,15 @@ class RunStream:
             self._waiters.discard(waiter)
 
     # Inside.
+
+    def _hold(self, events: list[Event]) -> None:
+        groups: dict[Superstep, list[Event]] = {}
+        for event in events:
+            groups.setdefault(event.superstep, []).append(event)
+        for superstep, group in groups.items():
+            if self._held.get(superstep) != len(group):
+                self._log.hold(self._run_id, superstep, group, self._ids.now_ms())
+                self._held[superstep] = len(group)
 
     def _release(self, events: list[Event]) -> None:
         if not events:

@@ -13,7 +13,8 @@ from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command
 
 from errors import DatabaseError
-from runs import graph_input
+from runs import execution, graph_input
+from streaming import events
 from streaming.events import Frame
 from tests.support import sample_graphs
 from tests.support.run_driver import RunDriver, SlowSaver, always, named
@@ -21,7 +22,7 @@ from tests.support.run_driver import RunDriver, SlowSaver, always, named
 TOPIC = {"topic": "s"}
 
 
-async def events(driver: RunDriver, number: int = 1, **kwargs: Any) -> list[tuple[str, Any]]:
+async def all_events(driver: RunDriver, number: int = 1, **kwargs: Any) -> list[tuple[str, Any]]:
     """All events of a new run, data parsed."""
     return [(name, json.loads(data)) for name, data in named(await frames(driver, number, **kwargs))]
 
@@ -38,21 +39,23 @@ def sequence_values() -> list[dict[str, Any]]:
 
 async def test_the_first_event_names_the_run_and_its_attempt() -> None:
     driver = RunDriver(sample_graphs.sequence())
-    assert (await events(driver, input=TOPIC))[0] == ("metadata", {"run_id": driver.job().run_id, "attempt": 1})
+    assert (await all_events(driver, input=TOPIC))[0] == ("metadata", {"run_id": driver.job().run_id, "attempt": 1})
 
 
 async def test_values_shows_the_state_after_the_input_and_after_each_super_step() -> None:
-    shown = await events(RunDriver(sample_graphs.sequence()), input=TOPIC)
+    shown = await all_events(RunDriver(sample_graphs.sequence()), input=TOPIC)
     assert shown[1:] == [("values", values) for values in sequence_values()]
 
 
 async def test_updates_shows_what_each_node_wrote() -> None:
-    shown = await events(RunDriver(sample_graphs.sequence()), input=TOPIC, stream_mode=["updates"])
+    shown = await all_events(RunDriver(sample_graphs.sequence()), input=TOPIC, stream_mode=["updates"])
     assert shown[1:] == [("updates", {name: {"messages": [f"{name}:s"]}}) for name in sample_graphs.NODES]
 
 
 async def test_several_modes_come_interleaved_in_langgraphs_order() -> None:
-    shown = await events(RunDriver(sample_graphs.sequence()), input=TOPIC, stream_mode=["values", "updates", "custom"])
+    shown = await all_events(
+        RunDriver(sample_graphs.sequence()), input=TOPIC, stream_mode=["values", "updates", "custom"]
+    )
     values = sequence_values()
     expected: list[tuple[str, Any]] = [("values", values[0])]
     for count, name in enumerate(sample_graphs.NODES, 1):
@@ -63,7 +66,7 @@ async def test_several_modes_come_interleaved_in_langgraphs_order() -> None:
 
 async def test_tasks_shows_start_and_result_of_each_node() -> None:
     driver = RunDriver(sample_graphs.sequence())
-    shown = [data for name, data in await events(driver, input=TOPIC, stream_mode=["tasks"]) if name == "tasks"]
+    shown = [data for name, data in await all_events(driver, input=TOPIC, stream_mode=["tasks"]) if name == "tasks"]
     assert [task["name"] for task in shown] == [name for name in sample_graphs.NODES for _ in range(2)]
     start, result = shown[:2]
     assert list(start) == ["id", "name", "input", "triggers", "metadata"]
@@ -80,7 +83,7 @@ async def test_tasks_shows_start_and_result_of_each_node() -> None:
 
 async def test_checkpoints_and_debug_show_each_checkpoint_once() -> None:
     driver = RunDriver(sample_graphs.sequence())
-    shown = await events(driver, input=TOPIC, stream_mode=["checkpoints", "debug"])
+    shown = await all_events(driver, input=TOPIC, stream_mode=["checkpoints", "debug"])
     checkpoints = [data for name, data in shown if name == "checkpoints"]
     assert [data["metadata"]["step"] for data in checkpoints] == [-1, 0, 1, 2, 3, 4]
     assert list(checkpoints[0]) == ["config", "parent_config", "values", "metadata", "next", "tasks"]
@@ -105,7 +108,7 @@ async def test_checkpoints_and_debug_show_each_checkpoint_once() -> None:
 
 async def test_events_tells_of_every_node_under_the_runs_own_id() -> None:
     driver = RunDriver(sample_graphs.sequence())
-    shown = await events(driver, input=TOPIC, stream_mode=["events", "values"])
+    shown = await all_events(driver, input=TOPIC, stream_mode=["events", "values"])
     told = [(data["event"], data["name"]) for name, data in shown if name == "events"]
     assert (told[0], told[-1]) == (("on_chain_start", "graph"), ("on_chain_end", "graph"))
     for node in sample_graphs.NODES:
@@ -117,7 +120,7 @@ async def test_events_tells_of_every_node_under_the_runs_own_id() -> None:
 
 
 async def test_subgraph_events_carry_their_namespace_in_the_name() -> None:
-    shown = await events(
+    shown = await all_events(
         RunDriver(sample_graphs.parent()), input={"trail": ["in"]}, stream_mode=["values", "updates"], subgraphs=True
     )
     child = next(name for name, _ in shown if "|" in name).partition("|")[2]
@@ -139,7 +142,9 @@ async def test_subgraph_events_carry_their_namespace_in_the_name() -> None:
 
 
 async def test_without_subgraphs_nothing_of_them_is_streamed() -> None:
-    shown = await events(RunDriver(sample_graphs.parent()), input={"trail": ["in"]}, stream_mode=["values", "updates"])
+    shown = await all_events(
+        RunDriver(sample_graphs.parent()), input={"trail": ["in"]}, stream_mode=["values", "updates"]
+    )
     assert {name for name, _ in shown} == {"metadata", "values", "updates"}
 
 
@@ -165,7 +170,7 @@ HELLO = {"messages": [{"role": "user", "content": "hi"}]}
 
 
 async def test_messages_tuple_streams_chunks_with_their_metadata() -> None:
-    shown = await events(RunDriver(chat()), input=HELLO, stream_mode=["messages-tuple"])
+    shown = await all_events(RunDriver(chat()), input=HELLO, stream_mode=["messages-tuple"])
     assert {name for name, _ in shown[1:]} == {"messages"}
     chunks = [data[0] for _, data in shown[1:]]
     assert "".join(chunk["content"] for chunk in chunks if chunk["type"] == "AIMessageChunk") == "Hello brave world"
@@ -177,7 +182,7 @@ async def test_messages_tuple_streams_chunks_with_their_metadata() -> None:
 
 
 async def test_messages_grows_streamed_messages_and_completes_whole_ones() -> None:
-    shown = (await events(RunDriver(chat()), input=HELLO, stream_mode=["messages"]))[1:]
+    shown = (await all_events(RunDriver(chat()), input=HELLO, stream_mode=["messages"]))[1:]
     streamed = [data[0] for name, data in shown if name == "messages/partial"]
     assert streamed[-1]["content"] == "Hello brave world"
     assert {message["type"] for message in streamed} == {"ai"}
@@ -190,7 +195,7 @@ async def test_messages_grows_streamed_messages_and_completes_whole_ones() -> No
 
 
 async def test_messages_and_messages_tuple_together_give_only_tuples() -> None:
-    shown = await events(RunDriver(chat()), input=HELLO, stream_mode=["messages", "messages-tuple"])
+    shown = await all_events(RunDriver(chat()), input=HELLO, stream_mode=["messages", "messages-tuple"])
     assert {name for name, _ in shown[1:]} == {"messages"}
 
 
@@ -201,7 +206,7 @@ async def test_messages_without_an_id_get_one_before_they_are_shown() -> None:
     builder = StateGraph(MessagesState)
     builder.add_node("talk", talk)
     builder.add_edge(START, "talk")
-    shown = await events(RunDriver(builder.compile()), input=HELLO, stream_mode=["updates", "values"])
+    shown = await all_events(RunDriver(builder.compile()), input=HELLO, stream_mode=["updates", "values"])
     updated = next(data for name, data in shown if name == "updates")["talk"]["messages"][0]
     assert updated["id"] is not None
     assert shown[-1][1]["messages"][-1] == updated
@@ -224,10 +229,26 @@ async def test_an_interrupt_ends_the_run_in_success_and_leaves_the_thread_interr
     ]
 
 
+async def test_a_crash_after_the_run_was_stored_as_ended_shows_the_question_all_the_same() -> None:
+    driver = RunDriver(sample_graphs.hitl())
+    job = driver.job(input={"draft": "d"}, stream_mode=["updates", "values"])
+    stream = driver.streams.open(job.run_id)
+    outcome = await execution.execute(job, driver.graph, driver.saver, stream, RunControl())
+    shown = named(stream.frames_after(events.START))
+    driver.incarnate()
+    driver.streams.end(job.run_id, outcome.wait_result)
+    replayed = named(await driver.read(job.run_id))
+    assert replayed[: len(shown)] == shown
+    assert [(name, "__interrupt__" in data) for name, data in replayed[len(shown) :]] == [
+        ("updates", True),
+        ("values", True),
+    ]
+
+
 async def test_an_answer_resumes_the_graph() -> None:
     driver = RunDriver(sample_graphs.hitl())
     await driver.slice(driver.job(input={"draft": "d"}))
-    shown = await events(driver, 2, command={"resume": {"ok": True}}, stream_mode=["updates", "values"])
+    shown = await all_events(driver, 2, command={"resume": {"ok": True}}, stream_mode=["updates", "values"])
     assert shown[1:] == [
         ("values", {"draft": "draft-d", "log": ["draft"]}),
         ("updates", {"approve": {"decision": {"ok": True}, "log": ["approve"]}}),
@@ -286,10 +307,10 @@ async def test_an_input_the_graph_cannot_take_is_the_runs_error(given: Any) -> N
 
 async def test_a_run_from_an_earlier_checkpoint_replays_what_came_after() -> None:
     driver = RunDriver(sample_graphs.sequence())
-    shown = await events(driver, input=TOPIC, stream_mode=["checkpoints"])
+    shown = await all_events(driver, input=TOPIC, stream_mode=["checkpoints"])
     checkpoint = next(data for _, data in shown[1:] if data["metadata"]["step"] == 2)
     configurable = {"checkpoint_id": checkpoint["config"]["configurable"]["checkpoint_id"], "checkpoint_ns": ""}
-    replayed = await events(
+    replayed = await all_events(
         driver, 2, input=None, config={"configurable": configurable}, stream_mode=["updates", "values"]
     )
     assert [data for name, data in replayed if name == "updates"] == [
@@ -303,7 +324,7 @@ async def test_a_run_from_an_earlier_checkpoint_replays_what_came_after() -> Non
 
 async def test_durability_exit_streams_everything_and_stores_one_checkpoint() -> None:
     driver = RunDriver(sample_graphs.sequence())
-    shown = await events(driver, input=TOPIC, durability="exit", stream_mode=["values", "updates"])
+    shown = await all_events(driver, input=TOPIC, durability="exit", stream_mode=["values", "updates"])
     assert len(shown) == 1 + 5 + 4
     config = {"configurable": {"thread_id": driver.thread_id}}
     assert len([saved async for saved in driver.saver.alist(config)]) == 1  # type: ignore[arg-type]
@@ -348,17 +369,16 @@ async def test_a_failure_of_the_database_is_raised_so_that_the_run_is_tried_agai
     stream = driver.streams.open(driver.job().run_id)
     with pytest.raises(DatabaseError):
         await driver.slice(driver.job(input=TOPIC, stream_mode=["updates", "values"]))
-    assert [frame.name for frame in stream.frames_after((-1, 0))] == ["metadata"]  # type: ignore[arg-type]
+    assert [frame.name for frame in stream.frames_after(events.START)] == ["metadata"]
 
 
 async def test_nothing_of_a_super_step_is_shown_before_it_is_committed() -> None:
     class Watching(SlowSaver):
         async def aput(self, config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
-            seen.append((metadata["step"], [frame.name for frame in stream.frames_after(position)]))  # type: ignore[arg-type]
+            seen.append((metadata["step"], [frame.name for frame in stream.frames_after(events.START)]))
             return await super().aput(config, checkpoint, metadata, versions)
 
     seen: list[tuple[int, list[str]]] = []
-    position = (-1, 0)
     driver = RunDriver(sample_graphs.sequence(), always(Watching()))
     stream = driver.streams.open(driver.job().run_id)
     await driver.slice(driver.job(input=TOPIC, stream_mode=["updates", "values"]))
