@@ -30,7 +30,7 @@ Step: TypeAlias = Callable[[], Awaitable[list[Figure]]]
 
 
 def main() -> int:
-    """Measure, print, and write JSON if asked."""
+    """Measure, print, and write files if asked."""
     options = _parser().parse_args()
     effort = QUICK if options.quick else FULL
     if options.url:
@@ -40,6 +40,8 @@ def main() -> int:
     report.show(figures)
     if options.json:
         options.json.write_text(report.document(figures) + "\n")
+    if options.markdown:
+        options.markdown.write_text(report.markdown(figures))
     return 0
 
 
@@ -101,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="fewer repeats: under a minute, rougher figures")
     parser.add_argument("--only", default="", metavar="TEXT", help="only scenarios whose name contains TEXT")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write what docs/performance.md shows")
     return parser
 
 

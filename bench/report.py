@@ -4,11 +4,15 @@ import dataclasses
 import json
 import platform
 from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.figures import Figure
+
+#: Units of figures that do not depend on the machine's speed.
+COUNTS: Final = ("per run",)
 
 
 def table(figures: Sequence[Figure]) -> Table:
@@ -37,6 +41,15 @@ def document(figures: Sequence[Figure]) -> str:
     machine = {"machine": platform.machine(), "python": platform.python_version(), "system": platform.platform()}
     rows = [dataclasses.asdict(figure) | {"ratio": figure.ratio} for figure in figures]
     return json.dumps({"machine": machine, "figures": rows}, indent=2)
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """What means the same on every machine, for docs/performance.md: ratios to bare, and counts."""
+    compared = [f"| {figure.name} | {_number(figure.ratio)} |" for figure in figures if figure.ratio]
+    counted = [f"| {figure.name} | {_number(figure.value)} |" for figure in figures if figure.unit in COUNTS]
+    return "\n".join(
+        ["| scenario | ÷ bare |", "|---|---|", *compared, "", "| count | per run |", "|---|---|", *counted, ""]
+    )
 
 
 def _number(value: float | None) -> str:
