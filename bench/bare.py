@@ -18,6 +18,7 @@ from langgraph.pregel import Pregel
 from bench.workloads import PROJECT, Workload
 
 Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+Mode: TypeAlias = Literal["values", "messages"]
 
 
 class Bare:
@@ -37,7 +38,7 @@ class Bare:
         """Run to the end on a fresh thread, or on the given one; `graph_input` replaces the workload's own."""
         await self.graph(workload.graph).ainvoke(graph_input or workload.input, config(thread_id))
 
-    async def stream(self, workload: Workload, mode: Literal["values", "messages"]) -> tuple[float, float]:
+    async def stream(self, workload: Workload, mode: Mode) -> tuple[float, float]:
         """Milliseconds to the first chunk and to the end of a streamed run."""
         started = time.perf_counter()
         first = None

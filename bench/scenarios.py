@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from langgraph.types import Command
 
-from bench.bare import Bare, Graph, config
+from bench.bare import Bare, Graph, Mode, config
 from bench.calls import Calls
 from bench.figures import Figure, Samples, growth, latency
 from bench.workloads import G1, G2, G3, G4, G5, HELLO, Workload, loop_of
@@ -102,7 +102,8 @@ async def waiting(bench: Bench) -> list[Figure]:
 async def streaming(bench: Bench) -> list[Figure]:
     """First event after `metadata`, and the end, of a streamed run."""
     figures: list[Figure] = []
-    for workload, mode, native in ((G1, "values", "values"), (G4, "messages-tuple", "messages")):
+    modes: list[tuple[Workload, str, Mode]] = [(G1, "values", "values"), (G4, "messages-tuple", "messages")]
+    for workload, mode, native in modes:
         first, end, bare_first, bare_end = Samples(), Samples(), Samples(), Samples()
         for _ in range(bench.effort.repeats):
             one, all_of_it = await stream_once(bench.calls, workload, mode)

@@ -1,18 +1,18 @@
 """G3: a loop of as many super-steps as its input says."""
 
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
 
-class Counter(TypedDict, total=False):
+class Counter(TypedDict):
     """How far the loop is, and how far it goes."""
 
     steps: int
-    done: int
+    done: NotRequired[int]
 
 
-async def step(state: Counter) -> Counter:
+async def step(state: Counter) -> dict[str, Any]:
     """One more."""
     return {"done": state.get("done", 0) + 1}
 

@@ -1,8 +1,10 @@
 """Superstep serving the graphs of `tests/e2e/graphs`, on a free port with a state directory of its own."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -17,13 +19,20 @@ _serving: list[Server] = []
 
 @contextmanager
 def serving(**variables: str) -> Iterator[Server]:
-    """A server with fresh state and the given variables, until the end of the block."""
-    with local_server.serve(config=worker_copy.with_project("e2e", LANGGRAPH_JSON), vars=variables) as server:
-        _serving.append(server)
-        try:
-            yield server
-        finally:
-            _serving.remove(server)
+    """A server with fresh state and the given variables, until the end of the block.
+
+    It has a copy of the Worker to itself: another server's copy must not change, as that would restart it.
+    """
+    name = f"e2e-{uuid4()}"
+    try:
+        with local_server.serve(config=worker_copy.with_project(name, LANGGRAPH_JSON), vars=variables) as server:
+            _serving.append(server)
+            try:
+                yield server
+            finally:
+                _serving.remove(server)
+    finally:
+        shutil.rmtree(worker_copy.FOLDER / name, ignore_errors=True)
 
 
 def show_logs(report: pytest.TestReport) -> None:
