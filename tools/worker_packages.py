@@ -84,7 +84,10 @@ def install(target: Path, arguments: Sequence[str], platform: Sequence[str]) -> 
     ]
     finished = subprocess.run([*command, *platform, *arguments], text=True, capture_output=True, check=False)
     if finished.returncode:
-        raise SetupError(f"pip could not install the Worker's packages:\n{finished.stderr.strip()}")
+        raise SetupError(
+            f"pip could not install packages for the Worker:\n{finished.stderr.strip()}\n"
+            "A Worker can only use packages with a pure-Python wheel or one for WebAssembly."
+        )
 
 
 def add_pure_packages(target: Path) -> None:
