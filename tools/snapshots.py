@@ -64,10 +64,14 @@ class Snapshot:
 
 
 def fingerprint(config: Path, variables: Mapping[str, str]) -> str:
-    """A digest of the Worker that a configuration describes: its sources, packages, settings and variables."""
+    """A digest of the Worker that a configuration describes: its sources, packages, settings and variables.
+
+    Not of where it lies: the Worker does not see that, and two copies of one Worker share a snapshot.
+    """
     digest = hashlib.sha256(repr(sorted(variables.items())).encode())
     for file in _inputs(config.parent):
-        digest.update(f"\0{file}\0".encode() + file.read_bytes())
+        name = file.relative_to(config.parent) if file.is_relative_to(config.parent) else file.name
+        digest.update(f"\0{name}\0".encode() + file.read_bytes())
     digest.update(config.read_bytes())
     return digest.hexdigest()[:32]
 
