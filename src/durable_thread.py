@@ -32,6 +32,9 @@ KEEPALIVE_SECONDS: Final = 5.0
 #: Keeps a coroutine going after the response; `ctx.waitUntil` does not run one inside a Durable Object.
 wait_until: Final[Any] = workers.wait_until
 
+#: Why a run with `on_disconnect: cancel` was stopped.
+DISCONNECTED: Final = "client disconnected from the run stream (on_disconnect=cancel)"
+
 #: Compression would hold the line ends back until the result is there.
 UNCOMPRESSED: Final = {"content-encoding": "identity"}
 
@@ -78,22 +81,37 @@ class ThreadObject(DurableObject):
     def _stream(self, wanted: RunRequest) -> Any:
         subscription = self._streams.subscribe(wanted.run_id, _position(wanted), wanted.stream_modes)
 
+        def on_cancel() -> None:
+            subscription.close()
+            self._client_left(wanted)
+
         async def next_chunk() -> str | None:
             chunk = await subscription.next_chunk()
             if chunk is None:
                 subscription.close()
             return chunk
 
-        return stream_response(next_chunk, subscription.close, thread_object_paths.response_headers(wanted))
+        return stream_response(next_chunk, on_cancel, thread_object_paths.response_headers(wanted))
+
+    def _client_left(self, wanted: RunRequest) -> None:
+        if wanted.cancel_on_disconnect:
+            wait_until(self._runner.cancel(wanted.run_id, DISCONNECTED))
 
     async def _result(self, wanted: RunRequest) -> Any:
         headers = thread_object_paths.response_headers(wanted)
         result = asyncio.ensure_future(self._streams.result(wanted.run_id))
-        await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
-        if result.done():
-            return to_js_response(HttpResponse(200, headers, result.result()))
+        if not wanted.cancel_on_disconnect:
+            # Most runs are short, and a plain body costs less than a stream. Only a stream notices a client leaving.
+            await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
+            if result.done():
+                return to_js_response(HttpResponse(200, headers, result.result()))
         chunks = _with_keepalive(result)
-        return stream_response(lambda: anext(chunks, None), result.cancel, headers | UNCOMPRESSED)
+
+        def on_cancel() -> None:
+            result.cancel()
+            self._client_left(wanted)
+
+        return stream_response(lambda: anext(chunks, None), on_cancel, headers | UNCOMPRESSED)
 
 
 def _position(wanted: RunRequest) -> EventId | From:

@@ -106,6 +106,12 @@ async def _outcome(slice_: "_Slice", control: RunControl) -> Outcome:
     return slice_.finished_outcome() or await slice_.stopped_outcome()
 
 
+async def cancelled(job: Job, graph: Graph, saver: Saver, error: Mapping[str, str]) -> Outcome:
+    """The outcome of a run whose `execute` was cancelled: the thread stays at its last committed super-step."""
+    state = await graph.copy({"checkpointer": saver}).aget_state({"configurable": {"thread_id": job.thread_id}})
+    return outcome.cancelled(state, error)
+
+
 def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
     """A copy of a checkpointer that tells of every commit, before and after, and of answers to interrupts before."""
     announcer = copy.copy(saver)

@@ -8,7 +8,7 @@ from langgraph.types import StateSnapshot
 
 from streaming.json_text import dumps
 
-RunEnd = Literal["success", "error", "drained"]
+RunEnd = Literal["success", "error", "interrupted", "drained"]
 
 #: What these tell about is inside the server; a client gets the type only.
 _MASKED_ERRORS: Final = ("NodeCancelledError", "LangSmithConnectionError")
@@ -18,8 +18,9 @@ _MASKED_ERRORS: Final = ("NodeCancelledError", "LangSmithConnectionError")
 class Outcome:
     """All JSON is text, ready to be stored or sent.
 
-    `status` "success" covers interrupted graphs as well; `thread_status` tells the difference. "drained" means that the
-    run goes on in another slice: only `status` counts then.
+    `status` "success" covers graphs that interrupted themselves as well; `thread_status` tells the difference.
+    "interrupted" is a run that was cancelled. "drained" means that the run goes on in another slice: only `status`
+    counts then.
     """
 
     status: RunEnd
@@ -73,6 +74,19 @@ def failed(state: StateSnapshot | None, error: Mapping[str, str]) -> Outcome:
         interrupts=_interrupts(state) if state else "{}",
         error=dumps(error),
         wait_result=dumps({"__error__": error}),
+    )
+
+
+def cancelled(state: StateSnapshot, error: Mapping[str, str]) -> Outcome:
+    """A run that was cancelled; `state` is its last checkpoint, and `error` says who wanted it."""
+    values = dumps(state.values)
+    return Outcome(
+        status="interrupted",
+        values=values,
+        next=state.next,
+        interrupts=_interrupts(state),
+        error=dumps(error),
+        wait_result=values,
     )
 
 

@@ -68,6 +68,7 @@ class ThreadRunner:
         #: What finishing the last run claimed, until it is looked at.
         self._claim: Claim | None = None
         self._failures = 0
+        self._current: _Cancellable | None = None
 
     async def wake(self) -> None:
         """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent."""
@@ -147,21 +148,27 @@ class ThreadRunner:
             self._streams.close(run.run_id)
 
     async def _execute(self, run: Run, stream: RunStream) -> Outcome:
-        kwargs = json.loads(run.kwargs)
-        graph_id = kwargs["config"]["configurable"]["graph_id"]
-        job = Job(run_id=run.run_id, thread_id=run.thread_id, graph_id=graph_id, attempt=run.attempt, kwargs=kwargs)
+        job = Job.of(run)
         try:
-            graph = await self._registry.graph(graph_id, kwargs["config"])
+            graph = await self._registry.graph(job.graph_id, job.kwargs["config"])
         except Exception as error:  # a graph factory is user code, and a graph may be gone since the run was created
-            logger.exception("run %s: could not make graph %s", run.run_id, graph_id)
+            logger.exception("run %s: could not make graph %s", run.run_id, job.graph_id)
             return outcome.failed(None, outcome.error_of(error))
         with self._budget() as (control, count_superstep):
-            saver = D1Saver(
-                self._database,
-                guard=fence(run.thread_id, run.run_id, run.attempt),
-                on_commit=count_superstep,
+            guard = fence(run.thread_id, run.run_id, run.attempt)
+            saver = D1Saver(self._database, guard=guard, on_commit=count_superstep)
+            cancellable = _Cancellable(
+                run.run_id, asyncio.ensure_future(execution.execute(job, graph, saver, stream, control))
             )
-            return await execution.execute(job, graph, saver, stream, control)
+            self._current = cancellable
+            try:
+                return await cancellable.task
+            except asyncio.CancelledError:
+                if cancellable.reason is None:
+                    raise
+                return await execution.cancelled(job, graph, saver, cancellable.reason)
+            finally:
+                self._current = None
 
     @contextmanager
     def _budget(self) -> Generator[tuple[RunControl, "_CountSuperstep"]]:
@@ -189,9 +196,8 @@ class ThreadRunner:
             is_stored, self._claim = finished.is_stored, finished.claim
         if not is_stored:
             logger.warning("run %s of thread %s was deleted or replaced while it ran", run.run_id, run.thread_id)
-        if result.error is not None:
-            stream.emit_now("error", result.error)
-        stream.finish(result.wait_result)
+        # A cancelled run's stream just ends.
+        stream.finish(result.wait_result, error=result.error if result.status == "error" else None)
 
     async def _give_up(self, run: Run) -> None:
         """End a run that keeps killing its executor."""
@@ -203,6 +209,25 @@ class ThreadRunner:
             await self._finish(run, outcome.failed(None, error), stream)
         finally:
             self._streams.close(run.run_id)
+
+    async def cancel(self, run_id: str, message: str) -> None:
+        """Stop a run at its last committed super-step; nothing happens to one that has ended.
+
+        Not remembered across a crash: a run that is resumed after one goes on.
+        """
+        reason = {"error": "UserInterrupt", "message": message}
+        if self._current is not None and self._current.run_id == run_id:
+            self._current.cancel(reason)
+            return
+        run = await runs.get(self._database, self._thread_id, run_id)
+        if run is not None and run.status == "pending":
+            ending = Ending(status="interrupted", has_next=False)
+            finished = await completion.finish(self._database, run, ending, now=clock.now_iso())
+            if finished.is_stored:
+                self._streams.end(run_id, "null")
+            if finished.claim.claimed is not None:
+                self._claim = finished.claim
+            await self.wake()
 
     async def recall(self, run_id: str) -> None:
         """Make sure that whoever subscribes to the run gets to its end, for callers that did not just create it.
@@ -228,6 +253,20 @@ class ThreadRunner:
         return (thread and thread.values_json) or "null"
 
 
+class _Cancellable:
+    """An execution that can be told to stop, and why."""
+
+    def __init__(self, run_id: str, task: "asyncio.Task[Outcome]") -> None:
+        self.run_id = run_id
+        self.task = task
+        self.reason: dict[str, str] | None = None
+
+    def cancel(self, reason: dict[str, str]) -> None:
+        """Stop at the next `await`."""
+        self.reason = reason
+        self.task.cancel()
+
+
 class _CountSuperstep:
     """Asks for a drain after so many committed super-steps of the run's own graph."""
 
@@ -243,8 +282,9 @@ class _CountSuperstep:
 
 
 def _ending(result: Outcome) -> Ending:
+    assert result.status != "drained"
     return Ending(
-        status="error" if result.status == "error" else "success",
+        status=result.status,
         has_next=bool(result.next),
         values=result.values,
         interrupts=result.interrupts,

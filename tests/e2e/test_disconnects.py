@@ -1,0 +1,58 @@
+"""A client that leaves: with `on_disconnect: cancel` its run stops where it is, otherwise it goes on."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from langgraph_sdk.client import LangGraphClient
+
+from tests.support.step_server import StepServer
+from tests.support.waiting import until
+
+
+async def leave_in_the_middle(
+    http: httpx.AsyncClient, steps: StepServer, thread_id: str, kind: str, on_disconnect: str
+) -> tuple[str, str]:
+    """Start a run of two steps, hang up while it is held in the second; the run's id and its name at the steps."""
+    name = uuid4().hex
+    steps.hold(name, 1)
+    body = {
+        "assistant_id": "gated",
+        "input": {"url": steps.url, "run": name, "steps": 2},
+        "on_disconnect": on_disconnect,
+    }
+    async with http.stream("POST", f"/threads/{thread_id}/runs/{kind}", json=body) as response:
+        location = response.headers["content-location"]
+        await asyncio.to_thread(steps.wait_for_arrival, name, 1)
+    return location.rpartition("/")[2], name
+
+
+@pytest.mark.parametrize("kind", ["stream", "wait"])
+async def test_a_run_that_is_cancelled_on_disconnect_stops_at_its_last_super_step(
+    http: httpx.AsyncClient, client: LangGraphClient, steps: StepServer, thread_id: str, kind: str
+) -> None:
+    run_id, name = await leave_in_the_middle(http, steps, thread_id, kind, "cancel")
+
+    async def interrupted() -> Any:
+        run = await client.runs.get(thread_id, run_id)
+        return run if run["status"] == "interrupted" else None
+
+    await until("the run is interrupted", interrupted)
+    state, thread = await client.threads.get_state(thread_id), await client.threads.get(thread_id)
+    assert (state["values"]["log"], state["next"]) == ([0], ["step"])
+    assert thread["status"] == "interrupted"
+    assert (thread["error"] or {})["error"] == "UserInterrupt"
+    steps.release(name, 1)
+    resumed = await client.runs.wait(thread_id, "gated", input=None)
+    assert resumed["log"] == [0, 1]
+
+
+async def test_a_run_goes_on_without_its_client_by_default(
+    http: httpx.AsyncClient, client: LangGraphClient, steps: StepServer, thread_id: str
+) -> None:
+    run_id, name = await leave_in_the_middle(http, steps, thread_id, "stream", "continue")
+    steps.release(name, 1)
+    assert (await client.runs.join(thread_id, run_id))["log"] == [0, 1]
+    assert (await client.runs.get(thread_id, run_id))["status"] == "success"
