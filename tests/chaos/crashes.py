@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from langgraph_sdk.client import LangGraphClient
 
@@ -68,3 +69,13 @@ async def assert_ran_once(client: LangGraphClient, thread_id: str, count: int) -
 async def reached(steps: StepServer, run: str, step: int, *, times: int = 1) -> None:
     """Return when a node is in this step."""
     await asyncio.to_thread(steps.wait_for_arrival, run, step, times=times, seconds=RECOVERY_SECONDS)
+
+
+#: Before any time that the sweeper calls recent.
+LONG_AGO = "2026-01-01T00:00:00.000000+00:00"
+
+
+async def sweep(server: Server) -> None:
+    """What the cron trigger does each minute."""
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
+        (await http.get("/cdn-cgi/handler/scheduled?cron=*+*+*+*+*")).raise_for_status()

@@ -1,14 +1,15 @@
 """A queue message is only a hint: lost, the sweeper finds the run; doubled, nothing runs twice."""
 
-import httpx
+from uuid import uuid4
+
 from langgraph_sdk.client import LangGraphClient
+from langgraph_sdk.schema import Run
 
 from tests.chaos.conftest import Database
-from tests.chaos.crashes import assert_ran_once, gated, reached, wait_for_end
+from tests.chaos.crashes import LONG_AGO, assert_ran_once, gated, reached, sweep, wait_for_end
 from tests.support.step_server import StepServer
+from tools.local_server import Server
 
-SWEEP = "/cdn-cgi/handler/scheduled?cron=*+*+*+*+*"
-LONG_AGO = "2026-01-01T00:00:00.000000+00:00"
 #: A pending run that nobody looks at: its time is an hour away, so its message came to nothing.
 ONE_HOUR = 3600
 
@@ -18,40 +19,57 @@ def forget(database: Database, run_id: str) -> None:
     database.run("UPDATE runs SET due_at = NULL, updated_at = ? WHERE run_id = ?", LONG_AGO, run_id)
 
 
+def insert_unannounced(database: Database, template: Run, thread_id: str) -> str:
+    """A pending run like `template` on another thread, of which nobody was told; its id."""
+    run_id = str(uuid4())
+    changed = {"thread_id": thread_id, "run_id": run_id, "status": "pending", "attempt": 0, "updated_at": LONG_AGO}
+    columns = [name for _, name, *_ in database.run("PRAGMA table_info(runs)")]
+    values = ", ".join("?" if name in changed else name for name in columns)
+    parameters = [changed[name] for name in columns if name in changed]
+    database.run(f"INSERT INTO runs SELECT {values} FROM runs WHERE run_id = ?", *parameters, template["run_id"])
+    for old, new in ((template["run_id"], run_id), (template["thread_id"], thread_id)):
+        database.run("UPDATE runs SET kwargs = REPLACE(kwargs, ?, ?) WHERE run_id = ?", old, new, run_id)
+    return run_id
+
+
 async def test_the_sweeper_rescues_a_run_whose_message_was_lost(
-    client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
 ) -> None:
-    run = await client.runs.create(thread_id, **gated(steps, "lost", 2), after_seconds=ONE_HOUR)
-    forget(database, run["run_id"])
-    assert (await client.runs.get(thread_id, run["run_id"]))["status"] == "pending"
-    assert (await http.get(SWEEP)).status_code == 200
-    assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
-    await assert_ran_once(client, thread_id, 2)
+    template = await client.runs.create(thread_id, **gated(steps, "lost", 2))
+    assert await wait_for_end(client, thread_id, template["run_id"]) == "success"
+    other = (await client.threads.create())["thread_id"]
+    run_id = insert_unannounced(database, template, other)
+    await client.runs.wait(None, **gated(steps, "meanwhile", 1))
+    assert (await client.runs.get(other, run_id))["status"] == "pending"
+    await sweep(server)
+    assert await wait_for_end(client, other, run_id) == "success"
+    await assert_ran_once(client, other, 2)
+    assert steps.arrivals("lost") == {0: 2, 1: 2}
 
 
 async def test_the_sweeper_leaves_alone_what_is_not_due(
-    client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
 ) -> None:
     run = await client.runs.create(thread_id, **gated(steps, "later", 1), after_seconds=ONE_HOUR)
     database.run("UPDATE runs SET updated_at = ? WHERE run_id = ?", LONG_AGO, run["run_id"])
     other = (await client.threads.create())["thread_id"]
     lost = await client.runs.create(other, **gated(steps, "now", 1), after_seconds=ONE_HOUR)
     forget(database, lost["run_id"])
-    await http.get(SWEEP)
+    await sweep(server)
     assert await wait_for_end(client, other, lost["run_id"]) == "success"
     assert (await client.runs.get(thread_id, run["run_id"]))["status"] == "pending"
     assert steps.arrivals("later") == {}
 
 
 async def test_messages_for_a_run_that_is_at_work_do_not_start_it_again(
-    client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
 ) -> None:
     steps.hold("doubled", 1)
     run = await client.runs.create(thread_id, **gated(steps, "doubled", 3))
     await reached(steps, "doubled", 1)
     for _ in range(3):
         forget(database, run["run_id"])
-        await http.get(SWEEP)
+        await sweep(server)
     steps.release("doubled", 1)
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
     assert steps.arrivals("doubled") == {0: 1, 1: 1, 2: 1}
@@ -59,13 +77,13 @@ async def test_messages_for_a_run_that_is_at_work_do_not_start_it_again(
 
 
 async def test_many_messages_for_one_waiting_run_start_it_once(
-    client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
 ) -> None:
     steps.hold("burst", 0)
     run = await client.runs.create(thread_id, **gated(steps, "burst", 2), after_seconds=ONE_HOUR)
     for _ in range(3):
         forget(database, run["run_id"])
-        await http.get(SWEEP)
+        await sweep(server)
     await reached(steps, "burst", 0)
     steps.release("burst", 0)
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
@@ -73,12 +91,12 @@ async def test_many_messages_for_one_waiting_run_start_it_once(
 
 
 async def test_a_message_for_a_finished_run_changes_nothing(
-    client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
 ) -> None:
     run = await client.runs.create(thread_id, **gated(steps, "done", 1))
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
     finished = await client.runs.get(thread_id, run["run_id"])
-    await http.get(SWEEP)
+    await sweep(server)
     other = (await client.threads.create())["thread_id"]
     await client.runs.wait(other, **gated(steps, "meanwhile", 1))
     assert await client.runs.get(thread_id, run["run_id"]) == finished
