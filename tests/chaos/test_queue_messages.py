@@ -37,7 +37,7 @@ async def test_the_sweeper_rescues_a_run_whose_message_was_lost(
 ) -> None:
     template = await client.runs.create(thread_id, **gated(steps, "lost", 2))
     assert await wait_for_end(client, thread_id, template["run_id"]) == "success"
-    other = (await client.threads.create())["thread_id"]
+    other = (await client.threads.create(graph_id="gated"))["thread_id"]
     run_id = insert_unannounced(database, template, other)
     await client.runs.wait(None, **gated(steps, "meanwhile", 1))
     assert (await client.runs.get(other, run_id))["status"] == "pending"
