@@ -26,7 +26,7 @@ class Effort:
 
 
 FULL: Final = Effort(
-    repeats=60, clients=(8, 32, 128), runs_per_throughput=400, checkpoints=(10, 200, 1000), runs_on_one_thread=200
+    repeats=60, clients=(8, 32, 128), runs_per_throughput=200, checkpoints=(10, 200, 1000), runs_on_one_thread=200
 )
 QUICK: Final = Effort(repeats=10, clients=(8,), runs_per_throughput=40, checkpoints=(10,), runs_on_one_thread=20)
 
@@ -171,7 +171,7 @@ async def throughput(bench: Bench) -> list[Figure]:
             async def bare(workload: Workload = workload) -> None:
                 await bench.bare.run(workload)
 
-            runs = max(clients * 3, bench.effort.runs_per_throughput)
+            runs = max(clients * 2, bench.effort.runs_per_throughput)
             figures.append(
                 Figure(
                     name=f"throughput {workload.name}, {clients} clients",

@@ -137,3 +137,19 @@ async def test_a_stream_of_nothing_known_is_an_error_event(http: httpx.AsyncClie
 async def test_an_id_that_is_none_replays_nothing(http: httpx.AsyncClient, thread_id: str) -> None:
     path, _ = await finished_run(http, thread_id)
     assert await rest(http, path, "garbage") == []
+
+
+async def test_many_clients_that_leave_do_not_disturb_the_run(
+    client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer
+) -> None:
+    steps.hold("crowd", 0)
+    run = await client.runs.create(thread_id, "gated", input={"url": steps.url, "run": "crowd", "steps": 3})
+    path = f"/threads/{thread_id}/runs/{run['run_id']}/stream"
+    await asyncio.to_thread(steps.wait_for_arrival, "crowd", 0)
+    for _ in range(20):
+        async with http.stream("GET", path, headers={"last-event-id": "-1"}) as response:
+            async for _ in sse_frames.frames(response):
+                break
+    steps.release("crowd", 0)
+    assert (await client.runs.join(thread_id, run["run_id"]))["log"] == [0, 1, 2]
+    assert steps.arrivals("crowd") == {0: 1, 1: 1, 2: 1}
