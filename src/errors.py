@@ -67,6 +67,18 @@ class DatabaseError(SuperstepError):
     status = 503
     retryable = True
 
+    @staticmethod
+    def saying(message: str) -> "DatabaseError":
+        """The error for what the database said, which is all it tells."""
+        return ValueTooLarge(message) if "too big" in message else DatabaseError(message)
+
+
+class ValueTooLarge(DatabaseError):
+    """A value or a row is over the database's 2 MB: no later try will store it; nothing of the batch was written."""
+
+    status = 413
+    retryable = False
+
 
 class Unavailable(SuperstepError):
     """A queue or a thread object did not take a call; what was written before stays and will be looked at again."""

@@ -28,7 +28,7 @@ class D1Database:
         try:
             answers = await self._binding.batch(to_js([self._bind(statement) for statement in statements]))
         except JsException as error:
-            raise DatabaseError(f"D1 did not run a batch of {len(statements)}: {error.message}") from error
+            raise DatabaseError.saying(f"D1 did not run a batch of {len(statements)}: {error.message}") from error
         return [_rows(answer["results"]) for answer in json.loads(JSON.stringify(answers))]
 
     def _bind(self, statement: Statement) -> Any:

@@ -46,7 +46,7 @@ class SqliteDatabase:
             results = [self._run(statement) for statement in statements]
         except (sqlite3.Error, DatabaseError, OverflowError) as error:
             self.connection.execute("ROLLBACK")
-            raise DatabaseError(f"SQLite did not run a batch of {len(statements)}: {error}") from error
+            raise DatabaseError.saying(f"SQLite did not run a batch of {len(statements)}: {error}") from error
         self.connection.execute("COMMIT")
         return results
 

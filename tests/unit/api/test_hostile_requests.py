@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,29 @@ def requests(draw: st.DrawFn) -> HttpRequest:
     query = draw(st.lists(st.tuples(names, url_texts), max_size=3))
     headers = draw(st.dictionaries(st.sampled_from(["prefer", "origin", "last-event-id", "content-length"]), st.text()))
     return HttpRequest(route.method, path, query, headers, raw)
+
+
+TOO_LARGE = "x" * 2_100_000
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/threads", {"metadata": {"a": TOO_LARGE}}),
+        ("POST", "/threads/search", {"metadata": {"a": TOO_LARGE}}),
+        ("POST", "/threads/search", {"metadata": {TOO_LARGE: 1}}),
+        ("POST", "/assistants/search", {"name": TOO_LARGE}),
+        ("PATCH", f"/threads/{UNKNOWN}", {"metadata": {"a": TOO_LARGE}}),
+        ("POST", f"/threads/{UNKNOWN}/runs", {"assistant_id": "sequence", "metadata": {"a": TOO_LARGE}}),
+        ("POST", f"/threads/{UNKNOWN}/runs", {"assistant_id": "sequence", "config": {"tags": [TOO_LARGE]}}),
+        ("POST", f"/threads/{UNKNOWN}/state/checkpoint", {"checkpoint": {"checkpoint_id": TOO_LARGE}}),
+    ],
+)
+async def test_what_no_row_can_hold_is_refused_as_too_large(method: str, path: str, body: object) -> None:
+    api = Api()
+    await api.json("POST", "/threads", {"thread_id": UNKNOWN, "metadata": {"graph_id": "sequence"}})
+    assert "too big" in await api.detail(method, path, body, status=413)
+    assert (api.rows("threads"), api.rows("runs")) == (1, 0)
 
 
 @given(requests())
