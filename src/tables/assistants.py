@@ -95,7 +95,7 @@ class Search:
 
     def where(self) -> tuple[str, list[SqlValue]]:
         """The condition and its parameters."""
-        clauses, texts = json_filter.conditions("metadata", self.metadata)
+        clauses, texts = json_filter.conditions(metadata=self.metadata)
         params: list[SqlValue] = [*texts]
         if self.graph_id is not None:
             clauses.append("graph_id = ?")

@@ -14,15 +14,15 @@ from errors import Unprocessable
 MAX_CONDITIONS: Final = 40
 
 
-def conditions(column: str, wanted: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """SQL conditions on `column`, to be joined by AND, and their parameters.
+def conditions(**wanted: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """SQL conditions on the columns that `wanted` names, to be joined by AND, and their parameters.
 
-    Raises Unprocessable for more than MAX_CONDITIONS values, or a key that SQLite's paths cannot spell.
+    Raises Unprocessable for more than MAX_CONDITIONS values in all, or a key that SQLite's paths cannot spell.
     """
-    leaves = list(_leaves(wanted, "$"))
+    leaves = [(column, *leaf) for column, values in wanted.items() for leaf in _leaves(values, "$")]
     if len(leaves) > MAX_CONDITIONS:
         raise Unprocessable(f"A filter may compare at most {MAX_CONDITIONS} values, not {len(leaves)}")
-    return [f"{column} -> ? = ?"] * len(leaves), [text for leaf in leaves for text in leaf]
+    return [f"{column} -> ? = ?" for column, _, _ in leaves], [text for _, *leaf in leaves for text in leaf]
 
 
 def _leaves(wanted: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:

@@ -238,10 +238,8 @@ class Search:
 
     def where(self) -> tuple[str, list[SqlValue]]:
         """The condition and its parameters."""
-        on_metadata, metadata = json_filter.conditions("metadata", self.metadata)
-        on_values, values = json_filter.conditions("values_json", self.values)
-        clauses = [*on_metadata, *on_values]
-        params: list[SqlValue] = [*metadata, *values]
+        clauses, texts = json_filter.conditions(metadata=self.metadata, values_json=self.values)
+        params: list[SqlValue] = [*texts]
         if self.ids:
             clauses.append("thread_id IN (SELECT value FROM json_each(?))")
             params.append("[" + ",".join(f'"{thread_id}"' for thread_id in self.ids) + "]")

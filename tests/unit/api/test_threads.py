@@ -194,6 +194,10 @@ async def test_the_default_page_is_read_from_the_index(api: Api) -> None:
         ({"metadata": {'a"b': 1}}, "A filter's keys may not contain quotes"),
         ({"metadata": {"a": {"\\": 1}}}, "A filter's keys may not contain quotes"),
         ({"metadata": {str(n): n for n in range(41)}}, "A filter may compare at most 40 values, not 41"),
+        (
+            {"metadata": {str(n): n for n in range(40)}, "values": {"a": 1}},
+            "A filter may compare at most 40 values, not 41",
+        ),
     ],
 )
 async def test_a_search_that_cannot_be_done_is_refused(api: Api, body: dict[str, Any], says: str) -> None:
