@@ -1,19 +1,23 @@
 """Threads: the conversations that runs belong to."""
 
 import json
+import logging
 from typing import Final
 
 import clock
 import ids
 from api import paging
-from api.context import Call
+from api.context import Call, Services
 from api.representations import thread_text
 from compact_json import compact_json
-from errors import Conflict, NotFound, Unprocessable
+from errors import Conflict, NotFound, Unavailable, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
-from tables import large_text, runs, threads
+from ports import Statement
+from tables import checkpoints, large_text, runs, threads
 from wire.json_objects import join_array
 from wire.threads import ThreadCount, ThreadCreate, ThreadPatch, ThreadSearch
+
+logger = logging.getLogger(__name__)
 
 #: How often a change of metadata is tried again when others change them at the same moment.
 _MERGE_TRIES: Final = 5
@@ -68,29 +72,34 @@ async def update(call: Call[ThreadPatch, None]) -> Reply:
 
 
 async def delete(call: Call[None, None]) -> Reply:
-    """Delete a thread with its runs and checkpoints.
-
-    The checkpoints go first: a crash in between leaves a thread that can be deleted again, never orphaned state.
-    """
+    """Delete a thread with its runs and checkpoints: all of it, or nothing when a run was created meanwhile."""
     db, thread_id = call.services.db, call.path["thread_id"]
     head, unfinished = await db.batch([threads.select_head(thread_id), runs.unfinished_of_thread(thread_id)])
     if not head:
         raise thread_not_found(thread_id)
     if unfinished:
         raise _unfinished(thread_id, unfinished[0]["run_id"])
-    await call.services.checkpointer().adelete_thread(thread_id)
     deleted, *_ = await db.batch(
         [
             threads.delete_resting(thread_id),
+            *(Statement(sql, (thread_id,)) for sql in checkpoints.DELETE_ORPHANS),
             large_text.delete_of_thread(thread_id),
             runs.delete_of_thread(thread_id),
         ]
     )
     if not deleted:
         raise Conflict(f"Thread {thread_id} was changed by others while it was deleted; try again.")
-    # The thread's object still has the events of its runs; it forgets them when it sees that the thread is gone.
-    await call.services.thread_objects.wake(thread_id)
+    await _let_object_forget(call.services, thread_id)
     return HttpResponse(204)
+
+
+async def _let_object_forget(services: Services, thread_id: str) -> None:
+    """The thread's object still has the events of its runs; it forgets them when it sees that the thread is gone."""
+    try:
+        await services.thread_objects.wake(thread_id)
+    except Unavailable:
+        # The thread is gone: an error would make the caller try again, and read 404.
+        logger.exception("the object of deleted thread %s was not told; it keeps the events of its runs", thread_id)
 
 
 async def search(call: Call[ThreadSearch, None]) -> Reply:

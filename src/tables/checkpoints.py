@@ -254,11 +254,16 @@ DELETE_WRITES_OF_RUNS: Final = """
         )
 """
 
-#: Everything of a thread.
+#: Everything of thread ?1.
 DELETE_THREAD: Final = (
-    "DELETE FROM checkpoints WHERE thread_id = ?",
-    "DELETE FROM checkpoint_blobs WHERE thread_id = ?",
-    "DELETE FROM checkpoint_writes WHERE thread_id = ?",
+    "DELETE FROM checkpoints WHERE thread_id = ?1",
+    "DELETE FROM checkpoint_blobs WHERE thread_id = ?1",
+    "DELETE FROM checkpoint_writes WHERE thread_id = ?1",
+)
+
+#: The same, provided that the thread itself is gone.
+DELETE_ORPHANS: Final = tuple(
+    f"{statement} AND NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?1)" for statement in DELETE_THREAD
 )
 
 #: Everything of thread ?1 once more under ?2.

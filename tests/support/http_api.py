@@ -107,12 +107,15 @@ class QueueNotes:
 
 @dataclass
 class ThreadObjectNotes:
-    """Thread objects that note what was asked of them."""
+    """Thread objects that note what was asked of them; fail with `failure` when it is set."""
 
     opened: list[tuple[str, str]] = field(default_factory=list)
+    failure: Exception | None = None
 
     async def wake(self, thread_id: str) -> None:
         """See `ports.ThreadObjects`."""
+        if self.failure:
+            raise self.failure
 
     async def open(self, thread_id: str, path: str) -> object:
         """See `ports.ThreadObjects`."""

@@ -1,10 +1,13 @@
 """Threads over HTTP."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from errors import Unavailable
 from http_messages import HttpResponse
+from ports import Row, Statement
 from tests.support.http_api import Api
 
 UNKNOWN = "0b4211ba-46f4-4cdb-830a-6ba6412ee448"
@@ -109,6 +112,34 @@ async def test_deleting_a_thread_deletes_its_runs_and_checkpoints(api: Api) -> N
     assert [api.rows(table) for table in ("threads", "runs", "large_texts")] == [0, 0, 0]
     assert await api.saver.aget_tuple(config) is None
     await api.detail("DELETE", f"/threads/{thread_id}", status=404)
+
+
+async def test_a_run_that_comes_while_its_thread_is_deleted_keeps_all_of_the_thread(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread_id = await api.new_thread()
+    config = {"configurable": {"thread_id": thread_id}}
+    graph = api.registry.graphs["sequence"].copy(update={"checkpointer": api.saver})
+    await graph.ainvoke({"topic": "t"}, config)
+    batch = api.db.batch
+
+    async def batch_before_a_run(statements: Sequence[Statement]) -> list[list[Row]]:
+        found = await batch(statements)
+        monkeypatch.undo()
+        await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
+        return found
+
+    monkeypatch.setattr(api.db, "batch", batch_before_a_run)
+    assert "was changed by others" in await api.detail("DELETE", f"/threads/{thread_id}", status=409)
+    assert (await graph.aget_state(config)).values == {"topic": "t", "log": ["plan", "write"]}
+    assert (api.rows("threads"), api.rows("runs")) == (1, 1)
+
+
+async def test_a_thread_is_deleted_also_when_its_object_does_not_answer(api: Api) -> None:
+    thread_id = await api.new_thread()
+    api.thread_objects.failure = Unavailable("the object is being reset")
+    await api.json("DELETE", f"/threads/{thread_id}", status=204)
+    assert api.rows("threads") == 0
 
 
 async def search(api: Api, **body: Any) -> list[str]:
