@@ -1,15 +1,18 @@
 """LangGraph's checkpoint saver on D1; the only user of the checkpoint tables.
 
 Only the asynchronous half of the interface exists: D1 cannot be awaited from a synchronous call. A method returns when
-its rows are committed and raises if they are not, so a graph never goes on from state that was lost.
+its rows are committed and raises if they are not, so a graph never goes on from state that was lost; `write_behind`
+puts that off to the end of the run.
 """
 
+import asyncio
+import copy
 import random
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -31,7 +34,7 @@ from checkpoints.appended_values import AppendedValues
 from checkpoints.async_only_saver import AsyncOnlySaver
 from checkpoints.group_commit import GroupCommit
 from checkpoints.rows import Key
-from ports import Database, SqlValue, Statement
+from ports import Database, Row, SqlValue, Statement
 from tables import checkpoints as sql
 
 #: Checkpoints that one round trip of a listing reads, each with its channel values.
@@ -58,6 +61,10 @@ class D1Saver(AsyncOnlySaver):
 
     `guard` (see `group_commit.fence`) goes first in every batch that writes, so that an executor which was replaced
     writes nothing. `on_commit` is called after the commit of each checkpoint, in their order.
+
+    With `write_behind` (LangGraph's durability "async") `aput` and `aput_writes` return before the commit, so that the
+    checkpoints of fast super-steps share a round trip. The first failure stops all later writes and is raised by the
+    next call, at the latest by `flush`, which must end such a run.
     """
 
     def __init__(
@@ -67,12 +74,35 @@ class D1Saver(AsyncOnlySaver):
         serde: SerializerProtocol | None = None,
         guard: Statement | None = None,
         on_commit: Callable[[CommittedCheckpoint], None] | None = None,
+        write_behind: bool = False,
     ) -> None:
         super().__init__(serde=serde or _strict_serializer())
         self._database = database
-        self._commits = GroupCommit(database, guard)
+        self._commits = GroupCommit(database, guard, stops_on_failure=write_behind)
+        self._write_behind = write_behind
         self._appended = AppendedValues()
         self._on_commit = on_commit
+
+    def observed(self, on_commit: Callable[[CommittedCheckpoint], None]) -> Self:
+        """A clone that shares everything and calls `on_commit` as well, first."""
+        clone, other = copy.copy(self), self._on_commit
+
+        def both(committed: CommittedCheckpoint) -> None:
+            on_commit(committed)
+            if other:
+                other(committed)
+
+        clone._on_commit = both
+        return clone
+
+    async def flush(self) -> None:
+        """Return when everything that was put is committed; raises the error that prevented it."""
+        await self._commits.flush()
+
+    async def _read(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Rows that include everything that was put before."""
+        await self.flush()
+        return await self._database.batch(statements)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the latest of its namespace; one round trip."""
@@ -80,7 +110,7 @@ class D1Saver(AsyncOnlySaver):
         where = _Where().equal(
             thread_id=thread_id, checkpoint_ns=checkpoint_ns, checkpoint_id=get_checkpoint_id(config)
         )
-        checkpoints, blob_rows, writes = await self._database.batch(where.select(1))
+        checkpoints, blob_rows, writes = await self._read(where.select(1))
         blobs = rows.stored_blobs(blob_rows)
         found = rows.checkpoint_tuples(self.serde, checkpoints, blobs, writes)
         for whole in rows.named_values(checkpoints[0], blobs) if checkpoints else ():
@@ -128,20 +158,33 @@ class D1Saver(AsyncOnlySaver):
         )
         blobs = [self._appended.shortened(key.thread_id, key.checkpoint_ns, blob) for blob in encoded.blobs]
         # The row that names the blobs comes last: should they take several batches, it is what makes them visible.
-        await self._commits.commit([*_blob_inserts(key, blobs), Statement(sql.INSERT_CHECKPOINT, row)])
+        submitted = self._commits.submit([*_blob_inserts(key, blobs), Statement(sql.INSERT_CHECKPOINT, row)])
+        if not self._write_behind:
+            await asyncio.shield(submitted)
+        # Written behind, what is submitted later is committed later or not at all, so it may build on these values.
         for blob, stored in zip(encoded.blobs, blobs, strict=True):
             self._appended.learn_stored(key.thread_id, key.checkpoint_ns, blob, stored)
-        if self._on_commit:
-            self._on_commit(
-                CommittedCheckpoint(
-                    thread_id=key.thread_id,
-                    checkpoint_ns=key.checkpoint_ns,
-                    checkpoint_id=key.checkpoint_id,
-                    step=stored_metadata.get("step", -2),
-                    run_id=stored_metadata.get("run_id"),
-                )
-            )
+        committed = CommittedCheckpoint(
+            thread_id=key.thread_id,
+            checkpoint_ns=key.checkpoint_ns,
+            checkpoint_id=key.checkpoint_id,
+            step=stored_metadata.get("step", -2),
+            run_id=stored_metadata.get("run_id"),
+        )
+        if self._write_behind:
+            submitted.add_done_callback(lambda future: self._announce_later(future, committed))
+            await self._commits.room()
+        elif self._on_commit:
+            self._on_commit(committed)
         return key.config()
+
+    def _announce_later(self, submitted: "asyncio.Future[None]", committed: CommittedCheckpoint) -> None:
+        if submitted.cancelled() or submitted.exception() or not self._on_commit:
+            return
+        try:
+            self._on_commit(committed)
+        except Exception as error:  # noqa: BLE001 - nobody awaits a callback: the next call raises it
+            self._commits.fail(error)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
@@ -154,7 +197,12 @@ class D1Saver(AsyncOnlySaver):
         statements = [Statement(sql.INSERT_WRITES, (*key, 0, *about, entries, first.hex()))]
         for part, chunk in enumerate(others, 1):
             statements.append(Statement(sql.INSERT_WRITES, (*key, part, *about, None, chunk.hex())))
-        await self._commits.commit(statements)
+        submitted = self._commits.submit(statements)
+        if not self._write_behind:
+            await asyncio.shield(submitted)
+        else:
+            # Its failure is the queue's, which the next call raises.
+            submitted.add_done_callback(lambda future: future.cancelled() or future.exception())
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete everything of a thread."""
@@ -197,9 +245,7 @@ class D1Saver(AsyncOnlySaver):
         start, missing = get_checkpoint_id(config), codec.to_json(list(dict.fromkeys(channels)))
         while missing != "[]":
             params = (*_namespace(config), start, missing, PAGE_ANCESTORS)
-            found, blobs, calls = await self._database.batch(
-                [Statement(statement, params) for statement in sql.SELECT_ANCESTRY]
-            )
+            found, blobs, calls = await self._read([Statement(statement, params) for statement in sql.SELECT_ANCESTRY])
             stretch = rows.ancestry(self.serde, found, rows.stored_blobs(blobs), calls)
             for channel, newest_first in stretch.writes.items():
                 writes[channel].extend(newest_first)
@@ -215,18 +261,18 @@ class D1Saver(AsyncOnlySaver):
         return f"{number + 1:032}.{random.random():016}"  # noqa: S311
 
     async def _page(self, where: "_Where", limit: int) -> list[CheckpointTuple]:
-        checkpoints, blobs, writes = await self._database.batch(where.select(limit))
+        checkpoints, blobs, writes = await self._read(where.select(limit))
         return rows.checkpoint_tuples(self.serde, checkpoints, rows.stored_blobs(blobs), writes)
 
     async def _threads_of_runs(self, run_ids_json: str) -> list[str]:
-        [found] = await self._database.batch([Statement(sql.SELECT_THREADS_OF_RUNS, (run_ids_json,))])
+        [found] = await self._read([Statement(sql.SELECT_THREADS_OF_RUNS, (run_ids_json,))])
         return [row["thread_id"] for row in found]
 
     async def _outlines(self, thread_id: str) -> list[retention.Outline]:
         outlines: list[retention.Outline] = []
         after: tuple[str, str] = ("", "")
         while True:
-            [page] = await self._database.batch([Statement(sql.SELECT_OUTLINES, (thread_id, *after, PAGE_OUTLINES))])
+            [page] = await self._read([Statement(sql.SELECT_OUTLINES, (thread_id, *after, PAGE_OUTLINES))])
             outlines += [rows.outline(row) for row in page]
             if len(page) < PAGE_OUTLINES:
                 return outlines

@@ -18,6 +18,9 @@ TURNS_TO_WAIT = 1
 MAX_BATCH_STATEMENTS = 100
 MAX_BATCH_CHARS = 8_000_000
 
+#: So many submissions may wait before those who do not wait for their commit have to.
+MAX_WAITING = 50
+
 #: What SQLite says when the statement that `fence` builds finds no such attempt.
 _FENCED = "malformed JSON"
 
@@ -42,11 +45,17 @@ class _Submission:
 
 
 class GroupCommit:
-    """Commits statements in the order they are submitted; `guard`, if given, goes first in every batch."""
+    """Commits statements in the order they are submitted; `guard`, if given, goes first in every batch.
 
-    def __init__(self, database: Database, guard: Statement | None = None) -> None:
+    With `stops_on_failure` nothing is committed after a batch that failed: whoever does not wait for each commit relies
+    on their order.
+    """
+
+    def __init__(self, database: Database, guard: Statement | None = None, *, stops_on_failure: bool = False) -> None:
         self._database = database
         self._guard = guard
+        self._stops_on_failure = stops_on_failure
+        self._failure: Exception | None = None
         self._waiting: list[_Submission] = []
         self._committing: asyncio.Task[None] | None = None
 
@@ -57,11 +66,36 @@ class GroupCommit:
         Raises `DatabaseError`, or `StaleAttempt` if the guard refused. A cancelled caller's statements are committed
         all the same.
         """
+        await asyncio.shield(self.submit(statements))
+
+    def submit(self, statements: Sequence[Statement]) -> "asyncio.Future[None]":
+        """Begin what `commit` does; the future ends with the commit. Raises what stopped earlier commits."""
+        if self._failure is not None:
+            raise self._failure
         submission = _Submission(statements, asyncio.get_running_loop().create_future())
         self._waiting.append(submission)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
-        await asyncio.shield(submission.committed)
+        return submission.committed
+
+    def fail(self, error: Exception) -> None:
+        """Stop for good: what waits, and all that is submitted later, fails with this error."""
+        self._failure = self._failure or error
+        waiting, self._waiting = self._waiting, []
+        for submission in waiting:
+            submission.committed.set_exception(error)
+
+    async def flush(self) -> None:
+        """Return when everything submitted so far is committed; raises what stopped it."""
+        if self._committing is not None:
+            await asyncio.shield(self._committing)
+        if self._failure is not None:
+            raise self._failure
+
+    async def room(self) -> None:
+        """Wait while more is submitted than one batch may hold."""
+        if len(self._waiting) > MAX_WAITING:
+            await self.flush()
 
     async def _commit_waiting(self) -> None:
         try:
@@ -80,6 +114,8 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers raise it; nobody awaits this task
             for submission in group:
                 submission.committed.set_exception(error)
+            if self._stops_on_failure:
+                self.fail(error)
         else:
             for submission in group:
                 submission.committed.set_result(None)

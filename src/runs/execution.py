@@ -23,6 +23,7 @@ from langgraph.runtime import RunControl
 from langgraph.store.base import BaseStore
 from langgraph.types import Command
 
+from d1_checkpointer import D1Saver
 from errors import SuperstepError
 from runs import answers, outcome
 from runs import graph_input as request
@@ -95,7 +96,9 @@ async def _outcome(slice_: "_Slice", control: RunControl) -> Outcome:
         return await slice_.breakpoint_outcome()
     try:
         await slice_.run(control)
+        await slice_.flush()
     except GraphDrained:
+        await slice_.flush()
         return outcome.DRAINED
     except SuperstepError as error:
         if error.retryable:
@@ -114,15 +117,22 @@ async def cancelled(job: Job, graph: Graph, saver: Saver, error: Mapping[str, st
 
 def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
     """A copy of a checkpointer that tells of every commit, before and after, and of answers to interrupts before."""
-    announcer = copy.copy(saver)
+    tells_itself = isinstance(saver, D1Saver)
+    announcer = (
+        saver.observed(lambda committed: stream.committed(committed.checkpoint_ns, committed.step))
+        if tells_itself
+        else copy.copy(saver)
+    )
+    put = announcer.aput
 
     async def aput(config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:
         namespace = config.get("configurable", {}).get("checkpoint_ns", "")
         await events.catch_up(namespace, metadata["step"])
         events.emit_records()
-        stream.before_commit()
-        stored = await saver.aput(config, checkpoint, metadata, new_versions)
-        stream.committed(namespace, metadata["step"])
+        stream.before_commit(namespace, metadata["step"])
+        stored = await put(config, checkpoint, metadata, new_versions)
+        if not tells_itself:
+            stream.committed(namespace, metadata["step"])
         return stored
 
     async def aput_writes(
@@ -228,6 +238,11 @@ def _streams_subgraphs(job: Job) -> bool:
     return bool(job.kwargs.get("subgraphs"))
 
 
+def is_durable_behind(job: Job) -> bool:
+    """Whether the run's super-steps go on before the last one's checkpoint is committed."""
+    return _durability(job) == "async"
+
+
 def _is_gated(job: Job) -> bool:
     return _durability(job) != "exit"
 
@@ -255,6 +270,7 @@ class _Slice:
             gated=_is_gated(job),
             resumed=continuation is not None,
         )
+        self._saver = saver
         self._graph = _bound(graph, job, announcing(saver, self._events, stream), store)
         self._config = _config(job)
 
@@ -271,6 +287,11 @@ class _Slice:
             raise _with_limit(error, limit) from error
         finally:
             self._events.emit_records()
+
+    async def flush(self) -> None:
+        """Wait for the commits of a saver that writes behind; raises what prevented them."""
+        if isinstance(self._saver, D1Saver):
+            await self._saver.flush()
 
     def _beginning(self, limit: int) -> tuple[Any, RunnableConfig]:
         """The input and config this slice gives to the graph."""

@@ -104,12 +104,12 @@ class GraphEvents:
             self._emit_item(item, Delivery.RECORD)
 
     async def catch_up(self, namespace: str, step: int) -> None:
-        """Let the records of a subgraph's super-step arrive, for its commit must not come first.
+        """Let the events of a super-step arrive, for its commit must not come first.
 
-        LangGraph passes a subgraph's items on through the event loop. They have arrived when the one after them has;
-        with durability "sync" that one comes only after the commit, hence the bound.
+        LangGraph passes its items on through the event loop. They have arrived when the one after them has; at the
+        end of the graph and with durability "sync" that one comes only after the commit, hence the bound.
         """
-        if not namespace or not self._streams_subgraph_records:
+        if not self._gated or (namespace and not self._streams_subgraph_records):
             return
         for _ in range(CATCH_UP_TURNS):
             if self._running.get(namespace, step) > step:

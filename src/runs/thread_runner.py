@@ -156,7 +156,9 @@ class ThreadRunner:
             return outcome.failed(None, outcome.error_of(error))
         with self._budget() as (control, count_superstep):
             guard = fence(run.thread_id, run.run_id, run.attempt)
-            saver = D1Saver(self._database, guard=guard, on_commit=count_superstep)
+            saver = D1Saver(
+                self._database, guard=guard, on_commit=count_superstep, write_behind=execution.is_durable_behind(job)
+            )
             cancellable = _Cancellable(
                 run.run_id, asyncio.ensure_future(execution.execute(job, graph, saver, stream, control))
             )

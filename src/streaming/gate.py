@@ -49,9 +49,14 @@ class Gate:
         released, self._waiting = self._waiting, []
         return released
 
-    def records(self) -> list[Event]:
-        """The waiting events that must be stored before their super-step's commit."""
-        return [event for event in self._waiting if event.delivery is Delivery.RECORD]
+    def lost_after(self, namespace: str, step: int) -> list[Event]:
+        """The waiting events that a run which resumes from this super-step would not emit again."""
+        return [
+            event
+            for event in self._waiting
+            if event.delivery is not Delivery.SNAPSHOT
+            or (event.superstep.namespace, event.superstep.step) != (namespace, step)
+        ]
 
     def waiting(self) -> list[Event]:
         """All events that still wait."""

@@ -96,9 +96,13 @@ class RunStream:
         """All events of this super-step have been emitted, its checkpoint is on its way."""
         self._gate.close(namespace, step)
 
-    def before_commit(self) -> None:
-        """A checkpoint is about to be written: store what would be lost if the object died right after."""
-        self._hold(self._gate.records())
+    def before_commit(self, namespace: str, step: int) -> None:
+        """A checkpoint is about to be written: store what would be lost if the object died right after.
+
+        That is all that waits, the events of earlier super-steps whose commit is under way as well, except the
+        snapshots of this very super-step: a run that resumes from it emits them again.
+        """
+        self._hold(self._gate.lost_after(namespace, step))
 
     def before_finish(self) -> None:
         """The run is about to be stored as ended: what waits is stored, so that it is shown even if the object dies."""
@@ -196,6 +200,7 @@ class RunStream:
             self._buffer(event, BEFORE_ALL.root_step if settled else event.superstep.root_step)
             if self._held.pop(event.superstep, 0):
                 self._log.release(self._run_id, event.superstep)
+                self._hold([other for other in self._gate.waiting() if other.superstep == event.superstep])
         is_old = self._ids.now_ms() - self._unstored_since_ms >= BLOCK_MILLISECONDS
         if is_old or any(event.delivery is not Delivery.LIVE for event in events):
             self._store()

@@ -133,7 +133,7 @@ async def test_an_event_larger_than_a_row_is_stored_and_read_back(streams: RunSt
     stream = streams.open(RUN)
     large = '"' + "🦜" * 1_000_000 + '"'
     stream.emit(update(large, 1))
-    stream.before_commit()
+    stream.before_commit("", 1)
     stream.committed("", 1)
     stream.finish(large)
     streams.close(RUN)
@@ -215,7 +215,7 @@ def test_held_records_survive_and_are_decided_by_what_is_committed(storage: Sqli
     stream = RunStreams(storage, clock).open(RUN)
     stream.committed("", 0)
     stream.emit(update("1", 1))
-    stream.before_commit()
+    stream.before_commit("", 1)
     for committed, expected in ((1, ["1"]), (0, [])):
         copy = sqlite3.connect(":memory:", isolation_level=None)
         storage.connection.backup(copy)
