@@ -24,12 +24,12 @@ class Outcome:
     """
 
     status: RunEnd
-    #: The thread's values (its whole state), a JSON object for most graphs.
-    values: str = "{}"
+    #: The thread's values (its whole state), a JSON object for most graphs; None when they could not be read.
+    values: str | None = "{}"
     #: The nodes that would run next.
     next: tuple[str, ...] = ()
-    #: The interrupts that wait for an answer: `{task_id: [{"id", "value"}]}`.
-    interrupts: str = "{}"
+    #: The interrupts that wait for an answer: `{task_id: [{"id", "value"}]}`; None when they could not be read.
+    interrupts: str | None = "{}"
     #: `{"error": type, "message": text}`, or None.
     error: str | None = None
     #: What `/wait` and `/join` answer.
@@ -66,12 +66,12 @@ def stopped(state: StateSnapshot, streamed_values: Any) -> Outcome:
 
 
 def failed(state: StateSnapshot | None, error: Mapping[str, str]) -> Outcome:
-    """A graph that raised; `state` is its last checkpoint, if it could be read."""
+    """A graph that raised; without `state`, its last checkpoint, the thread goes on showing what it did."""
     return Outcome(
         status="error",
-        values=dumps(state.values) if state else "{}",
+        values=dumps(state.values) if state else None,
         next=state.next if state else (),
-        interrupts=_interrupts(state) if state else "{}",
+        interrupts=_interrupts(state) if state else None,
         error=dumps(error),
         wait_result=dumps({"__error__": error}),
     )

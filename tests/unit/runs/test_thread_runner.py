@@ -1,0 +1,106 @@
+"""The executor of one thread, with everything real but the platform."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import clock
+from runs.thread_runner import ThreadRunner
+from settings import Settings
+from streaming.fanout import RunStreams
+from tests.support.http_api import Api
+from tests.support.object_storage import SqliteObjectStorage
+
+
+@dataclass
+class AlarmNotes:
+    """An alarm that never rings; the test looks when it would."""
+
+    at_ms: int | None = None
+
+    async def get(self) -> int | None:
+        """See `ports.Alarm`."""
+        return self.at_ms
+
+    async def set(self, at_ms: int) -> None:
+        """See `ports.Alarm`."""
+        self.at_ms = at_ms
+
+
+@dataclass
+class WorkflowNotes:
+    """Workflows that take notes."""
+
+    started: list[tuple[str, str, int]] = field(default_factory=list)
+
+    async def start(self, thread_id: str, run_id: str, attempt: int) -> None:
+        """See `ports.Workflows`."""
+        self.started.append((thread_id, run_id, attempt))
+
+
+class ThreadObjectInMemory:
+    """The object of one thread of `api`; `incarnate` is what a crash leaves of it."""
+
+    def __init__(self, api: Api, thread_id: str, settings: Settings | None = None) -> None:
+        self.api = api
+        self.thread_id = thread_id
+        self.alarm = AlarmNotes()
+        self.workflows = WorkflowNotes()
+        self.storage = SqliteObjectStorage()
+        self._settings = settings or Settings()
+        self.incarnate()
+
+    def incarnate(self) -> None:
+        """A new isolate over what was stored."""
+        self.streams = RunStreams(self.storage, clock.now_ms)
+        self.runner = ThreadRunner(
+            self.thread_id,
+            database=self.api.db,
+            streams=self.streams,
+            alarm=self.alarm,
+            workflows=self.workflows,
+            registry=self.api.registry,  # type: ignore[arg-type]
+            settings=self._settings,
+        )
+
+    async def create(self, assistant: str = "sequence", **body: Any) -> str:
+        """A new background run of this thread."""
+        created = await self.api.json(
+            "POST", f"/threads/{self.thread_id}/runs", {"assistant_id": assistant, **body}, status=202
+        )
+        return created["run_id"]
+
+    async def thread(self) -> dict[str, Any]:
+        """The thread as callers read it."""
+        return await self.api.json("GET", f"/threads/{self.thread_id}")
+
+    async def status(self, run_id: str) -> str:
+        """The status of a run as callers read it."""
+        return (await self.api.json("GET", f"/threads/{self.thread_id}/runs/{run_id}"))["status"]
+
+
+@pytest.fixture
+async def thread() -> ThreadObjectInMemory:
+    api = Api()
+    return ThreadObjectInMemory(api, await api.new_thread(), Settings(max_attempts=2))
+
+
+async def test_all_runs_of_a_thread_are_executed_in_order(thread: ThreadObjectInMemory) -> None:
+    ids = [await thread.create(input={"topic": str(n)}) for n in range(3)]
+    await thread.runner.work()
+    assert [await thread.status(run_id) for run_id in ids] == ["success"] * 3
+    assert (await thread.thread())["values"] == {"topic": "2", "log": ["plan", "write"] * 3}
+
+
+async def test_a_run_that_is_given_up_leaves_what_the_thread_shows(thread: ThreadObjectInMemory) -> None:
+    await thread.create("approval", input={"topic": "t"})
+    await thread.runner.work()
+    before = await thread.thread()
+    assert before["interrupts"]
+    given_up = await thread.create("approval", input={"topic": "t"})
+    thread.api.db.connection.execute("UPDATE runs SET status = 'running', attempt = 2 WHERE run_id = ?", (given_up,))
+    await thread.runner.work()
+    after = await thread.thread()
+    assert (after["status"], after["error"]["error"]) == ("error", "AttemptsExhausted")
+    assert (after["values"], after["interrupts"]) == (before["values"], before["interrupts"])
