@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 import clock
 import ids
 from compact_json import compact_json
@@ -18,8 +20,9 @@ from runs import admission
 from tables import assistants, runs, threads
 from tables.assistants import Assistant
 from tables.runs import Run
-from wire.bodies import JsonObject
+from wire.bodies import JsonObject, explain
 from wire.runs import RunCreate
+from wire.thread_state import CheckpointRef
 
 #: For each graph its description; what `langgraph.json` names.
 Graphs = Mapping[str, str | None]
@@ -218,7 +221,16 @@ def _chosen_configurable(request: RunCreate, surroundings: _Surroundings) -> Jso
     if request.checkpoint is not None:
         chosen |= request.checkpoint.model_dump(exclude_none=True)
         chosen.setdefault("checkpoint_ns", "")
+    _check_checkpoint(chosen)
     return {key: value for key, value in chosen.items() if not key.startswith(RESERVED_PREFIX)}
+
+
+def _check_checkpoint(configurable: JsonObject) -> None:
+    """The keys that name a checkpoint reach the database: Unprocessable for what no checkpoint is named by."""
+    try:
+        CheckpointRef.model_validate({key: configurable.get(key) for key in CheckpointRef.model_fields})
+    except ValidationError as error:
+        raise Unprocessable(f"config.configurable.{explain(error)}") from error
 
 
 def _server_configurable(

@@ -56,7 +56,7 @@ class Checkpoint(Body):
 
     checkpoint_id: CheckpointId | None = None
     checkpoint_ns: str | None = None
-    checkpoint_map: JsonObject | None = None
+    checkpoint_map: dict[str, str] | None = None
 
 
 class Send(Body):

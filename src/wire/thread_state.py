@@ -12,7 +12,7 @@ class CheckpointRef(Body):
 
     checkpoint_id: str | None = None
     checkpoint_ns: str | None = None
-    checkpoint_map: JsonObject | None = None
+    checkpoint_map: dict[str, str] | None = None
 
 
 class ConfigRef(Body):

@@ -221,6 +221,20 @@ async def test_langgraphs_internal_keys_cannot_be_configured(api: Api) -> None:
     assert configurable["_y"] == 3
 
 
+@pytest.mark.parametrize("field", ["configurable", "context"])
+@pytest.mark.parametrize(
+    "checkpoint", [{"checkpoint_id": {"a": 1}}, {"checkpoint_ns": 1}, {"checkpoint_map": {"": [1]}}]
+)
+async def test_what_cannot_name_a_checkpoint_is_refused_wherever_it_stands(
+    api: Api, field: str, checkpoint: dict[str, Any]
+) -> None:
+    thread_id = await api.new_thread()
+    body = {"config": {field: checkpoint}} if field == "configurable" else {field: checkpoint}
+    detail = await api.detail("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence", **body}, status=422)
+    assert detail.startswith(f"config.configurable.{next(iter(checkpoint))}")
+    assert api.rows("runs") == 0
+
+
 async def test_context_and_configurable_mirror_each_other(api: Api) -> None:
     thread_id = await api.new_thread()
     kwargs = (await create(api, thread_id, context={"k": 1}))["kwargs"]
