@@ -18,6 +18,10 @@ SERVER_METADATA: Final[Mapping[str, str]] = {
     "langgraph_host": "superstep",
 }
 
+#: LangGraph copies a config's metadata and configurable into checkpoints and reads this key back from there: whatever
+#: else stood in it would break the thread for good.
+_CHECKPOINT_COUNTERS: Final = "counters_since_delta_snapshot"
+
 _CHECKPOINT_KEYS: Final = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 
 
@@ -35,15 +39,23 @@ def first_input(kwargs: Mapping[str, Any]) -> Any:
 def config(kwargs: Mapping[str, Any], *, run_id: str, thread_id: str, attempt: int) -> RunnableConfig:
     """The config of the run's first super-step."""
     given = cast(Mapping[str, Any], kwargs.get("config") or {})
-    configurable: dict[str, Any] = {**(given.get("configurable") or {}), "run_id": run_id, "thread_id": thread_id}
+    configurable: dict[str, Any] = {
+        **_harmless(given.get("configurable")),
+        "run_id": run_id,
+        "thread_id": thread_id,
+    }
     metadata: dict[str, Any] = {
-        **(given.get("metadata") or {}),
+        **_harmless(given.get("metadata")),
         "run_attempt": attempt,
         **SERVER_METADATA,
         "run_id": run_id,
     }
     prepared: dict[str, Any] = {**given, "configurable": configurable, "metadata": metadata, "run_id": UUID(run_id)}
     return cast(RunnableConfig, {key: value for key, value in prepared.items() if value is not None})
+
+
+def _harmless(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {key: value for key, value in (given or {}).items() if key != _CHECKPOINT_COUNTERS}
 
 
 def without_checkpoint(given: RunnableConfig) -> RunnableConfig:

@@ -104,3 +104,12 @@ async def test_a_run_that_is_given_up_leaves_what_the_thread_shows(thread: Threa
     after = await thread.thread()
     assert (after["status"], after["error"]["error"]) == ("error", "AttemptsExhausted")
     assert (after["values"], after["interrupts"]) == (before["values"], before["interrupts"])
+
+
+@pytest.mark.parametrize("field", ["metadata", "configurable"])
+async def test_no_run_can_spoil_its_thread_for_the_next(thread: ThreadObjectInMemory, field: str) -> None:
+    """LangGraph reads this key back out of checkpoints, into which it copies what callers configure."""
+    spoilt = {field: {"counters_since_delta_snapshot": "x"}}
+    ids = [await thread.create(input={"topic": "a"}, config=config) for config in (spoilt, {})]
+    await thread.runner.work()
+    assert [await thread.status(run_id) for run_id in ids] == ["success"] * 2
