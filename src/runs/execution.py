@@ -5,6 +5,7 @@ is committed, never by what was shown: see `_continuation`. Not every end is an 
 own infrastructure that may pass (`SuperstepError.retryable`) are raised, and the next attempt resumes.
 """
 
+import asyncio
 import copy
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -46,6 +47,10 @@ _RECURSION_MESSAGE: Final = (
     "Recursion limit of {limit} reached without hitting a stop condition. You can increase the limit by setting the"
     " `recursion_limit` config key."
 )
+
+
+#: A graph that never waits would keep the object from sending anything: after so many items others have their turn.
+ITEMS_PER_TURN: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,8 +286,12 @@ class _Slice:
             raise GraphRecursionError(_RECURSION_MESSAGE.format(limit=limit))
         try:
             async with aclosing(self._items(*self._beginning(limit), control)) as items:
+                taken = 0
                 async for path, mode, payload in items:
                     self._events.take(path, mode, payload)
+                    taken += 1
+                    if taken % ITEMS_PER_TURN == 0:
+                        await asyncio.sleep(0)
         except GraphRecursionError as error:
             raise _with_limit(error, limit) from error
         finally:
