@@ -20,8 +20,11 @@ from langchain_core.messages import BaseMessage
 from langgraph.types import Send
 from pydantic import BaseModel
 
-#: Deeper values are cut to their `str`: clients and SQLite's JSON functions give up not far beyond.
+#: Deeper values are cut to the name of their type: clients and SQLite's JSON functions give up not far beyond.
 MAX_DEPTH: Final = 200
+
+#: Python writes no decimal text of much longer integers.
+MAX_INTEGER_BITS: Final = 14_000
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -66,7 +69,7 @@ def _encode(value: object, encoder: json.JSONEncoder) -> str:
     try:
         text = encoder.encode(value)
     except (TypeError, ValueError, RecursionError):
-        text = encoder.encode(_tolerant(value, encoder.default, MAX_DEPTH))
+        text = encoder.encode(_tolerant(value, encoder.default, set()))
     return text if text.isascii() else _without_lone_surrogates(text)
 
 
@@ -87,10 +90,17 @@ def _plain(value: object) -> Any:
         return {**value.__dict__, **(value.__pydantic_extra__ or {})}
     for kind, convert in _CONVERSIONS:
         if isinstance(value, kind):
-            return convert(value)
+            return _converted(value, convert)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
     return _described(value)
+
+
+def _converted(value: object, convert: Callable[[Any], Any]) -> Any:
+    try:
+        return convert(value)
+    except Exception:  # noqa: BLE001 - a broken serializer of the graph's own class must not end its run
+        return _described(value)
 
 
 def _described(value: object) -> str:
@@ -130,20 +140,26 @@ _CONVERSIONS: Final[tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], 
 )
 
 
-def _tolerant(value: object, plain: Callable[[object], Any], depth: int) -> Any:
-    """A copy of `value` that the strict encoder accepts."""
-    if value is None or isinstance(value, str | bool | int):
+def _tolerant(value: object, plain: Callable[[object], Any], around: set[int]) -> Any:
+    """A copy of `value` that the strict encoder accepts; `around` are the ids of the values it stands in."""
+    if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= MAX_INTEGER_BITS else hex(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if depth == 0:
+    if id(value) in around or len(around) == MAX_DEPTH:
         return f"<{type(value).__name__}>"
-    if isinstance(value, Mapping):
-        items = cast(Mapping[object, object], value).items()
-        return {_key(key): _tolerant(item, plain, depth - 1) for key, item in items}
-    if isinstance(value, list | tuple):
-        return [_tolerant(item, plain, depth - 1) for item in cast(Iterable[object], value)]
-    return _tolerant(plain(value), plain, depth - 1)
+    around.add(id(value))
+    try:
+        if isinstance(value, Mapping):
+            items = cast(Mapping[object, object], value).items()
+            return {_key(key): _tolerant(item, plain, around) for key, item in items}
+        if isinstance(value, list | tuple):
+            return [_tolerant(item, plain, around) for item in cast(Iterable[object], value)]
+        return _tolerant(plain(value), plain, around)
+    finally:
+        around.remove(id(value))
 
 
 def _key(key: object) -> str:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langgraph.types import Interrupt, Send
-from pydantic import BaseModel
+from pydantic import BaseModel, model_serializer
 
 from streaming.json_text import RunEncoder, dumps
 
@@ -135,6 +135,47 @@ def test_endless_nesting_and_cycles_end() -> None:
     cycle["self"] = cycle
     assert json.loads(dumps(deep)) != []
     assert json.loads(dumps(cycle)).keys() == {"self"}
+
+
+@dataclass
+class Node:
+    """A tree whose nodes know their parent: each cycle leads into every branch."""
+
+    parent: "Node | None"
+    children: "list[Node]"
+
+    @classmethod
+    def of(cls, depth: int, parent: "Node | None" = None) -> "Node":
+        node = cls(parent, [])
+        node.children = [cls.of(depth - 1, node) for _ in range(3 if depth else 0)]
+        return node
+
+
+def test_a_tree_with_ways_back_is_written_once() -> None:
+    assert dumps(Node.of(1)) == (
+        '{"parent":null,"children":[' + ",".join(['{"parent":"<Node>","children":[]}'] * 3) + "]}"
+    )
+    assert len(dumps(Node.of(4))) < 10_000
+
+
+class Stubborn(BaseModel):
+    """A model that does not want to be written."""
+
+    @model_serializer
+    def refuse(self) -> dict[str, Any]:
+        raise RuntimeError("no")
+
+    def __str__(self) -> str:
+        return "stubborn"
+
+
+@pytest.mark.parametrize("value", [Stubborn(), {1: Stubborn()}, {"nan": float("nan"), "a": [Stubborn()]}])
+def test_a_class_that_cannot_be_written_is_described(value: Any) -> None:
+    assert '"stubborn"' in dumps(value)
+
+
+def test_an_integer_too_long_for_a_decimal_text_is_written_in_hexadecimal() -> None:
+    assert json.loads(dumps([1, 10**5000])) == [1, hex(10**5000)]
 
 
 JSON = st.recursive(
