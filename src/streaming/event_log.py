@@ -19,6 +19,9 @@ from streaming.events import START, Delivery, Event, EventId, Frame, Superstep
 #: At up to four bytes a character this stays below SQLite's row limit in a Durable Object.
 PART_CHARACTERS: Final = 400_000
 
+#: How many runs are forgotten at once.
+PAGE_RUNS: Final = 100
+
 _FIRST_STEP: Final = "first_step"
 _RESULT: Final = "result"
 _HELD: Final = "held/"
@@ -226,17 +229,17 @@ class EventLog:
         self._storage.execute(self.DELETE_BLOCKS, run_id)
         self._storage.execute(self.DELETE_NOTES, run_id)
 
-    #: -> run_id, at most 100.
-    ENDED_BEFORE: Final = """
+    #: -> run_id.
+    ENDED_BY: Final = """
         SELECT run_id
         FROM stream_notes
-        WHERE kind = 'result' AND part = 0 AND at_ms < ?
-        LIMIT 100
+        WHERE kind = 'result' AND part = 0 AND at_ms <= ?
+        LIMIT ?
     """
 
-    def ended_before(self, at_ms: int) -> list[str]:
-        """Up to 100 runs that ended before a time."""
-        return [row["run_id"] for row in self._storage.execute(self.ENDED_BEFORE, at_ms)]
+    def ended_by(self, at_ms: int) -> list[str]:
+        """Up to `PAGE_RUNS` runs that ended at a time or before it."""
+        return [row["run_id"] for row in self._storage.execute(self.ENDED_BY, at_ms, PAGE_RUNS)]
 
     DELETE_NOTE: Final = "DELETE FROM stream_notes WHERE run_id = ? AND kind = ?"
     INSERT_NOTE: Final = "INSERT INTO stream_notes (run_id, kind, part, at_ms, body) VALUES (?, ?, ?, ?, ?)"

@@ -10,7 +10,7 @@ from typing import Final
 
 from ports import ObjectStorage
 from streaming import sse
-from streaming.event_log import EventLog
+from streaming.event_log import PAGE_RUNS, EventLog
 from streaming.events import START, EventId, Frame
 from streaming.run_stream import EventIds, RunStream
 
@@ -80,13 +80,13 @@ class RunStreams:
         self.end(run_id, "{}")
         self._log.delete(run_id)
 
-    def retire(self, before_ms: int) -> bool:
-        """Forget up to 100 runs that ended before a time; whether some were kept because somebody follows them."""
-        ended = self._log.ended_before(before_ms)
+    def retire(self, at_ms: int) -> bool:
+        """Forget a page of runs that ended by a time and that nobody follows; whether some may be left."""
+        ended = self._log.ended_by(at_ms)
         for run_id in ended:
             if run_id not in self._users:
                 self._log.delete(run_id)
-        return any(run_id in self._users for run_id in ended)
+        return len(ended) == PAGE_RUNS or any(run_id in self._users for run_id in ended)
 
 
 class Subscription:
