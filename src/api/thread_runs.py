@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,9 @@ from wire.queries import Query
 from wire.runs import RunColumn, RunCreate
 
 logger = logging.getLogger(__name__)
+
+#: A thread's object that is being reset, by a deploy say, fails the calls under way; the next ones find a new one.
+OPEN_TRIES: Final = 3
 
 
 class ListQuery(Query):
@@ -105,7 +108,14 @@ async def _open(call: Call[Any, Any], thread_id: str, request: RunRequest) -> Re
         origin=call.request.headers.get("origin"),
         allowed_origins=call.services.settings.cors_allow_origins,
     )
-    return Passthrough(await call.services.thread_objects.open(thread_id, thread_object_paths.build(asked)))
+    path = thread_object_paths.build(asked)
+    for _ in range(OPEN_TRIES - 1):
+        try:
+            return Passthrough(await call.services.thread_objects.open(thread_id, path))
+        except Unavailable:
+            # An error would make the creator of the run start a second one; opening has no effect but the answer.
+            logger.exception("run %s of thread %s could not be opened; trying again", request.run_id, thread_id)
+    return Passthrough(await call.services.thread_objects.open(thread_id, path))
 
 
 async def list_runs(call: Call[None, ListQuery]) -> Reply:

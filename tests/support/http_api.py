@@ -107,18 +107,20 @@ class QueueNotes:
 
 @dataclass
 class ThreadObjectNotes:
-    """Thread objects that note what was asked of them; fail with `failure` when it is set."""
+    """Thread objects that note what was asked of them; the first calls fail with `failures`."""
 
     opened: list[tuple[str, str]] = field(default_factory=list)
-    failure: Exception | None = None
+    failures: list[Exception] = field(default_factory=list)
 
     async def wake(self, thread_id: str) -> None:
         """See `ports.ThreadObjects`."""
-        if self.failure:
-            raise self.failure
+        if self.failures:
+            raise self.failures.pop(0)
 
     async def open(self, thread_id: str, path: str) -> object:
         """See `ports.ThreadObjects`."""
+        if self.failures:
+            raise self.failures.pop(0)
         self.opened.append((thread_id, path))
         return f"the answer to {path}"
 

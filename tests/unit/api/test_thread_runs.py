@@ -153,6 +153,17 @@ async def test_the_creator_of_a_run_is_handed_to_the_threads_object(api: Api, ki
     assert api.queue.sent == []
 
 
+@pytest.mark.parametrize("kind", ["stream", "wait"])
+async def test_an_object_that_is_being_reset_does_not_fail_the_creator_of_a_run(api: Api, kind: str) -> None:
+    thread_id = await api.new_thread()
+    api.thread_objects.failures = [Unavailable("reset")] * 2
+    answer = await api.ask("POST", f"/threads/{thread_id}/runs/{kind}", {"assistant_id": "sequence"})
+    assert isinstance(answer, Passthrough)
+    assert (len(api.thread_objects.opened), api.rows("runs")) == (1, 1)
+    api.thread_objects.failures = [Unavailable("reset")] * 3
+    await api.detail("POST", f"/threads/{thread_id}/runs/{kind}", {"assistant_id": "sequence"}, status=503)
+
+
 @pytest.mark.parametrize("kind", ["", "/stream", "/wait"])
 async def test_a_stateless_run_gets_a_temporary_thread(api: Api, kind: str) -> None:
     answer = await api.ask("POST", f"/runs{kind}", {"assistant_id": "sequence", "metadata": {"m": 1}})

@@ -137,7 +137,7 @@ async def test_a_run_that_comes_while_its_thread_is_deleted_keeps_all_of_the_thr
 
 async def test_a_thread_is_deleted_also_when_its_object_does_not_answer(api: Api) -> None:
     thread_id = await api.new_thread()
-    api.thread_objects.failure = Unavailable("the object is being reset")
+    api.thread_objects.failures = [Unavailable("the object is being reset")]
     await api.json("DELETE", f"/threads/{thread_id}", status=204)
     assert api.rows("threads") == 0
 
