@@ -29,6 +29,12 @@ class HttpRequest:
     body: bytes | str = b""
 
 
+def announced_bytes(headers: Mapping[str, str]) -> int:
+    """How long a body is, as its `content-length` says; 0 for one that says nothing or nonsense."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+
+
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
     """A response with its whole body as text."""

@@ -13,7 +13,15 @@ from api.routes import ROUTER
 from api.routing import Match
 from compact_json import compact_json
 from errors import MethodNotAllowed, NotSupported, PayloadTooLarge, SuperstepError, Unprocessable
-from http_messages import HttpRequest, HttpResponse, Passthrough, Reply, cross_origin_headers, json_response
+from http_messages import (
+    HttpRequest,
+    HttpResponse,
+    Passthrough,
+    Reply,
+    announced_bytes,
+    cross_origin_headers,
+    json_response,
+)
 from wire import bodies, queries
 from wire.texts import storable
 
@@ -80,9 +88,7 @@ async def _dispatch(request: HttpRequest, services: Services) -> Reply:
 
 
 def _check_size(request: HttpRequest, limit: int) -> None:
-    announced = request.headers.get("content-length", "")
-    length = int(announced) if announced.isascii() and announced.isdigit() and len(announced) < 20 else 0
-    if max(length, len(request.body)) > limit:
+    if max(announced_bytes(request.headers), len(request.body)) > limit:
         raise PayloadTooLarge(f"The request body is over the limit of {limit} bytes (setting MAX_BODY_BYTES)")
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from js import Object, ReadableStream, Response, TextEncoder, WritableStream
 from pyodide.ffi import create_proxy, to_js
 
-from http_messages import HttpRequest, HttpResponse, Passthrough
+from http_messages import HttpRequest, HttpResponse, Passthrough, announced_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +28,9 @@ async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
 
 
 async def _read_body(js_request: Any, headers: Mapping[str, str], max_body_bytes: int) -> bytes:
-    announced = headers.get("content-length", "0")
     if not js_request.body:
         return b""
-    if announced.isdigit() and int(announced) > max_body_bytes:
+    if announced_bytes(headers) > max_body_bytes:
         # Drained, because the runtime cuts the connection, and often the answer, when it ends with the body unread.
         await js_request.body.pipeTo(WritableStream.new())
         return b""

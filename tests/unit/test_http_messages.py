@@ -1,6 +1,16 @@
-"""Cross-origin headers."""
+"""What requests and responses say in their headers."""
 
-from http_messages import cross_origin_headers
+import pytest
+
+from http_messages import announced_bytes, cross_origin_headers
+
+
+@pytest.mark.parametrize(
+    ("length", "announced"), [("0", 0), ("17", 17), ("", 0), ("-1", 0), ("1e9", 0), ("²", 0), ("9" * 5000, 0)]
+)
+def test_a_length_that_is_nonsense_announces_nothing(length: str, announced: int) -> None:
+    assert announced_bytes({"content-length": length}) == announced
+    assert announced_bytes({}) == 0
 
 
 def test_any_origin_may_read_when_all_are_allowed() -> None:
