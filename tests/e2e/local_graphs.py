@@ -9,6 +9,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
+from langgraph.types import Interrupt
 
 PROJECT = Path(__file__).parent / "graphs"
 
@@ -38,52 +39,44 @@ async def events(
             yield "|".join([mode, *namespace]), chunk
 
 
-def comparable(event: str, data: Any) -> tuple[str, Any]:
-    """An event without what differs between two executions: ids, times, metadata, configuration."""
+def comparable(event: str, data: Any) -> Any:
+    """An event without what differs between two executions (ids, times, metadata, configuration), as JSON."""
     mode, *namespace = event.split("|")
     name = "|".join([mode, *(segment.partition(":")[0] for segment in namespace)])
     match mode:
         case "messages":
             chunk, metadata = data
-            return name, (comparable_value(chunk), metadata["langgraph_node"], metadata["langgraph_step"])
+            told: Any = chunk, metadata["langgraph_node"], metadata["langgraph_step"]
         case "checkpoints":
-            return name, comparable_checkpoint(data)
+            told = _checkpoint(data)
         case "debug":
-            payload = (
-                comparable_checkpoint(data["payload"]) if data["type"] == "checkpoint" else data["payload"]["name"]
-            )
-            return name, (data["step"], data["type"], payload)
+            payload = data["payload"]
+            told = data["step"], data["type"], _checkpoint(payload) if data["type"] == "checkpoint" else payload["name"]
         case "tasks":
-            return name, {
-                key: comparable_value(data.get(key)) for key in ("name", "input", "triggers", "result", "interrupts")
-            }
+            told = {key: data.get(key) for key in ("name", "input", "triggers", "result", "interrupts")}
         case _:
-            return name, comparable_value(data)
+            told = data
+    return _as_json([name, told])
 
 
-def comparable_checkpoint(payload: Any) -> Any:
+def _checkpoint(payload: Any) -> Any:
     """What a checkpoint event says about the graph."""
     metadata = {key: payload["metadata"][key] for key in ("source", "step")}
-    return (
-        comparable_value(payload["values"]),
-        metadata,
-        list(payload["next"]),
-        [task["name"] for task in payload["tasks"]],
-    )
+    return payload["values"], metadata, payload["next"], [task["name"] for task in payload["tasks"]]
 
 
-def comparable_value(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     """State as JSON has it, messages reduced to who says what, interrupts to what they ask."""
     match value:
         case BaseMessage():
-            return value.type, value.content
+            return [value.type, value.content]
         case {"type": str(kind), "content": content}:
-            return kind, content
+            return [kind, content]
+        case Interrupt(value=asked) | {"value": asked, "id": str()}:
+            return {"asked": _as_json(asked)}
         case dict():
-            return {key: comparable_value(item) for key, item in value.items()}
-        case list() | tuple() if not hasattr(value, "_fields"):
-            return [comparable_value(item) for item in value]
-        case _ if hasattr(value, "value") and hasattr(value, "id"):
-            return {"value": comparable_value(value.value)}
+            return {key: _as_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_as_json(item) for item in value]
         case _:
             return value
