@@ -38,11 +38,16 @@ def write_config(path: Path, config: dict[str, Any]) -> Path:
     return path
 
 
-def ensure_local_config(watched: Iterable[Path]) -> Path:
-    """`wrangler.local.json`, up to date with `wrangler.toml`; a change in `watched` bundles the graph project again."""
+def ensure_local_config(project_inputs: Iterable[Path]) -> Path:
+    """`wrangler.local.json`, up to date with `wrangler.toml`; changes in the project or in `src/` reload the Worker."""
     config = localised(production_config())
     config["build"] = {
         "command": shlex.join([sys.executable, str(paths.ROOT / "tools" / "bundle_project.py")]),
-        "watch_dir": [str(path) for path in watched],
+        "watch_dir": [os.path.relpath(path, paths.LOCAL_CONFIG.parent) for path in (*project_inputs, *_own_sources())],
     }
     return write_config(paths.LOCAL_CONFIG, config)
+
+
+def _own_sources() -> list[Path]:
+    """What wrangler watches by itself only without a build step; not what that step writes."""
+    return sorted(path for path in paths.SOURCE.iterdir() if path not in {paths.PROJECT, paths.SOURCE / "__pycache__"})

@@ -141,7 +141,9 @@ class Server:
         return self.log_path.read_text(errors="replace") if self.log_path and self.log_path.exists() else ""
 
     def log_tail(self, lines: int = 40) -> str:
-        """The last lines of the output."""
+        """The last lines of the output, or where they went."""
+        if not self.log_path:
+            return "The reason is in the output above."
         return "\n".join(self.log().splitlines()[-lines:])
 
     def _worker_pids(self) -> list[int]:
@@ -243,6 +245,7 @@ def apply_migrations(config: Path, persist_to: Path) -> None:
         _migrate(config, persist_to)
     else:
         if not template.exists():
+            paths.BUILD.mkdir(exist_ok=True)
             partial = Path(tempfile.mkdtemp(dir=paths.BUILD))
             with progress.step("Applying the D1 migrations"):
                 _migrate(config, partial)

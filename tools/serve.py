@@ -1,13 +1,19 @@
 """Serves Superstep on local workerd until it is interrupted: `python -m tools.serve --port 8123`."""
 
 import argparse
+import json
 import signal
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
+from typing import Final
 
-from tools import local_server, paths
+from tools import local_server, paths, worker_packages
 from tools.errors import SetupError
+
+POLL_SECONDS: Final = 0.3
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +31,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    """Serve; wrangler ends when a changed project cannot be loaded, and serving goes on with the next change."""
+    status = _serve_once(options)
+    while status and not options.config:
+        if worker_packages.are_installed():
+            print("\nThe server ended, for the reason above. It starts again when a file changes.\n", file=sys.stderr)
+            wait_for_change(_watched())
+        try:
+            status = _serve_once(options)
+        except SetupError as error:
+            print(f"error: {error}", file=sys.stderr)
+    return status
+
+
+def _serve_once(options: argparse.Namespace) -> int:
     server = local_server.Server(
         port=options.port,
         persist_to=options.persist_to.resolve(),
@@ -38,6 +58,24 @@ def _serve(options: argparse.Namespace) -> int:
         return server.wait()
     finally:
         server.stop()
+
+
+def wait_for_change(watched: Iterable[Path]) -> None:
+    """Return when a file at or below one of these paths is new, changed or gone."""
+    watched = tuple(watched)
+    before = _stamps(watched)
+    while _stamps(watched) == before:
+        time.sleep(POLL_SECONDS)
+
+
+def _watched() -> list[Path]:
+    config = json.loads(paths.LOCAL_CONFIG.read_text())
+    return [paths.LOCAL_SECRETS, *(paths.LOCAL_CONFIG.parent / path for path in config["build"]["watch_dir"])]
+
+
+def _stamps(watched: Iterable[Path]) -> dict[Path, int]:
+    files = (file for path in watched for file in (path, *path.rglob("*")))
+    return {file: file.stat().st_mtime_ns for file in files if file.is_file()}
 
 
 def _parser() -> argparse.ArgumentParser:

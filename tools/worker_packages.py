@@ -53,6 +53,11 @@ TREATMENT: Final = 1
 STAMP: Final = ".stamp"
 
 
+def are_installed() -> bool:
+    """Whether `python_modules/` matches the locks, the shims and the project's requirements."""
+    return read_stamp(paths.PYTHON_MODULES) == _fingerprint()
+
+
 def ensure_worker_packages() -> None:
     """Make `python_modules/` match the locks, the shims and the project's requirements; instant when it does."""
     wanted = _fingerprint()

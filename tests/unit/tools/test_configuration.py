@@ -1,5 +1,6 @@
 """The two configurations and the locks: production stays free of development flags, locks name no host."""
 
+import json
 import re
 from pathlib import Path
 
@@ -21,6 +22,18 @@ def test_local_serving_adds_only_the_development_flags() -> None:
     assert local.pop("dev") == {"ip": "127.0.0.1"}
     production.pop("compatibility_flags")
     assert local == production
+
+
+def test_hot_reload_watches_what_exists_but_not_what_the_build_step_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "LOCAL_CONFIG", tmp_path / "wrangler.local.json")
+    config = json.loads(local_config.ensure_local_config([paths.LANGGRAPH_JSON, tmp_path]).read_text())
+    # wrangler appends each entry to the folder of the configuration, absolute or not.
+    watched = [Path(f"{tmp_path}/{entry}").resolve() for entry in config["build"]["watch_dir"]]
+    assert {paths.LANGGRAPH_JSON, tmp_path.resolve(), paths.SOURCE / "entry.py", paths.SOURCE / "api"} <= set(watched)
+    assert all(path.exists() for path in watched)
+    assert not any(paths.PROJECT.is_relative_to(path) for path in watched)
 
 
 def test_a_copy_has_its_own_main_and_no_build_step() -> None:
