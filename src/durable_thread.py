@@ -86,9 +86,12 @@ class ThreadObject(DurableObject):
             self._client_left(wanted)
 
         async def next_chunk() -> str | None:
-            chunk = await subscription.next_chunk()
-            if chunk is None:
-                subscription.close()
+            chunk = None
+            try:
+                chunk = await subscription.next_chunk()
+            finally:
+                if chunk is None:
+                    subscription.close()
             return chunk
 
         return stream_response(next_chunk, on_cancel, thread_object_paths.response_headers(wanted))

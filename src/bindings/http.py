@@ -49,13 +49,19 @@ def stream_response(
 ) -> Any:
     """A 200 whose body is every chunk until None; `on_cancel` is called when the client leaves before that.
 
+    An error of `next_chunk` ends the body with an error, so that the client sees that something is missing.
+
     A `ReadableStream` with `pull` and `cancel` is the one technique that notices the client leaving: writing to a
     `TransformStream` whose reader is gone hangs for ever.
     """
     encoder = TextEncoder.new()
 
     async def pull(controller: Any) -> None:
-        chunk = await next_chunk()
+        try:
+            chunk = await next_chunk()
+        except BaseException:
+            release()
+            raise
         if chunk is None:
             controller.close()
             release()
@@ -68,16 +74,17 @@ def stream_response(
 
     def release() -> None:
         # Not inside the callback itself: a proxy cannot be destroyed while JavaScript is calling it.
-        asyncio.get_running_loop().call_soon(_destroy, pull_proxy, cancel_proxy)
+        asyncio.get_running_loop().call_soon(_destroy, proxies)
 
-    pull_proxy, cancel_proxy = create_proxy(pull), create_proxy(cancel)
-    source = to_js({"pull": pull_proxy, "cancel": cancel_proxy}, dict_converter=Object.fromEntries)
+    proxies = {"pull": create_proxy(pull), "cancel": create_proxy(cancel)}
+    source = to_js(proxies, dict_converter=Object.fromEntries)
     return _response(ReadableStream.new(source), 200, headers)
 
 
-def _destroy(*proxies: Any) -> None:
-    for proxy in proxies:
-        proxy.destroy()
+def _destroy(proxies: dict[str, Any]) -> None:
+    """Idempotent: a client may leave while its last chunk is on the way."""
+    while proxies:
+        proxies.popitem()[1].destroy()
 
 
 def _response(body: Any, status: int, headers: Mapping[str, str]) -> Any:
