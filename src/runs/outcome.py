@@ -1,4 +1,4 @@
-"""How a slice of a run ended, as a value: what `durable_thread` writes to the run and thread rows and to the stream."""
+"""How a slice of a run ended, as a value: what `thread_runner` writes to the run and thread rows and to the stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MASKED_ERRORS: Final = ("NodeCancelledError", "LangSmithConnectionError")
 class Outcome:
     """All JSON is text, ready to be stored or sent.
 
-    `status` "success" covers graphs that interrupted themselves as well; `thread_status` tells the difference.
+    `status` "success" covers graphs that interrupted themselves as well; `next` tells the difference.
     "interrupted" is a run that was cancelled. "drained" means that the run goes on in another slice: only `status`
     counts then.
     """
@@ -34,13 +34,6 @@ class Outcome:
     error: str | None = None
     #: What `/wait` and `/join` answer.
     wait_result: str = "{}"
-
-    @property
-    def thread_status(self) -> Literal["idle", "interrupted", "error"]:
-        """The thread's status when no other run is waiting."""
-        if self.status == "error":
-            return "error"
-        return "interrupted" if self.next else "idle"
 
 
 DRAINED: Final = Outcome(status="drained")

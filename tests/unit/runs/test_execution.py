@@ -216,7 +216,7 @@ async def test_an_interrupt_ends_the_run_in_success_and_leaves_the_thread_interr
     driver = RunDriver(sample_graphs.hitl())
     outcome = await driver.slice(driver.job(input={"draft": "d"}, stream_mode=["updates", "values"]))
     question = {"question": "approve?", "draft": "draft-d"}
-    assert (outcome.status, outcome.thread_status, outcome.next) == ("success", "interrupted", ("approve",))
+    assert (outcome.status, outcome.next) == ("success", ("approve",))
     assert json.loads(outcome.values) == {"draft": "draft-d", "log": ["draft"]}
     (asked,) = json.loads(outcome.wait_result).pop("__interrupt__")
     assert asked == {"value": question, "id": asked["id"], "response_schema": None}
@@ -278,7 +278,7 @@ async def test_a_command_goes_elsewhere_and_brings_values(command: dict[str, Any
 async def test_a_static_breakpoint_stops_without_a_question() -> None:
     driver = RunDriver(sample_graphs.sequence())
     outcome = await driver.slice(driver.job(input=TOPIC, interrupt_before=["writer"], stream_mode=["updates"]))
-    assert (outcome.thread_status, outcome.next, outcome.interrupts) == ("interrupted", ("writer",), "{}")
+    assert (outcome.status, outcome.next, outcome.interrupts) == ("success", ("writer",), "{}")
     assert "__interrupt__" not in json.loads(outcome.wait_result)
     assert named(await driver.read(driver.job().run_id))[-1] == ("updates", '{"__interrupt__":[]}')
     rest = await driver.slice(driver.job(2, input=None))
@@ -289,7 +289,7 @@ async def test_a_failing_node_ends_the_run_with_its_error_after_all_it_showed() 
     driver = RunDriver(sample_graphs.fan_out())
     outcome = await driver.slice(driver.job(input={"trail": ["a", "fail"]}, stream_mode=["values", "tasks"]))
     error = {"error": "ValueError", "message": "boom"}
-    assert (outcome.status, outcome.thread_status) == ("error", "error")
+    assert outcome.status == "error"
     assert (json.loads(outcome.error or ""), json.loads(outcome.wait_result)) == (error, {"__error__": error})
     shown = named(await driver.read(driver.job().run_id))
     assert shown[-1] == ("error", json.dumps(error, separators=(",", ":")))
