@@ -67,4 +67,4 @@ class Default(WorkerEntrypoint):
             D1Database(self.env.DB), RunQueueBinding(self.env.RUN_QUEUE), now=clock.now_iso()
         )
         if announced:
-            logger.warning("announced %d unfinished runs again", announced)
+            logger.warning("announced %d threads with unfinished runs again", announced)

@@ -249,24 +249,23 @@ def unfinished_of_thread(thread_id: str) -> Statement:
     return Statement(_UNFINISHED_OF_THREAD, (thread_id,))
 
 
-#: A page of the runs that nobody has touched since a time and that are not waiting for a later one.
+#: A page of threads with runs that nobody has touched since a time and that are not waiting for a later one.
 _STALE: Final = f"""
-SELECT thread_id, run_id
+SELECT thread_id, MIN(run_id) AS run_id
 FROM {_RUNS_UNFINISHED}
 WHERE {_UNFINISHED}
-  AND (thread_id, run_id) > (?, ?)
+  AND thread_id > ?
   AND COALESCE(due_at, updated_at) < ?
   AND updated_at < ?
-ORDER BY thread_id, run_id
+GROUP BY thread_id
+ORDER BY thread_id
 LIMIT ?
 """
 
 
-async def unfinished_older_than(
-    db: Database, before: str, *, after: tuple[str, str], limit: int
-) -> list[tuple[str, str]]:
-    """A page of (thread_id, run_id) in that order, beyond the key `after`; the first page is after ("", "")."""
-    [rows] = await db.batch([Statement(_STALE, (*after, before, before, limit))])
+async def unfinished_older_than(db: Database, before: str, *, after: str, limit: int) -> list[tuple[str, str]]:
+    """A page of (thread_id, its oldest such run) in the order of threads, beyond the thread `after` (at first "")."""
+    [rows] = await db.batch([Statement(_STALE, (after, before, before, limit))])
     return [(row["thread_id"], row["run_id"]) for row in rows]
 
 

@@ -157,7 +157,7 @@ async def test_only_if_idle_refuses_while_a_run_is_unfinished(db: SqliteDatabase
     assert (await db.batch(runs.insert(second, only_if_idle=True)))[0] == [{"run_id": "2"}]
 
 
-async def test_stale_runs_are_found_in_pages(db: SqliteDatabase) -> None:
+async def test_threads_with_stale_runs_are_found_in_pages(db: SqliteDatabase) -> None:
     for thread_id in ("a", "b", "c"):
         await new_thread(db, thread_id)
         await new_run(db, "1", thread_id)
@@ -165,11 +165,13 @@ async def test_stale_runs_are_found_in_pages(db: SqliteDatabase) -> None:
         await new_run(db, "3", thread_id, due_at=clock.shifted(NOW, 100))
         await new_run(db, "4", thread_id, status="success")
     before = clock.shifted(NOW, 50)
-    first = await runs.unfinished_older_than(db, before, after=("", ""), limit=2)
+    first = await runs.unfinished_older_than(db, before, after="", limit=2)
     assert first == [("a", "1"), ("b", "1")]
-    assert await runs.unfinished_older_than(db, before, after=first[-1], limit=2) == [("c", "1")]
+    assert await runs.unfinished_older_than(db, before, after="b", limit=2) == [("c", "1")]
+    db.connection.execute("UPDATE runs SET status = 'success' WHERE run_id = '1'")
+    assert await runs.unfinished_older_than(db, before, after="", limit=100) == []
     late = clock.shifted(NOW, 200)
-    assert len(await runs.unfinished_older_than(db, late, after=("", ""), limit=100)) == 9
+    assert await runs.unfinished_older_than(db, late, after="a", limit=100) == [("b", "2"), ("c", "2")]
 
 
 @pytest.mark.parametrize(
