@@ -81,8 +81,11 @@ class OpenAICompatibleModel(BaseChatModel):
                 raise RuntimeError(f"{url} answered {response.status_code}: {answer[:500]}")
             async for line in response.aiter_lines():
                 data = line.removeprefix("data:").strip()
-                if line.startswith("data:") and data != "[DONE]":
+                if data == "[DONE]":
+                    return
+                if line.startswith("data:"):
                     yield json.loads(data)
+        raise RuntimeError(f"{url}: the answer ended before it was complete")
 
 
 def _chunk(event: dict[str, Any]) -> ChatGenerationChunk:
