@@ -131,8 +131,8 @@ def _import(project: Path, module_path: str) -> ModuleType:
         if all(part.isidentifier() for part in name.split(".")):
             return importlib.import_module(name)
         return _import_file(name, path)
-    except Exception as error:
-        # User code: whatever its import raises is the reason.
+    except (Exception, SystemExit) as error:
+        # User code: whatever its import raises is the reason, `sys.exit("no key")` among it.
         raise GraphLoadError(f"importing {module_path} failed: {_reason(error)}") from error
 
 
@@ -145,7 +145,7 @@ def _import_file(name: str, path: Path) -> ModuleType:
     return module
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """The error and the line it comes from."""
     message = f"{type(error).__name__}: {error}"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]

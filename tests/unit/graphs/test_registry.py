@@ -100,6 +100,7 @@ def test_everything_wrong_is_reported_at_once_with_name_file_and_reason(project:
         "graph.py": GRAPH,
         "broken.py": "import nothing_of_this_name",
         "raising.py": "def f():\n    raise RuntimeError('no key')\nf()",
+        "leaving.py": "import sys\nsys.exit('set OPENAI_API_KEY')",
         "syntax.py": "def (",
     }
     graphs = {
@@ -110,6 +111,7 @@ def test_everything_wrong_is_reported_at_once_with_name_file_and_reason(project:
         "class": "graph.py:State",
         "import": "broken.py:graph",
         "raises": "raising.py:graph",
+        "leaves": "leaving.py:graph",
         "syntax": "syntax.py:graph",
     }
     with pytest.raises(GraphLoadError) as caught:
@@ -123,6 +125,7 @@ def test_everything_wrong_is_reported_at_once_with_name_file_and_reason(project:
         "class": "'State' is a class",
         "import": "ModuleNotFoundError: No module named 'nothing_of_this_name'",
         "raises": "RuntimeError: no key",
+        "leaves": "SystemExit: set OPENAI_API_KEY",
         "syntax": "SyntaxError",
     }
     for line, reason in zip(lines, reasons.values(), strict=True):
