@@ -40,12 +40,14 @@ class Finished:
 async def finish(db: Database, run: Run, ending: Ending, *, now: str) -> Finished:
     """Store the end of `run` and claim the thread's next one.
 
-    Idempotent by (run_id, attempt). The thread stays busy when other runs are left.
+    Idempotent by (run_id, attempt). The thread stays busy when other runs are left, and as it was when `run` was
+    cancelled before it began.
     """
     lifecycle.check(run.run_id, run.status, ending.status)
+    never_ran = run.status == "pending" and ending.status == "interrupted"
     settled = threads.settle(
         run,
-        resting=lifecycle.resting_status(ending.status, has_next=ending.has_next),
+        resting=None if never_ran else lifecycle.resting_status(ending.status, has_next=ending.has_next),
         values=ending.values,
         interrupts=ending.interrupts,
         error=ending.error,

@@ -134,12 +134,15 @@ SET status = CASE
             SELECT 1 FROM runs AS other INDEXED BY runs_unfinished
             WHERE other.thread_id = ? AND other.status IN ('pending', 'running') AND other.run_id <> ?
         ) THEN 'busy'
-        ELSE ?
+        WHEN ? IS NOT NULL THEN ?
+        WHEN error IS NOT NULL THEN 'error'
+        WHEN interrupts <> '{}' THEN 'interrupted'
+        ELSE 'idle'
     END,
     values_json = CASE WHEN ? THEN ? ELSE values_json END,
     values_parts = CASE WHEN ? THEN ? ELSE values_parts END,
     interrupts = COALESCE(?, interrupts),
-    error = ?,
+    error = CASE WHEN ? IS NOT NULL THEN ? ELSE error END,
     updated_at = ?,
     state_updated_at = CASE WHEN ? THEN ? ELSE state_updated_at END
 WHERE thread_id = ?
@@ -150,13 +153,15 @@ WHERE thread_id = ?
 def settle(
     run: Run,
     *,
-    resting: RestingStatus,
+    resting: RestingStatus | None,
     values: str | None,
     interrupts: str | None,
     error: str | None,
     now: str,
 ) -> list[Statement]:
     """Write what a run did to its thread; `values` and `interrupts` of None leave the stored ones.
+
+    With `resting` None it did nothing: the thread rests as it did before, `error` included.
 
     Holds only while `run` is what is stored, so it must stand before the statement that finishes the run.
     """
@@ -165,11 +170,11 @@ def settle(
     statement = Statement(
         _SETTLE,
         (
-            *(run.thread_id, run.run_id, resting),
+            *(run.thread_id, run.run_id, resting, resting),
             *(has_values, None if texts else values),
             *(has_values, len(texts)),
             interrupts,
-            error,
+            *(resting, error),
             now,
             *(has_values, now),
             run.thread_id,

@@ -113,3 +113,23 @@ async def test_no_run_can_spoil_its_thread_for_the_next(thread: ThreadObjectInMe
     ids = [await thread.create(input={"topic": "a"}, config=config) for config in (spoilt, {})]
     await thread.runner.work()
     assert [await thread.status(run_id) for run_id in ids] == ["success"] * 2
+
+
+@pytest.mark.parametrize(
+    ("assistant", "rests"), [("sequence", "idle"), ("approval", "interrupted"), ("failure", "error")]
+)
+async def test_a_run_that_is_cancelled_before_it_begins_leaves_its_thread_as_it_was(
+    thread: ThreadObjectInMemory, assistant: str, rests: str
+) -> None:
+    await thread.create(assistant, input={"topic": "t"})
+    await thread.runner.work()
+    before = await thread.thread()
+    assert before["status"] == rests
+    pending = await thread.create(assistant, after_seconds=3600)
+    assert (await thread.thread())["status"] == "busy"
+    await thread.runner.cancel(pending, "the client left")
+    after = await thread.thread()
+    assert await thread.status(pending) == "interrupted"
+    assert {name: after[name] for name in ("status", "values", "error", "interrupts")} == {
+        name: before[name] for name in ("status", "values", "error", "interrupts")
+    }
