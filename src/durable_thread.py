@@ -13,7 +13,7 @@ from workers import DurableObject, Request
 
 import clock
 from bindings import process_environment
-from bindings.d1 import D1Database
+from bindings.d1 import database
 from bindings.http import stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
 from bindings.workflows import RunWorkflowBinding
@@ -47,7 +47,7 @@ class ThreadObject(DurableObject):
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         self._runner = ThreadRunner(
             ctx.id.name,
-            database=D1Database(env.DB),
+            database=database(),
             streams=self._streams,
             alarm=DurableObjectAlarm(ctx),
             workflows=RunWorkflowBinding(env.RUN_WORKFLOW),

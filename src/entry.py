@@ -15,7 +15,7 @@ from workers import Request, WorkerEntrypoint
 import clock
 from api import app
 from api.context import Services
-from bindings.d1 import D1Database
+from bindings.d1 import database
 from bindings.http import read_request, to_js_response
 from bindings.queues import RunQueueBinding
 from bindings.thread_objects import ThreadObjectsBinding
@@ -38,14 +38,13 @@ class Default(WorkerEntrypoint):
     async def fetch(self, request: Request) -> Any:
         """Answer an HTTP request."""
         settings = process_environment.read_settings()
-        database = D1Database(self.env.DB)
         services = Services(
-            db=database,
+            db=database(),
             queue=RunQueueBinding(self.env.RUN_QUEUE),
             thread_objects=ThreadObjectsBinding(self.env.THREADS),
             registry=REGISTRY,
             settings=settings,
-            checkpointer=lambda: D1Saver(database),
+            checkpointer=lambda: D1Saver(database()),
         )
         return to_js_response(
             await app.handle(await read_request(request.js_object, settings.max_body_bytes), services)
@@ -63,8 +62,6 @@ class Default(WorkerEntrypoint):
 
     async def scheduled(self, _controller: Any, _env: Any = None, _ctx: Any = None) -> None:
         """Each minute: announce runs that nobody works on."""
-        announced = await sweep.announce_stale(
-            D1Database(self.env.DB), RunQueueBinding(self.env.RUN_QUEUE), now=clock.now_iso()
-        )
+        announced = await sweep.announce_stale(database(), RunQueueBinding(self.env.RUN_QUEUE), now=clock.now_iso())
         if announced:
             logger.warning("announced %d threads with unfinished runs again", announced)

@@ -7,13 +7,21 @@ error only as text.
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from js import JSON
 from pyodide.ffi import JsException, jsnull, to_js
+from workers import env
 
 from errors import DatabaseError
 from ports import Row, SqlValue, Statement
+
+
+@lru_cache(maxsize=1)
+def database() -> "D1Database":
+    """The Worker's database: one for each isolate, so that a statement is prepared once and no object keeps a copy."""
+    return D1Database(env.DB)
 
 
 class D1Database:
