@@ -37,6 +37,8 @@ from checkpoints.rows import Key
 from ports import Database, Row, SqlValue, Statement
 from tables import checkpoints as sql
 
+#: So many keys of a filter are compared by the database; each takes two of D1's 100 parameters. The rest come after.
+MAX_LISTED_KEYS: Final = 40
 #: Checkpoints that one round trip of a listing reads, each with its channel values.
 PAGE_CHECKPOINTS: Final = 10
 #: Ancestors that one round trip of a delta channel's reconstruction walks.
@@ -98,6 +100,10 @@ class D1Saver(AsyncOnlySaver):
     async def flush(self) -> None:
         """Return when everything that was put is committed; raises the error that prevented it."""
         await self._commits.flush()
+
+    async def room(self) -> None:
+        """Wait while more is to be committed than one batch may hold: LangGraph itself never waits for its saver."""
+        await self._commits.room()
 
     async def _read(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Rows that include everything that was put before."""
@@ -173,7 +179,6 @@ class D1Saver(AsyncOnlySaver):
         )
         if self._write_behind:
             submitted.add_done_callback(lambda future: self._announce_later(future, committed))
-            await self._commits.room()
         elif self._on_commit:
             self._on_commit(committed)
         return key.config()
@@ -328,7 +333,7 @@ def _listing(config: RunnableConfig | None, metadata: Mapping[str, Any], before:
         )
     if before and (before_id := get_checkpoint_id(before)):
         where = where.also("checkpoint_id < ?", before_id)
-    for key, value in metadata.items():
+    for key, value in list(metadata.items())[:MAX_LISTED_KEYS]:
         if key.isascii() and key.isidentifier() and isinstance(value, str) and "\0" not in value:
             where = where.also("json_extract(metadata, ?) = ?", f"$.{key}", value)
     return where

@@ -54,7 +54,7 @@ class Default(WorkerEntrypoint):
         """Deliver a batch of queue messages."""
         threads = ThreadObjectsBinding(self.env.THREADS)
         for message in batch.messages:
-            verdict = await deliver(dict(message.body), int(message.attempts), threads)
+            verdict = await deliver(message.body, int(message.attempts), threads)
             if verdict.action == "ack":
                 message.ack()
             else:

@@ -1,11 +1,14 @@
-"""Fills `os.environ`, which is empty in a Worker; imported before anything that imports LangGraph or a graph project.
+"""Makes a Worker look like the process that libraries expect; imported before LangGraph and the graph project.
 
-LangGraph reads its switches, and many model libraries their keys, when they are imported.
+`os.environ` is empty in a Worker, but LangGraph reads its switches, and many model libraries their keys, when they are
+imported. And `sys.exit()` in a node must end a run, not the Worker: Pyodide's loop passes it on to its host, which
+aborts.
 """
 
+import asyncio
 import os
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from js import Object
 from workers import env as global_env
@@ -22,6 +25,10 @@ def _export(env: Any) -> dict[str, str]:
     return variables
 
 
+def _stay(_exit_code: int) -> None:
+    """What a `SystemExit` does to the Worker."""
+
+
 @lru_cache(maxsize=1)
 def read_settings() -> Settings:
     """The settings, and the variables and secrets once more in `os.environ`.
@@ -32,3 +39,6 @@ def read_settings() -> Settings:
 
 
 _export(global_env)
+
+# Not public, but the loop has no other way to say so. The task that was left so still ends with its SystemExit.
+cast(Any, asyncio.get_event_loop())._system_exit_handler = _stay

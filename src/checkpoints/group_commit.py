@@ -22,7 +22,7 @@ MAX_BATCH_CHARS = 8_000_000
 MAX_WAITING = 50
 
 #: What SQLite says when the statement that `fence` builds finds no such attempt.
-_FENCED = "malformed JSON"
+FENCED = "malformed JSON"
 
 
 def fence(thread_id: str, run_id: str, attempt: int) -> Statement:
@@ -41,6 +41,7 @@ def fence(thread_id: str, run_id: str, attempt: int) -> Statement:
 @dataclass(frozen=True, slots=True)
 class _Submission:
     statements: Sequence[Statement]
+    chars: int
     committed: asyncio.Future[None]
 
 
@@ -72,7 +73,8 @@ class GroupCommit:
         """Begin what `commit` does; the future ends with the commit. Raises what stopped earlier commits."""
         if self._failure is not None:
             raise self._failure
-        submission = _Submission(statements, asyncio.get_running_loop().create_future())
+        chars = sum(_chars(statement) for statement in statements)
+        submission = _Submission(statements, chars, asyncio.get_running_loop().create_future())
         self._waiting.append(submission)
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
@@ -94,7 +96,7 @@ class GroupCommit:
 
     async def room(self) -> None:
         """Wait while more is submitted than one batch may hold."""
-        if len(self._waiting) > MAX_WAITING:
+        if len(self._waiting) > MAX_WAITING or sum(waiting.chars for waiting in self._waiting) > MAX_BATCH_CHARS:
             await self.flush()
 
     async def _commit_waiting(self) -> None:
@@ -128,7 +130,7 @@ class GroupCommit:
         try:
             await self._database.batch(guarded)
         except DatabaseError as error:
-            if self._guard and _FENCED in str(error):
+            if self._guard and FENCED in str(error):
                 raise StaleAttempt("a later attempt of this run has taken over; nothing was written") from error
             raise
 
@@ -150,7 +152,7 @@ def _take_group(waiting: list[_Submission]) -> list[_Submission]:
 
 
 def _size(submission: _Submission) -> tuple[int, int]:
-    return len(submission.statements), sum(_chars(statement) for statement in submission.statements)
+    return len(submission.statements), submission.chars
 
 
 def _batches(statements: Sequence[Statement]) -> Iterator[list[Statement]]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from checkpoints.group_commit import fence
+from checkpoints.group_commit import FENCED, fence
+from errors import DatabaseError, StaleAttempt
 from ports import Database, Statement
 from runs import lifecycle
 from tables import checkpoints, large_text, runs, threads
@@ -40,14 +41,12 @@ class Finished:
 async def finish(db: Database, run: Run, ending: Ending, *, now: str) -> Finished:
     """Store the end of `run` and claim the thread's next one.
 
-    Idempotent by (run_id, attempt). The thread stays busy when other runs are left, and as it was when `run` was
-    cancelled before it began.
+    Idempotent by (run_id, attempt). The thread stays busy when other runs are left.
     """
     lifecycle.check(run.run_id, run.status, ending.status)
-    never_ran = run.status == "pending" and ending.status == "interrupted"
     settled = threads.settle(
         run,
-        resting=None if never_ran else lifecycle.resting_status(ending.status, has_next=ending.has_next),
+        resting=lifecycle.resting_status(ending.status, has_next=ending.has_next),
         values=ending.values,
         interrupts=ending.interrupts,
         error=ending.error,
@@ -59,18 +58,30 @@ async def finish(db: Database, run: Run, ending: Ending, *, now: str) -> Finishe
     return Finished(is_stored=bool(results[len(end) - 1]), claim=claim)
 
 
+async def interrupt_pending(db: Database, run: Run, *, now: str) -> bool:
+    """Store that a run was cancelled before it began; False when it has begun. Its thread is left as it was."""
+    settled = threads.settle(run, resting=None, values=None, interrupts=None, error=None, now=now)
+    results = await db.batch([*settled, runs.finish(run, status="interrupted", error=None, now=now)])
+    return bool(results[-1])
+
+
 async def delete_temporary(db: Database, run: Run) -> bool:
     """End a stateless run by deleting its thread, its checkpoints and itself in one batch; False if it is gone already.
 
-    Raises `DatabaseError`, and nothing is deleted, when another attempt has taken over.
+    Nothing is deleted, and it raises `StaleAttempt`, when another attempt has taken over.
     """
-    fenced, deleted, *_ = await db.batch(
-        [
-            fence(run.thread_id, run.run_id, run.attempt),
-            threads.delete_temporary(run),
-            *(Statement(sql, (run.thread_id,)) for sql in checkpoints.DELETE_THREAD),
-            large_text.delete_of_thread(run.thread_id),
-            runs.delete_of_thread(run.thread_id),
-        ]
-    )
+    try:
+        fenced, deleted, *_ = await db.batch(
+            [
+                fence(run.thread_id, run.run_id, run.attempt),
+                threads.delete_temporary(run),
+                *(Statement(sql, (run.thread_id,)) for sql in checkpoints.DELETE_THREAD),
+                large_text.delete_of_thread(run.thread_id),
+                runs.delete_of_thread(run.thread_id),
+            ]
+        )
+    except DatabaseError as error:
+        if FENCED in str(error):
+            raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}, or deleted") from error
+        raise
     return bool(fenced and deleted)

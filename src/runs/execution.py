@@ -25,7 +25,7 @@ from langgraph.store.base import BaseStore
 from langgraph.types import Command
 
 from d1_checkpointer import D1Saver
-from errors import SuperstepError
+from errors import DatabaseError, StaleAttempt, SuperstepError
 from runs import answers, outcome
 from runs import graph_input as request
 from runs.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
@@ -106,10 +106,10 @@ async def _outcome(slice_: "_Slice", control: RunControl) -> Outcome:
         await slice_.flush()
         return outcome.DRAINED
     except SuperstepError as error:
-        if error.retryable:
+        if error.retryable or isinstance(error, StaleAttempt):
             raise
         return await slice_.failed_outcome(error)
-    except Exception as error:  # noqa: BLE001 - a graph is user code: whatever it raises is the run's outcome
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a graph is user code: whatever it raises is the outcome
         return await slice_.failed_outcome(error)
     return slice_.finished_outcome() or await slice_.stopped_outcome()
 
@@ -289,6 +289,8 @@ class _Slice:
                 taken = 0
                 async for path, mode, payload in items:
                     self._events.take(path, mode, payload)
+                    if mode == "checkpoints" and isinstance(self._saver, D1Saver):
+                        await self._saver.room()
                     taken += 1
                     if taken % ITEMS_PER_TURN == 0:
                         await asyncio.sleep(0)
@@ -337,8 +339,10 @@ class _Slice:
         """The outcome of a graph that raised."""
         try:
             state = await self._state()
-        except SuperstepError:
-            raise
+        except (DatabaseError, StaleAttempt) as failure:
+            if failure.retryable or isinstance(failure, StaleAttempt):
+                raise
+            state = None
         except Exception:  # noqa: BLE001 - writes that made the graph fail can make reading its state fail as well
             state = None
         return outcome.failed(state, outcome.error_of(error))

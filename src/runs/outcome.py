@@ -10,6 +10,9 @@ from streaming.json_text import dumps
 
 RunEnd = Literal["success", "error", "interrupted", "drained"]
 
+#: A longer message is cut: it goes into rows, and nobody reads that much.
+MAX_ERROR_CHARACTERS: Final = 100_000
+
 #: What these tell about is inside the server; a client gets the type only.
 _MASKED_ERRORS: Final = ("NodeCancelledError", "LangSmithConnectionError")
 
@@ -85,8 +88,10 @@ def cancelled(state: StateSnapshot, error: Mapping[str, str]) -> Outcome:
 
 def error_of(error: BaseException) -> dict[str, str]:
     """An exception as clients see it."""
-    name = type(error).__name__
-    return {"error": name, "message": "An internal error occurred" if name in _MASKED_ERRORS else str(error)}
+    name, message = type(error).__name__, str(error)
+    if len(message) > MAX_ERROR_CHARACTERS:
+        message = f"{message[:MAX_ERROR_CHARACTERS]}…"
+    return {"error": name, "message": "An internal error occurred" if name in _MASKED_ERRORS else message}
 
 
 def _interrupts(state: StateSnapshot) -> str:

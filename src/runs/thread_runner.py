@@ -17,6 +17,7 @@ from langgraph.runtime import RunControl
 import clock
 from checkpoints.group_commit import fence
 from d1_checkpointer import CommittedCheckpoint, D1Saver
+from errors import StaleAttempt, ValueTooLarge
 from graphs.registry import Registry
 from ports import Alarm, Database, Workflows
 from runs import completion, execution, lifecycle, outcome
@@ -64,15 +65,29 @@ class ThreadRunner:
         self._registry = registry
         self._settings = settings
         self._executing = asyncio.Lock()
-        self._workflow_expected_until_ms = 0
+        #: Whether somebody has asked for a look that has not begun yet.
+        self._is_woken = False
         #: What finishing the last run claimed, until it is looked at.
         self._claim: Claim | None = None
         self._failures = 0
-        self._current: _Cancellable | None = None
+        #: The run in execution, from its claim to the end of its streams.
+        self._run_id: str | None = None
+        self._execution: asyncio.Task[Outcome] | None = None
+        #: Why runs are to be stopped, by run id.
+        self._cancelled: dict[str, dict[str, str]] = {}
+        #: The run that a Workflow drives, and until when it is expected to ask for a slice.
+        self._workflow_run_id = ""
+        self._workflow_expected_until_ms = 0
 
     async def wake(self) -> None:
         """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent."""
+        self._is_woken = True
         await self._alarm.set(clock.now_ms() + 1)
+
+    async def _look_later(self, at_ms: int) -> None:
+        """Set the alarm, unless it is set for an earlier look that somebody asked for meanwhile."""
+        if not self._is_woken:
+            await self._alarm.set(at_ms)
 
     async def work(self) -> None:
         """Execute every run that is due. Raises nothing: a failure sets the alarm again.
@@ -81,15 +96,27 @@ class ThreadRunner:
         """
         try:
             async with self._executing:
-                while run := await self._next_run():
-                    if await self._execute_slice(run):
-                        return
+                await self._execute_due_runs()
             self._failures = 0
+        except StaleAttempt:
+            # Another incarnation of the object is at work; this one only has to stop.
+            logger.warning("thread %s: its runs are executed elsewhere", self._thread_id)
         except Exception:
             self._failures += 1
             seconds = min(2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
             logger.exception("thread %s: could not work on its runs; looking again in %d s", self._thread_id, seconds)
-            await self._alarm.set(clock.now_ms() + seconds * 1000)
+            await self._look_later(clock.now_ms() + seconds * 1000)
+
+    async def _execute_due_runs(self) -> None:
+        """One run after the other; after a slice's time the next alarm goes on: an alarm may take 15 minutes."""
+        until_ms = clock.now_ms() + self._settings.slice_seconds * 1000
+        while run := await self._next_run():
+            if await self._execute_slice(run):
+                return
+            if clock.now_ms() >= until_ms:
+                self._forget_empty_claim()
+                await self.wake()
+                return
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """Execute one slice for a Workflow; whether the run needs another one. False when the attempt was replaced."""
@@ -99,34 +126,49 @@ class ThreadRunner:
             run = await runs.get(self._database, self._thread_id, run_id)
             if run is None or run.status != "running" or run.attempt != attempt:
                 return False
-            is_unfinished = await self._execute_slice(run)
-            if self._claim is not None and self._claim.claimed is None:
-                self._claim = None  # by the time the alarm asks, there may be another run
-            return is_unfinished
+            try:
+                return await self._execute_slice(run)
+            except StaleAttempt:
+                return False
+            finally:
+                self._forget_empty_claim()
+
+    def _forget_empty_claim(self) -> None:
+        """By the time the alarm asks, there may be another run."""
+        if self._claim is not None and self._claim.claimed is None:
+            self._claim = None
 
     async def _next_run(self) -> Run | None:
         """The next run to execute, claimed; None when there is nothing to do now (the alarm may be set for later)."""
         claim, self._claim = self._claim, None
         if claim is None:
+            self._is_woken = False
             claim = await runs.claim_oldest_pending(self._database, self._thread_id, now=clock.now_iso())
         if claim.running is not None:
             return await self._take_over(claim.running)
-        if claim.claimed is None and claim.next_due_at is not None:
-            await self._alarm.set(clock.epoch_ms(claim.next_due_at))
         if claim.claimed is None:
-            await self._retire_events(claim.thread_exists)
+            await self._rest(claim)
         return claim.claimed
+
+    async def _rest(self, claim: Claim) -> None:
+        """Nothing to execute: end the streams of runs that are over, and see to what comes later."""
+        for run_id in self._streams.followed():
+            # The end of a run may be stored although D1's answer was lost.
+            await self._end_if_over(run_id)
+        if claim.next_due_at is not None:
+            await self._look_later(clock.epoch_ms(claim.next_due_at))
+        await self._retire_events(claim.thread_exists)
 
     async def _retire_events(self, thread_exists: bool) -> None:
         """Forget the events of runs that ended long ago; of all runs, once the thread was deleted."""
         kept_seconds = self._settings.stream_retention_seconds if thread_exists else 0
         is_followed = self._streams.retire(clock.now_ms() - kept_seconds * 1000)
         if is_followed and not thread_exists:
-            await self._alarm.set(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
+            await self._look_later(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
 
     async def _take_over(self, run: Run) -> Run | None:
-        if clock.now_ms() < self._workflow_expected_until_ms:
-            await self._alarm.set(self._workflow_expected_until_ms)
+        if run.run_id == self._workflow_run_id and clock.now_ms() < self._workflow_expected_until_ms:
+            await self._look_later(self._workflow_expected_until_ms)
             return None
         if run.attempt >= self._settings.max_attempts:
             await self._give_up(run)
@@ -135,16 +177,22 @@ class ThreadRunner:
         return await runs.resume_running(self._database, run, now=clock.now_iso())
 
     async def _execute_slice(self, run: Run) -> bool:
-        """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow."""
+        """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow.
+
+        Raises `StaleAttempt` when the run was taken over.
+        """
         stream = self._streams.open(run.run_id)
+        self._run_id = run.run_id
         try:
             result = await self._execute(run, stream)
             if result.status == "drained":
                 await self._hand_over(run)
                 return True
             await self._finish(run, result, stream)
+            self._cancelled.pop(run.run_id, None)
             return False
         finally:
+            self._run_id = None
             self._streams.close(run.run_id)
 
     async def _execute(self, run: Run, stream: RunStream) -> Outcome:
@@ -159,18 +207,18 @@ class ThreadRunner:
             saver = D1Saver(
                 self._database, guard=guard, on_commit=count_superstep, write_behind=execution.is_durable_behind(job)
             )
-            cancellable = _Cancellable(
-                run.run_id, asyncio.ensure_future(execution.execute(job, graph, saver, stream, control))
-            )
-            self._current = cancellable
+            if reason := self._cancelled.get(run.run_id):
+                return await execution.cancelled(job, graph, saver, reason)
+            self._execution = asyncio.ensure_future(execution.execute(job, graph, saver, stream, control))
             try:
-                return await cancellable.task
+                return await self._execution
             except asyncio.CancelledError:
-                if cancellable.reason is None:
+                reason = self._cancelled.get(run.run_id)
+                if reason is None:
                     raise
-                return await execution.cancelled(job, graph, saver, cancellable.reason)
+                return await execution.cancelled(job, graph, saver, reason)
             finally:
-                self._current = None
+                self._execution = None
 
     @contextmanager
     def _budget(self) -> Generator[tuple[RunControl, "_CountSuperstep"]]:
@@ -183,23 +231,34 @@ class ThreadRunner:
             timer.cancel()
 
     async def _hand_over(self, run: Run) -> None:
-        deadline = clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000
-        self._workflow_expected_until_ms = deadline
+        self._workflow_run_id = run.run_id
+        self._workflow_expected_until_ms = clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000
         # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
-        await self._alarm.set(deadline)
+        await self._look_later(self._workflow_expected_until_ms)
         await self._workflows.start(run.thread_id, run.run_id, run.attempt)
 
     async def _finish(self, run: Run, result: Outcome, stream: RunStream) -> None:
         """Store how the run ended, then let its streams end: clients ask for the run right after."""
-        if json.loads(run.kwargs).get("temporary"):
-            is_stored = await completion.delete_temporary(self._database, run)
-        else:
-            finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
-            is_stored, self._claim = finished.is_stored, finished.claim
+        try:
+            is_stored = await self._store_end(run, result)
+        except ValueTooLarge as error:
+            result = outcome.failed(None, outcome.error_of(error))
+            is_stored = await self._store_end(run, result)
         if not is_stored:
-            logger.warning("run %s of thread %s was deleted or replaced while it ran", run.run_id, run.thread_id)
+            if await runs.get(self._database, run.thread_id, run.run_id) is not None:
+                raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
+            logger.warning("run %s of thread %s was deleted while it ran", run.run_id, run.thread_id)
         # A cancelled run's stream just ends.
         stream.finish(result.wait_result, error=result.error if result.status == "error" else None)
+
+    async def _store_end(self, run: Run, result: Outcome) -> bool:
+        if json.loads(run.kwargs).get("temporary"):
+            return await completion.delete_temporary(self._database, run)
+        self._is_woken = False
+        finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
+        # When the run was not this executor's any more, neither is the next.
+        self._claim = finished.claim if finished.is_stored else None
+        return finished.is_stored
 
     async def _give_up(self, run: Run) -> None:
         """End a run that keeps killing its executor."""
@@ -217,19 +276,18 @@ class ThreadRunner:
 
         Not remembered across a crash: a run that is resumed after one goes on.
         """
-        reason = {"error": "UserInterrupt", "message": message}
-        if self._current is not None and self._current.run_id == run_id:
-            self._current.cancel(reason)
+        self._cancelled[run_id] = {"error": "UserInterrupt", "message": message}
+        if self._execution is not None and self._run_id == run_id:
+            self._execution.cancel()
             return
         run = await runs.get(self._database, self._thread_id, run_id)
         if run is not None and run.status == "pending":
-            ending = Ending(status="interrupted", has_next=False)
-            finished = await completion.finish(self._database, run, ending, now=clock.now_iso())
-            if finished.is_stored:
+            now = clock.now_iso()
+            if await completion.interrupt_pending(self._database, run, now=now):
                 self._streams.end(run_id, "null")
-            if finished.claim.claimed is not None:
-                self._claim = finished.claim
-            await self.wake()
+                run = None
+        if run is None or lifecycle.is_finished(run.status):
+            del self._cancelled[run_id]
 
     async def recall(self, run_id: str) -> None:
         """Make sure that whoever subscribes to the run gets to its end, for callers that did not just create it.
@@ -237,36 +295,28 @@ class ThreadRunner:
         An unfinished run is looked at again. A finished one that this object has no record of (its log was retired)
         ends with what D1 says about it.
         """
-        if self._streams.stored_result(run_id) is not None:
-            return
+        if not await self._end_if_over(run_id):
+            await self.wake()
+
+    async def _end_if_over(self, run_id: str) -> bool:
+        """Whether the run's streams have ended, or end by themselves."""
+        if self._run_id == run_id or self._streams.stored_result(run_id) is not None:
+            return True
         run = await runs.get(self._database, self._thread_id, run_id)
+        if self._run_id == run_id:
+            return True
         if run is None:
             error = {"error": "HTTPException", "message": "404: Run not found"}
             self._streams.end(run_id, dumps({"__error__": error}))
         elif lifecycle.is_finished(run.status):
             self._streams.end(run_id, await self._stored_result(run))
-        else:
-            await self.wake()
+        return run is None or lifecycle.is_finished(run.status)
 
     async def _stored_result(self, run: Run) -> str:
         if run.status == "error" and run.error is not None:
             return f'{{"__error__":{run.error}}}'
         thread = await threads.get(self._database, run.thread_id)
         return (thread and thread.values_json) or "null"
-
-
-class _Cancellable:
-    """An execution that can be told to stop, and why."""
-
-    def __init__(self, run_id: str, task: "asyncio.Task[Outcome]") -> None:
-        self.run_id = run_id
-        self.task = task
-        self.reason: dict[str, str] | None = None
-
-    def cancel(self, reason: dict[str, str]) -> None:
-        """Stop at the next `await`."""
-        self.reason = reason
-        self.task.cancel()
 
 
 class _CountSuperstep:

@@ -71,6 +71,10 @@ class RunStreams:
         finally:
             self.close(run_id)
 
+    def followed(self) -> list[str]:
+        """The runs that somebody follows and that have not ended."""
+        return [run_id for run_id, stream in self._streams.items() if stream.result is None]
+
     def stored_result(self, run_id: str) -> str | None:
         """The result of a run that has ended here, or None."""
         return self._log.result(run_id)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import clock
-from errors import DatabaseError, IllegalTransition
+from errors import IllegalTransition, StaleAttempt
 from runs import completion
 from runs.completion import Ending
 from tables import runs, threads
@@ -121,6 +121,6 @@ async def test_an_attempt_that_was_replaced_deletes_no_temporary_thread(api: Api
     claim = await runs.claim_oldest_pending(api.db, created["thread_id"], now=clock.now_iso())
     assert claim.claimed
     assert await runs.resume_running(api.db, claim.claimed, now=clock.now_iso())
-    with pytest.raises(DatabaseError):
+    with pytest.raises(StaleAttempt):
         await completion.delete_temporary(api.db, claim.claimed)
     assert (api.rows("threads"), api.rows("runs")) == (1, 1)
