@@ -216,3 +216,13 @@ async def test_the_recursion_limit_ends_the_run_with_its_name(http: httpx.AsyncC
     body = {"assistant_id": "sequence", "input": {"topic": "x"}, "config": {"recursion_limit": 2}}
     response = await http.post(f"/threads/{thread_id}/runs/wait", json=body)
     assert response.json()["__error__"]["error"] == "GraphRecursionError"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_node_that_calls_sys_exit_ends_its_run_and_nothing_else(
+    http: httpx.AsyncClient, is_async: bool
+) -> None:
+    body = {"assistant_id": "exiting", "input": {"is_async": is_async}}
+    response = await http.post("/runs/wait", json=body)
+    assert response.json() == {"__error__": {"error": "SystemExit", "message": "3"}}
+    assert (await http.get("/ok")).status_code == 200
