@@ -45,10 +45,6 @@ class ObjectStorage(Protocol):
 class Alarm(Protocol):
     """The one alarm of a Durable Object: at least once, kept through crashes."""
 
-    async def get(self) -> int | None:
-        """The time it is set for in epoch milliseconds, or None; None inside the handler unless set again."""
-        ...
-
     async def set(self, at_ms: int) -> None:
         """Set it (replacing an earlier time), in epoch milliseconds."""
         ...

@@ -27,18 +27,9 @@ class DurableObjectAlarm:
     def __init__(self, ctx: Any) -> None:
         self._storage = _raw_storage(ctx)
 
-    async def get(self) -> int | None:
-        """See `ports.Alarm.get`."""
-        at_ms = await self._storage.getAlarm()
-        return None if at_ms is None or at_ms is jsnull else int(at_ms)
-
     async def set(self, at_ms: int) -> None:
         """See `ports.Alarm.set`."""
         await self._storage.setAlarm(at_ms)
-
-    async def delete_everything(self) -> None:
-        """Drop every table and the alarm of this object."""
-        await self._storage.deleteAll()
 
 
 def _raw_storage(ctx: Any) -> Any:

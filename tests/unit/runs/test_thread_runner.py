@@ -19,10 +19,6 @@ class AlarmNotes:
 
     at_ms: int | None = None
 
-    async def get(self) -> int | None:
-        """See `ports.Alarm`."""
-        return self.at_ms
-
     async def set(self, at_ms: int) -> None:
         """See `ports.Alarm`."""
         self.at_ms = at_ms
