@@ -17,6 +17,9 @@ from workers import env
 from errors import DatabaseError
 from ports import Row, SqlValue, Statement
 
+#: How many statements stay prepared.
+MAX_PREPARED = 200
+
 
 @lru_cache(maxsize=1)
 def database() -> "D1Database":
@@ -29,7 +32,8 @@ class D1Database:
 
     def __init__(self, binding: Any) -> None:
         self._binding = getattr(binding, "_binding", binding)
-        self._prepared: dict[str, Any] = {}
+        # Bounded: a search has a text of its own for each number of conditions.
+        self._prepare = lru_cache(maxsize=MAX_PREPARED)(self._binding.prepare)
 
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """See `ports.Database.batch`."""
@@ -40,9 +44,7 @@ class D1Database:
         return [_rows(answer["results"]) for answer in json.loads(JSON.stringify(answers))]
 
     def _bind(self, statement: Statement) -> Any:
-        prepared = self._prepared.get(statement.sql)
-        if prepared is None:
-            prepared = self._prepared[statement.sql] = self._binding.prepare(statement.sql)
+        prepared = self._prepare(statement.sql)
         return prepared.bind(*map(_to_js_value, statement.params)) if statement.params else prepared
 
 

@@ -287,7 +287,7 @@ class ThreadRunner:
                 self._streams.end(run_id, "null")
                 run = None
         if run is None or lifecycle.is_finished(run.status):
-            del self._cancelled[run_id]
+            self._cancelled.pop(run_id, None)
 
     async def recall(self, run_id: str) -> None:
         """Make sure that whoever subscribes to the run gets to its end, for callers that did not just create it.
