@@ -15,6 +15,7 @@ from workers import Request, WorkerEntrypoint
 import clock
 from api import app
 from api.context import Services
+from auth.gatekeeper import OpenDoor
 from bindings.d1 import database
 from bindings.http import read_request, to_js_response
 from bindings.queues import RunQueueBinding
@@ -44,6 +45,7 @@ class Default(WorkerEntrypoint):
             thread_objects=ThreadObjectsBinding(self.env.THREADS),
             registry=REGISTRY,
             settings=settings,
+            gatekeeper=OpenDoor(),
             checkpointer=lambda: D1Saver(database()),
         )
         return to_js_response(

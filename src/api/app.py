@@ -4,13 +4,14 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import ids
 from api.context import Call, Services
 from api.routes import ROUTER
-from api.routing import Match
+from api.routing import Match, Route
+from auth.principal import ANYONE
 from compact_json import compact_json
 from errors import MethodNotAllowed, NotSupported, PayloadTooLarge, SuperstepError, Unprocessable
 from http_messages import (
@@ -22,6 +23,7 @@ from http_messages import (
     cross_origin_headers,
     json_response,
 )
+from tables.access import EVERYTHING
 from wire import bodies, queries
 from wire.texts import storable
 
@@ -74,17 +76,32 @@ async def _answer(request: HttpRequest, services: Services) -> Reply:
 async def _dispatch(request: HttpRequest, services: Services) -> Reply:
     match = ROUTER.match(request.method, request.path)
     route = match.route
+    principal = ANYONE if route.is_public else await services.gatekeeper.authenticate(request)
     if route.handler is None:
         raise NotSupported(f"{route.summary}: {route.method} {route.path} is not served yet by Superstep.")
     _check_size(request, services.settings.max_body_bytes)
-    call = Call(
+    call: Call[Any, Any] = Call(
         services=services,
         request=request,
+        principal=principal,
+        access=EVERYTHING,
         path=_path_parameters(match),
         body=bodies.parse(route.body, request.body) if route.body else None,
         query=queries.parse(route.query, request.query) if route.query else None,
     )
-    return await route.handler(call)
+    return await route.handler(await _authorized(route, call))
+
+
+async def _authorized(route: Route, call: Call[Any, Any]) -> Call[Any, Any]:
+    """The call with the rows it may touch, and with what handlers of the project changed in its body."""
+    if route.on is None or call.services.gatekeeper.is_open:
+        return call
+    if route.body is None:
+        return replace(call, access=await call.authorize(route.on, dict(call.path)))
+    value = {"metadata": {}} if "metadata" in route.body.model_fields else {}
+    value |= {**call.body.model_dump(exclude_unset=True), **call.path}
+    access = await call.authorize(route.on, value)
+    return replace(call, access=access, body=route.body.model_validate(value))
 
 
 def _check_size(request: HttpRequest, limit: int) -> None:

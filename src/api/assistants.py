@@ -17,7 +17,7 @@ async def search(call: Call[AssistantSearch, None]) -> Reply:
     limit, offset = body.limit or paging.DEFAULT_LIMIT, body.offset or 0
     found = await assistants.search(
         call.services.db,
-        _wanted(body),
+        _wanted(call),
         ensured=_system_assistants(call.services),
         sort_by=body.sort_by or "created_at",
         sort_order=body.sort_order or "desc",
@@ -31,21 +31,22 @@ async def search(call: Call[AssistantSearch, None]) -> Reply:
 async def count(call: Call[AssistantCount, None]) -> Reply:
     """How many assistants match."""
     ensured = _system_assistants(call.services)
-    return json_response(str(await assistants.count(call.services.db, _wanted(call.body), ensured=ensured)))
+    return json_response(str(await assistants.count(call.services.db, _wanted(call), ensured=ensured)))
 
 
 async def get(call: Call[None, None]) -> Reply:
     """One assistant."""
     ensure = assistants.ensure(_system_assistants(call.services))
-    _, rows = await call.services.db.batch([ensure, assistants.select(call.path["assistant_id"])])
+    _, rows = await call.services.db.batch([ensure, assistants.select(call.path["assistant_id"], call.access)])
     assistant = assistants.first_from_rows(rows)
     if assistant is None:
         raise NotFound("Not Found")
     return json_response(assistant_text(assistant))
 
 
-def _wanted(body: AssistantCount) -> assistants.Search:
-    return assistants.Search(metadata=body.metadata or {}, graph_id=body.graph_id, name=body.name)
+def _wanted(call: Call[AssistantCount, None]) -> assistants.Search:
+    body = call.body
+    return assistants.Search(metadata=body.metadata or {}, graph_id=body.graph_id, name=body.name, access=call.access)
 
 
 def _system_assistants(services: Services) -> list[assistants.Assistant]:

@@ -8,9 +8,13 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 
+from auth.gatekeeper import Event, Gatekeeper
+from auth.principal import Principal
 from http_messages import HttpRequest
 from ports import Database, RunQueue, ThreadObjects
+from runs.creation import Creator
 from settings import Settings
+from tables.access import Access
 
 
 class Registry(Protocol):
@@ -38,6 +42,7 @@ class Services:
     thread_objects: ThreadObjects
     registry: Registry
     settings: Settings
+    gatekeeper: Gatekeeper
     #: A new checkpoint saver over the Worker's database.
     checkpointer: Callable[[], BaseCheckpointSaver[Any]]
 
@@ -56,6 +61,19 @@ class Call(Generic[BodyT_co, QueryT_co]):
 
     services: Services
     request: HttpRequest
+    principal: Principal
+    #: The rows on which the caller may do what the route is `on`; for a route on nothing, all of them.
+    access: Access
     path: Mapping[str, str]
     body: BodyT_co
     query: QueryT_co
+
+    async def authorize(self, event: Event, value: dict[str, Any]) -> Access:
+        """For what a handler does besides that which its route is `on`. See `Gatekeeper.authorize`."""
+        return await self.services.gatekeeper.authorize(self.principal, event, value)
+
+    async def creator(self) -> Creator:
+        """The caller of a route on `threads.create_run`, who needs to read the assistant as well."""
+        value = {"assistant_id": getattr(self.body, "assistant_id", None)}
+        assistants = await self.authorize("assistants.read", value)
+        return Creator(principal=self.principal, threads=self.access, assistants=assistants)

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from pydantic import BaseModel
 
 from api.context import Call
+from auth.gatekeeper import Event
 from errors import MethodNotAllowed, NotFound
 from http_messages import Reply
 from wire.texts import storable
@@ -32,6 +33,10 @@ class Route:
     handler: Handler | None = None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    #: What the caller must be allowed to do; None for what everybody may, or what the handler itself asks for.
+    on: Event | None = None
+    #: Answered without asking who calls.
+    is_public: bool = False
     #: What a success looks like: a model, or a Python type over models.
     returns: Any = None
     answers: Kind = "json"

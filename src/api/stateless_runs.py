@@ -29,4 +29,5 @@ async def create_and_wait(call: Call[RunCreate, None]) -> Reply:
 
 
 async def _create(call: Call[RunCreate, None]) -> Run:
-    return await creation.create_run(call.services.db, call.services.graphs(), call.body, thread_id=None)
+    services = call.services
+    return await creation.create_run(services.db, services.graphs(), call.body, thread_id=None, by=await call.creator())

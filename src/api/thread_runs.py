@@ -73,7 +73,9 @@ async def create_and_wait(call: Call[RunCreate, None]) -> Reply:
 
 async def _create(call: Call[RunCreate, None]) -> Run:
     services = call.services
-    return await creation.create_run(services.db, services.graphs(), call.body, thread_id=call.path["thread_id"])
+    return await creation.create_run(
+        services.db, services.graphs(), call.body, thread_id=call.path["thread_id"], by=await call.creator()
+    )
 
 
 async def accepted(call: Call[RunCreate, None], run: Run, *, content_location: str) -> Reply:
@@ -122,7 +124,7 @@ async def list_runs(call: Call[None, ListQuery]) -> Reply:
     """A page of a thread's runs, newest first."""
     db, thread_id, query = call.services.db, call.path["thread_id"], call.query
     page = runs.list_of_thread(thread_id, status=query.status, limit=min(query.limit, MAX_LIMIT), offset=query.offset)
-    head, rows = await db.batch([threads.select_head(thread_id), page])
+    head, rows = await db.batch([threads.select_head(thread_id, call.access), page])
     if not head:
         raise thread_not_found(thread_id)
     return json_response(join_array(run_text(run, query.select) for run in await runs.from_rows(db, rows)))
@@ -131,7 +133,9 @@ async def list_runs(call: Call[None, ListQuery]) -> Reply:
 async def get(call: Call[None, None]) -> Reply:
     """One run."""
     db, thread_id = call.services.db, call.path["thread_id"]
-    head, rows = await db.batch([threads.select_head(thread_id), runs.select(thread_id, call.path["run_id"])])
+    head, rows = await db.batch(
+        [threads.select_head(thread_id, call.access), runs.select(thread_id, call.path["run_id"])]
+    )
     if not head:
         raise thread_not_found(thread_id)
     run = await runs.first_from_rows(db, rows)
@@ -164,7 +168,7 @@ async def _missing(call: Call[None, JoinQuery]) -> Literal["thread", "run"] | No
     """What of the path does not exist; an object is only woken for what does."""
     thread_id = call.path["thread_id"]
     head, run = await call.services.db.batch(
-        [threads.select_head(thread_id), runs.exists(thread_id, call.path["run_id"])]
+        [threads.select_head(thread_id, call.access), runs.exists(thread_id, call.path["run_id"])]
     )
     if not head:
         return "thread"

@@ -9,7 +9,7 @@ from langgraph.pregel import Pregel
 from langgraph.types import Interrupt, PregelTask, StateSnapshot
 from pydantic import Field
 
-from api.context import Call, Services
+from api.context import Call
 from api.threads import thread_not_found
 from errors import NotFound
 from http_messages import Reply, json_response
@@ -42,44 +42,44 @@ class HistoryQuery(Query):
 
 async def get(call: Call[None, StateQuery]) -> Reply:
     """The latest state."""
-    return await _answer_state(call.services, call.path["thread_id"], CheckpointRef(), subgraphs=call.query.subgraphs)
+    return await _answer_state(call, CheckpointRef(), subgraphs=call.query.subgraphs)
 
 
 async def get_at(call: Call[None, StateQuery]) -> Reply:
     """The state at a checkpoint; empty when there is no such checkpoint."""
     ref = CheckpointRef(checkpoint_id=call.path["checkpoint_id"])
-    return await _answer_state(call.services, call.path["thread_id"], ref, subgraphs=call.query.subgraphs)
+    return await _answer_state(call, ref, subgraphs=call.query.subgraphs)
 
 
 async def get_at_checkpoint(call: Call[StateAtCheckpoint, None]) -> Reply:
     """The state at a checkpoint that may be a subgraph's."""
-    return await _answer_state(
-        call.services, call.path["thread_id"], call.body.checkpoint, subgraphs=bool(call.body.subgraphs)
-    )
+    return await _answer_state(call, call.body.checkpoint, subgraphs=bool(call.body.subgraphs))
 
 
 async def history(call: Call[None, HistoryQuery]) -> Reply:
     """States from the latest back."""
     search = HistorySearch(limit=call.query.limit, before=call.query.before)
-    return await _answer_history(call.services, call.path["thread_id"], search)
+    return await _answer_history(call, search)
 
 
 async def search_history(call: Call[HistorySearch, None]) -> Reply:
     """States from the latest back."""
-    return await _answer_history(call.services, call.path["thread_id"], call.body)
+    return await _answer_history(call, call.body)
 
 
-async def _answer_state(services: Services, thread_id: str, ref: CheckpointRef, *, subgraphs: bool) -> Reply:
+async def _answer_state(call: Call[Any, Any], ref: CheckpointRef, *, subgraphs: bool) -> Reply:
+    thread_id = call.path["thread_id"]
     config = _config(thread_id, ref)
-    graph = await _graph(services, thread_id, config)
+    graph = await _graph(call, config)
     if graph is None:
         return json_response(dumps(state_object(_NEVER_RUN)))
     return json_response(dumps(state_object(await graph.aget_state(config, subgraphs=subgraphs))))
 
 
-async def _answer_history(services: Services, thread_id: str, search: HistorySearch) -> Reply:
+async def _answer_history(call: Call[Any, Any], search: HistorySearch) -> Reply:
+    thread_id = call.path["thread_id"]
     config = _config(thread_id, search.checkpoint or CheckpointRef())
-    graph = await _graph(services, thread_id, config)
+    graph = await _graph(call, config)
     if graph is None:
         return json_response("[]")
     before = _before(thread_id, search)
@@ -87,9 +87,10 @@ async def _answer_history(services: Services, thread_id: str, search: HistorySea
     return json_response(dumps([state_object(snapshot) async for snapshot in snapshots]))
 
 
-async def _graph(services: Services, thread_id: str, config: RunnableConfig) -> Pregel[Any, Any, Any, Any] | None:
+async def _graph(call: Call[Any, Any], config: RunnableConfig) -> Pregel[Any, Any, Any, Any] | None:
     """The thread's graph with a checkpointer, or None when the thread never had one."""
-    [rows] = await services.db.batch([threads.select_head(thread_id)])
+    services, thread_id = call.services, call.path["thread_id"]
+    [rows] = await services.db.batch([threads.select_head(thread_id, call.access)])
     if not rows:
         raise thread_not_found(thread_id)
     graph_id = json.loads(rows[0]["metadata"]).get("graph_id")

@@ -40,16 +40,20 @@ async def create(call: Call[ThreadCreate, None]) -> Reply:
         config="{}",
         now=clock.now_iso(),
     )
-    inserted, stored = await call.services.db.batch([threads.insert(thread), threads.select(thread.thread_id)])
+    inserted, stored = await call.services.db.batch(
+        [threads.insert(thread), threads.select(thread.thread_id, call.access)]
+    )
     if not inserted and body.if_exists != "do_nothing":
         raise Conflict(f"Thread with ID {thread.thread_id} already exists")
     existing = await threads.first_from_rows(call.services.db, stored)
+    if existing is None and not inserted:
+        raise Conflict(f"Thread with ID {thread.thread_id} already exists")  # somebody else's
     return json_response(thread_text(existing or thread))
 
 
 async def get(call: Call[None, None]) -> Reply:
     """One thread."""
-    thread = await threads.get(call.services.db, call.path["thread_id"])
+    thread = await threads.get(call.services.db, call.path["thread_id"], call.access)
     if thread is None:
         raise thread_not_found(call.path["thread_id"])
     return json_response(thread_text(thread))
@@ -60,7 +64,7 @@ async def update(call: Call[ThreadPatch, None]) -> Reply:
     _refuse_ttl(given=call.body.ttl is not None)
     db, now = call.services.db, clock.now_iso()
     for _ in range(_MERGE_TRIES):
-        thread = await threads.get(db, call.path["thread_id"])
+        thread = await threads.get(db, call.path["thread_id"], call.access)
         if thread is None:
             raise NotFound("Not Found")
         metadata = compact_json({**json.loads(thread.metadata), **(call.body.metadata or {})})
@@ -74,7 +78,9 @@ async def update(call: Call[ThreadPatch, None]) -> Reply:
 async def delete(call: Call[None, None]) -> Reply:
     """Delete a thread with its runs and checkpoints: all of it, or nothing when a run was created meanwhile."""
     db, thread_id = call.services.db, call.path["thread_id"]
-    head, unfinished = await db.batch([threads.select_head(thread_id), runs.unfinished_of_thread(thread_id)])
+    head, unfinished = await db.batch(
+        [threads.select_head(thread_id, call.access), runs.unfinished_of_thread(thread_id)]
+    )
     if not head:
         raise thread_not_found(thread_id)
     if unfinished:
@@ -110,7 +116,7 @@ async def search(call: Call[ThreadSearch, None]) -> Reply:
     limit, offset = body.limit or paging.DEFAULT_LIMIT, body.offset or 0
     found = await threads.search(
         call.services.db,
-        _wanted(body),
+        _wanted(call),
         sort_by=body.sort_by or "updated_at",
         sort_order=body.sort_order or "desc",
         limit=limit + 1,
@@ -122,12 +128,17 @@ async def search(call: Call[ThreadSearch, None]) -> Reply:
 
 async def count(call: Call[ThreadCount, None]) -> Reply:
     """How many threads match."""
-    return json_response(str(await threads.count(call.services.db, _wanted(call.body))))
+    return json_response(str(await threads.count(call.services.db, _wanted(call))))
 
 
-def _wanted(body: ThreadCount) -> threads.Search:
+def _wanted(call: Call[ThreadCount, None]) -> threads.Search:
+    body = call.body
     return threads.Search(
-        metadata=body.metadata or {}, values=body.values or {}, ids=body.ids or (), status=body.status
+        metadata=body.metadata or {},
+        values=body.values or {},
+        ids=body.ids or (),
+        status=body.status,
+        access=call.access,
     )
 
 

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 import clock
 import ids
+from auth.principal import ANYONE, Principal
 from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from ports import Database, Row, Statement
 from runs import admission
 from tables import assistants, runs, threads
+from tables.access import EVERYTHING, Access
 from tables.assistants import Assistant
 from tables.runs import Run
 from wire.bodies import JsonObject, explain
@@ -39,6 +41,20 @@ _BOTH_CONTEXTS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Creator:
+    """Who creates a run, and on what."""
+
+    principal: Principal
+    threads: Access
+    #: The system assistants, which belong to nobody, may be used beyond it.
+    assistants: Access
+
+
+#: Who creates runs on a server without authentication.
+ANYBODY: Final = Creator(principal=ANYONE, threads=EVERYTHING, assistants=EVERYTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Surroundings:
     """What a run depends on, as read before it is created."""
 
@@ -50,15 +66,16 @@ class _Surroundings:
     thread_is_stored: bool
     #: No thread was named: the run gets one of its own.
     is_stateless: bool
+    creator: Creator
 
 
-async def create_run(db: Database, graphs: Graphs, request: RunCreate, *, thread_id: str | None) -> Run:
+async def create_run(db: Database, graphs: Graphs, request: RunCreate, *, thread_id: str | None, by: Creator) -> Run:
     """Create a run on a thread, or with `thread_id` None on a new one of its own; nothing is left behind on an error.
 
     Raises Unprocessable, NotFound, Conflict or BadRequest with the reason.
     """
     _refuse_unsupported(request)
-    surroundings = await _read(db, graphs, request, thread_id)
+    surroundings = await _read(db, graphs, request, thread_id, by)
     run = _new_run(request, surroundings, thread_id or ids.time_ordered())
     await _write(db, request, run, surroundings)
     return run
@@ -73,11 +90,11 @@ def _refuse_unsupported(request: RunCreate) -> None:
         raise BadRequest(_BOTH_CONTEXTS)
 
 
-async def _read(db: Database, graphs: Graphs, request: RunCreate, thread_id: str | None) -> _Surroundings:
+async def _read(db: Database, graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creator) -> _Surroundings:
     assistant_id, system_graph = resolve_assistant(graphs, request.assistant_id)
-    statements = [assistants.select(assistant_id)]
+    statements = [assistants.select(assistant_id, by.assistants if system_graph is None else EVERYTHING)]
     if thread_id is not None:
-        statements += [threads.select_head(thread_id), runs.unfinished_of_thread(thread_id)]
+        statements += [threads.select_head(thread_id, by.threads), runs.unfinished_of_thread(thread_id)]
     found = await db.batch(statements)
     stored = assistants.first_from_rows(found[0])
     assistant = stored or _system_assistant(graphs, system_graph)
@@ -95,6 +112,7 @@ async def _read(db: Database, graphs: Graphs, request: RunCreate, thread_id: str
         thread_config=json.loads(heads[0]["config"]) if heads else {},
         thread_is_stored=bool(heads),
         is_stateless=thread_id is None,
+        creator=by,
     )
 
 
@@ -142,7 +160,9 @@ async def _write(db: Database, request: RunCreate, run: Run, surroundings: _Surr
         run, graph_id=surroundings.assistant.graph_id, config=compact_json(_thread_config(request, surroundings))
     )
     insert = runs.insert(run, only_if_idle=run.multitask_strategy == "reject")
-    results = await db.batch([*before, *insert, engage, threads.select_head(run.thread_id)])
+    results = await db.batch(
+        [*before, *insert, engage, threads.select_head(run.thread_id, surroundings.creator.threads)]
+    )
     if not results[len(before)]:
         raise Conflict(_BUSY) if results[-1] else NotFound(_THREAD_OR_ASSISTANT)
 
@@ -237,10 +257,11 @@ def _server_configurable(
     request: RunCreate, surroundings: _Surroundings, thread_id: str, run_id: str
 ) -> dict[str, Any]:
     """What a caller cannot choose; above all the thread."""
+    principal = surroundings.creator.principal
     return {
-        "langgraph_auth_user": None,
-        "langgraph_auth_user_id": "",
-        "langgraph_auth_permissions": [],
+        "langgraph_auth_user": principal.user,
+        "langgraph_auth_user_id": principal.identity,
+        "langgraph_auth_permissions": principal.permissions,
         "langgraph_request_id": ids.random_id(),
         "__request_start_time_ms__": clock.now_ms(),
         "__after_seconds__": request.after_seconds or 0,
@@ -248,7 +269,7 @@ def _server_configurable(
         "thread_id": thread_id,
         "graph_id": surroundings.assistant.graph_id,
         "assistant_id": surroundings.assistant.assistant_id,
-        "user_id": "",
+        "user_id": principal.identity,
     }
 
 

@@ -29,6 +29,7 @@ from streaming.fanout import RunStreams
 from streaming.json_text import dumps
 from streaming.run_stream import RunStream
 from tables import runs, threads
+from tables.access import EVERYTHING
 from tables.runs import Claim, Run
 
 logger = logging.getLogger(__name__)
@@ -315,7 +316,7 @@ class ThreadRunner:
     async def _stored_result(self, run: Run) -> str:
         if run.status == "error" and run.error is not None:
             return f'{{"__error__":{run.error}}}'
-        thread = await threads.get(self._database, run.thread_id)
+        thread = await threads.get(self._database, run.thread_id, EVERYTHING)
         return (thread and thread.values_json) or "null"
 
 

@@ -10,6 +10,7 @@ import ids
 from compact_json import compact_json
 from ports import Database, Row, SqlValue, Statement
 from tables import json_filter
+from tables.access import Access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +76,10 @@ WHERE assistant_id = ?
 """
 
 
-def select(assistant_id: str) -> Statement:
+def select(assistant_id: str, access: Access) -> Statement:
     """One assistant, for `first_from_rows`."""
-    return Statement(_GET, (assistant_id,))
+    where, params = access.where()
+    return Statement(f"{_GET}  AND {where}\n", (assistant_id, *params))
 
 
 def first_from_rows(rows: Sequence[Row]) -> Assistant | None:
@@ -92,6 +94,7 @@ class Search:
     metadata: Mapping[str, Any]
     graph_id: str | None
     name: str | None
+    access: Access
 
     def where(self) -> tuple[str, list[SqlValue]]:
         """The condition and its parameters."""
@@ -103,7 +106,8 @@ class Search:
         if self.name:
             clauses.append("instr(lower(name), lower(?)) > 0")
             params.append(self.name)
-        return " AND ".join(clauses) or "1", params
+        allowed, allowed_params = self.access.where()
+        return " AND ".join([*clauses, allowed]), [*params, *allowed_params]
 
 
 async def search(

@@ -8,6 +8,7 @@ from langgraph_sdk.schema import SortOrder, ThreadSortBy, ThreadStatus
 
 from ports import Database, Row, SqlValue, Statement
 from tables import json_filter, large_text
+from tables.access import Access
 from tables.runs import Run
 
 #: The version of the shape of this table's JSON that this code writes.
@@ -82,9 +83,14 @@ WHERE thread_id = ?
 """
 
 
-def select(thread_id: str) -> Statement:
+def select(thread_id: str, access: Access) -> Statement:
     """One thread, for `first_from_rows`."""
-    return Statement(_GET, (thread_id,))
+    return _within(access, _GET, thread_id)
+
+
+def _within(access: Access, sql: str, thread_id: str) -> Statement:
+    where, params = access.where()
+    return Statement(f"{sql}  AND {where}\n", (thread_id, *params))
 
 
 #: The parts of a thread that creating a run depends on: no state, which may be large.
@@ -95,14 +101,14 @@ WHERE thread_id = ?
 """
 
 
-def select_head(thread_id: str) -> Statement:
+def select_head(thread_id: str, access: Access) -> Statement:
     """`metadata` and `config` of one thread."""
-    return Statement(_HEAD, (thread_id,))
+    return _within(access, _HEAD, thread_id)
 
 
-async def get(db: Database, thread_id: str) -> Thread | None:
+async def get(db: Database, thread_id: str, access: Access) -> Thread | None:
     """One thread."""
-    [rows] = await db.batch([select(thread_id)])
+    [rows] = await db.batch([select(thread_id, access)])
     return await first_from_rows(db, rows)
 
 
@@ -240,6 +246,7 @@ class Search:
     values: Mapping[str, Any]
     ids: Sequence[str]
     status: ThreadStatus | None
+    access: Access
 
     def where(self) -> tuple[str, list[SqlValue]]:
         """The condition and its parameters."""
@@ -251,7 +258,8 @@ class Search:
         if self.status:
             clauses.append("status = ?")
             params.append(self.status)
-        return " AND ".join(clauses) or "1", params
+        allowed, allowed_params = self.access.where()
+        return " AND ".join([*clauses, allowed]), [*params, *allowed_params]
 
 
 async def search(

@@ -13,6 +13,7 @@ from langgraph.types import interrupt
 
 from api import app
 from api.context import Services
+from auth.gatekeeper import OpenDoor
 from d1_checkpointer import D1Saver
 from http_messages import HttpRequest, HttpResponse, Passthrough
 from settings import Settings
@@ -140,6 +141,7 @@ class Api:
             thread_objects=self.thread_objects,
             registry=self.registry,
             settings=settings or Settings(),
+            gatekeeper=OpenDoor(),
             checkpointer=lambda: self.saver,
         )
 

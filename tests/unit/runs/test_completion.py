@@ -9,6 +9,7 @@ from errors import IllegalTransition, StaleAttempt
 from runs import completion
 from runs.completion import Ending
 from tables import runs, threads
+from tables.access import EVERYTHING
 from tables.runs import Run
 from tables.threads import Thread
 from tests.support.http_api import Api
@@ -28,7 +29,7 @@ async def start(api: Api, thread_id: str) -> Run:
 
 
 async def thread_of(api: Api, thread_id: str) -> Thread:
-    thread = await threads.get(api.db, thread_id)
+    thread = await threads.get(api.db, thread_id, EVERYTHING)
     assert thread
     return thread
 

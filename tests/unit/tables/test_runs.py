@@ -10,6 +10,7 @@ import clock
 from runs import completion
 from runs.completion import Ending
 from tables import large_text, runs, threads
+from tables.access import EVERYTHING
 from tables.runs import Claim, Run
 from tests.support.sqlite_database import SqliteDatabase
 
@@ -120,9 +121,9 @@ async def test_a_resumed_run_voids_the_attempt_before(db: SqliteDatabase) -> Non
     assert alive == replace(dead, attempt=2)
     assert await runs.resume_running(db, dead, now=NOW) is None
     ending = Ending(status="success", has_next=False, values='{"by":"dead"}')
-    before = await threads.get(db, THREAD)
+    before = await threads.get(db, THREAD, EVERYTHING)
     assert not (await completion.finish(db, dead, ending, now=clock.shifted(NOW, 9))).is_stored
-    assert await threads.get(db, THREAD) == before
+    assert await threads.get(db, THREAD, EVERYTHING) == before
     assert (await completion.finish(db, alive, ending, now=NOW)).is_stored
 
 
@@ -134,7 +135,7 @@ async def test_a_finished_run_is_neither_resumed_nor_claimed_nor_finished_again(
     assert await runs.resume_running(db, run, now=NOW) is None
     assert await claim(db) == NOTHING
     assert not (await completion.finish(db, run, Ending(status="error", has_next=True, values="2"), now=NOW)).is_stored
-    stored, thread = await runs.get(db, THREAD, "1"), await threads.get(db, THREAD)
+    stored, thread = await runs.get(db, THREAD, "1"), await threads.get(db, THREAD, EVERYTHING)
     assert stored
     assert thread
     assert (stored.status, thread.status, thread.values_json) == ("success", "idle", "1")
@@ -214,7 +215,7 @@ async def test_large_values_shrink_and_grow_without_remains(db: SqliteDatabase) 
         assert (
             await completion.finish(db, run, Ending(status="success", has_next=False, values=values), now=NOW)
         ).is_stored
-        thread = await threads.get(db, THREAD)
+        thread = await threads.get(db, THREAD, EVERYTHING)
         assert thread
         assert thread.values_json == values
         assert thread.values_parts == len(large_text.parts(values))

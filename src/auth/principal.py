@@ -1,0 +1,22 @@
+"""Who calls: known from the first line of a request, and handed on to the runs that the request creates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """A caller; without authentication everybody is `ANYONE`."""
+
+    #: What handlers and graphs know the caller by; "" for `ANYONE`.
+    identity: str
+    permissions: tuple[str, ...] = ()
+    #: What `authenticate` returned, JSON values only: a graph's `langgraph_auth_user`. None for `ANYONE`.
+    user: Mapping[str, Any] | None = None
+    #: The object that `on` handlers get as `ctx.user`.
+    handle: Any = field(default=None, compare=False)
+
+
+#: The caller of a server that asks nobody who they are.
+ANYONE: Final = Principal(identity="")
