@@ -15,11 +15,11 @@ RESET := \033[0m
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test lint types unit contract workerd e2e chaos format bench measure lock clean
+.PHONY: help setup dev demo test lint types unit contract workerd e2e chaos format differential bench measure lock clean
 
 help: ## Show this list
 	@printf '$(BOLD)Superstep$(RESET): LangGraph as a service on Cloudflare Workers\n\n'
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  $(CYAN)make %-9s$(RESET) %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  $(CYAN)make %-12s$(RESET) %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nStart with $(CYAN)make demo$(RESET). PORT=… changes the port of make dev, PYTHON=… the Python to set up with.\n'
 
 setup: .venv/.stamp node_modules/.stamp ## Install the development tools into .venv and node_modules
@@ -71,6 +71,9 @@ e2e: setup ## The official clients against a local server
 
 chaos: setup ## Crashes, kills and lost messages
 	@$(PYTEST) tests/chaos
+
+differential: setup ## Compare every answer with those of langgraph dev
+	@$(PY) -m tools.differential
 
 bench: setup ## Latency, throughput and rows written of a local server
 	@$(PY) -m bench

@@ -15,6 +15,9 @@ WITHOUT_DEPENDENCIES: Final = {
     paths.TEST_LOCK: "langgraph-checkpoint-conformance==0.0.2",
 }
 
+#: What `make differential` compares with.
+LANGGRAPH_DEV: Final = "langgraph-cli[inmem]\nlanggraph-api==0.16.7"
+
 
 def compile_lock(output: Path, source: str, *options: str, requirement: str | None = None) -> None:
     """Let uv resolve `source` (a file, or `-` for the one `requirement`) into a lock file."""
@@ -29,6 +32,9 @@ def main(options: list[str]) -> None:
     excludes = f"--excludes={paths.WORKER_EXCLUDES}"
     compile_lock(paths.WORKER_LOCK, "pyproject.toml", excludes, *worker_packages.RESOLUTION, *options)
     compile_lock(paths.DEV_LOCK, "pyproject.toml", "--group=dev", "--universal", "--python-version=3.11", *options)
+    same_versions = f"--constraint={paths.WORKER_LOCK}"
+    for_development = ["--universal", "--python-version=3.11", same_versions, *options]
+    compile_lock(paths.DIFFERENTIAL_LOCK, "-", *for_development, requirement=LANGGRAPH_DEV)
     for output, requirement in WITHOUT_DEPENDENCIES.items():
         compile_lock(output, "-", "--no-deps", *options, requirement=requirement)
 

@@ -1,0 +1,161 @@
+"""`python -m tools.differential [AREA | AREA.SCRIPT …]`: compare Superstep with `langgraph dev`."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tools import local_server, paths, progress, worker_copy
+from tools.differential import declared, playing, reference_server
+from tools.differential.comparison import Difference
+from tools.differential.playing import Outcome
+from tools.errors import SetupError
+
+FOLDER: Final = paths.BUILD / "differential"
+REPORT: Final = FOLDER / "report.json"
+GRAPHS: Final = paths.ROOT / "tests" / "e2e" / "graphs"
+LONGEST_VALUE: Final = 300
+MOST_PLACES: Final = 4
+
+console = progress.console
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play, show, and return 0 when nothing differs but what is declared."""
+    options = _parser().parse_args(arguments)
+    if options.write:
+        declared.DOCUMENT.write_text(declared.document())
+        return 0
+    try:
+        outcomes = asyncio.run(_play(options))
+    except (SetupError, playing.ScriptError) as error:
+        console.print(f"[red]error:[/] {error}", soft_wrap=True)
+        return 1
+    return _report(outcomes, everything=not options.scripts)
+
+
+async def _play(options: argparse.Namespace) -> list[Outcome]:
+    scripts = playing.find(options.scripts)
+    if not scripts:
+        raise SetupError(f"no script is called {' or '.join(options.scripts)}")
+    project = _copied_project()
+    graph_ids = tuple(json.loads((project / "langgraph.json").read_text())["graphs"])
+    with contextlib.ExitStack() as stack:
+        reference = options.reference or _start_reference(stack, project, options.port)
+        superstep = options.superstep or _start_superstep(stack, project, options.port + 1)
+        bar = stack.enter_context(
+            Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        )
+        task = bar.add_task("", total=len(scripts))
+        outcomes = list[Outcome]()
+        for script in scripts:
+            bar.update(task, description=f"{script.area}.{script.name}")
+            outcomes.append(await playing.play(script, reference, superstep, graph_ids))
+            bar.advance(task)
+    return outcomes
+
+
+def _copied_project() -> Path:
+    """The graphs of the end-to-end tests, in a folder that servers may write to."""
+    project = FOLDER / "project"
+    shutil.rmtree(project, ignore_errors=True)
+    shutil.copytree(GRAPHS, project, ignore=shutil.ignore_patterns("__pycache__"))
+    return project
+
+
+def _start_reference(stack: contextlib.ExitStack, project: Path, port: int) -> str:
+    reference_server.ensure_installed()
+    with progress.step("Starting langgraph dev"):
+        return stack.enter_context(reference_server.serve(project, port=port, log_path=FOLDER / "reference.log"))
+
+
+def _start_superstep(stack: contextlib.ExitStack, project: Path, port: int) -> str:
+    config = worker_copy.with_project("differential", project / "langgraph.json")
+    with progress.step("Starting Superstep"):
+        log_path = FOLDER / "superstep.log"
+        return stack.enter_context(local_server.serve(config=config, port=port, log_path=log_path)).url
+
+
+def _report(outcomes: Sequence[Outcome], *, everything: bool) -> int:
+    undeclared = [difference for outcome in outcomes for difference in outcome.differences if not _covered(difference)]
+    _show_scripts(outcomes)
+    _show_differences(undeclared)
+    gone = _gone(outcomes) if everything else []
+    for entry in gone:
+        console.print(f"[red]declared, and does not occur:[/] {entry.operations} {entry.at}")
+    REPORT.write_text(json.dumps([asdict(difference) for difference in undeclared], indent=1))
+    not_served = sorted({outcome.not_served for outcome in outcomes if outcome.not_served})
+    console.print(f"\nnot served yet: {', '.join(not_served) or 'nothing'}")
+    console.print(f"{len(undeclared)} undeclared differences; all of them are in {REPORT.relative_to(paths.ROOT)}")
+    return 1 if undeclared or gone or not_served else 0
+
+
+def _covered(difference: Difference) -> bool:
+    return any(entry.covers(difference) for entry in declared.DECLARED)
+
+
+def _gone(outcomes: Iterable[Outcome]) -> list[declared.Declared]:
+    found = [difference for outcome in outcomes for difference in outcome.differences]
+    return [entry for entry in declared.DECLARED if not any(map(entry.covers, found))]
+
+
+def _show_scripts(outcomes: Sequence[Outcome]) -> None:
+    table = Table("script", "steps", "declared", "undeclared", "result", box=None)
+    for outcome in outcomes:
+        covered = sum(map(_covered, outcome.differences))
+        rest = len(outcome.differences) - covered
+        if outcome.not_served:
+            result = f"[yellow]not served: {outcome.not_served}[/]"
+        else:
+            result = "[red]differs[/]" if rest else "[green]same[/]"
+        name = f"{outcome.script.area}.{outcome.script.name}"
+        table.add_row(name, str(outcome.steps), str(covered or ""), str(rest or ""), result)
+    console.print(table)
+
+
+def _show_differences(found: Sequence[Difference]) -> None:
+    """Each kind once: the operations and places that have it, and the first script that showed it."""
+    kinds = defaultdict[tuple[str, str, str], list[Difference]](list)
+    for difference in found:
+        what = difference.at.rpartition(".")[2]
+        kinds[what, _short(difference.reference), _short(difference.superstep)].append(difference)
+    for (_, reference, superstep), examples in sorted(kinds.items()):
+        more = f" and {len(examples) - 1} more" if len(examples) > 1 else ""
+        console.print(f"\n[bold]{_places(examples)}[/] [dim]{examples[0].script}{more}[/]")
+        console.print(f"  langgraph dev: {reference}", markup=False)
+        console.print(f"  Superstep:     {superstep}", markup=False)
+
+
+def _places(examples: Sequence[Difference]) -> str:
+    places = sorted({f"{example.operation} {example.at}" for example in examples})
+    more = len(places) - MOST_PLACES
+    return "\n".join(places[:MOST_PLACES]) + (f"\nand {more} more" if more > 0 else "")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.differential", description=__doc__)
+    parser.add_argument("scripts", nargs="*", help="areas or area.script; all when none is named")
+    parser.add_argument("--port", type=int, default=8320, help="of langgraph dev; Superstep gets the next one")
+    parser.add_argument("--reference", metavar="URL", help="a langgraph dev that runs already")
+    parser.add_argument("--superstep", metavar="URL", help="a Superstep that runs already")
+    parser.add_argument("--write", action="store_true", help="only write docs/differences.md")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

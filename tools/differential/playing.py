@@ -1,0 +1,101 @@
+"""Plays scripts on both servers and says what came of it."""
+
+import asyncio
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from tools.differential import comparison, scripts
+from tools.differential.comparison import Difference
+from tools.differential.normal_form import NormalExchange, NormalForm
+from tools.differential.recording import NotServed
+from tools.differential.session import Session
+
+SCRIPT_TIMEOUT_SECONDS: Final = 120
+
+Play: TypeAlias = Callable[[Session], Awaitable[None]]
+Ending: TypeAlias = Literal["end", "not served", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A coroutine function of a module in `scripts/`: its area is the module."""
+
+    area: str
+    name: str
+    play: Play
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What one server answered to a script, and how the script ended there."""
+
+    exchanges: Sequence[NormalExchange]
+    ending: Ending = "end"
+    #: Of an error, what it was; of what is not served, the operation.
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one script."""
+
+    script: Script
+    steps: int
+    differences: Sequence[Difference]
+    #: The operation at which Superstep said that it does not serve it.
+    not_served: str | None = None
+
+
+class ScriptError(Exception):
+    """A script does not work on the reference server: the script is wrong."""
+
+
+def find(prefixes: Sequence[str]) -> list[Script]:
+    """All scripts, or those whose `area.name` begins with one of `prefixes`."""
+    found = [
+        Script(module.name, name, function)
+        for module in pkgutil.iter_modules(scripts.__path__)
+        for name, function in vars(importlib.import_module(f"{scripts.__name__}.{module.name}")).items()
+        if inspect.iscoroutinefunction(function) and not name.startswith("_")
+    ]
+    wanted = tuple(prefixes)
+    return [script for script in found if not wanted or f"{script.area}.{script.name}".startswith(wanted)]
+
+
+async def play(script: Script, reference_url: str, superstep_url: str, graph_ids: Sequence[str]) -> Outcome:
+    """Play on both servers at once and compare."""
+    reference, superstep = await asyncio.gather(
+        _record(script, reference_url, graph_ids), _record(script, superstep_url, graph_ids)
+    )
+    if reference.ending == "error":
+        raise ScriptError(f"{script.area}.{script.name} on the reference server: {reference.reason}")
+    name = f"{script.area}.{script.name}"
+    if superstep.ending == "not served":
+        until = len(superstep.exchanges) - 1
+        found = comparison.differences(name, reference.exchanges[:until], superstep.exchanges[:until])
+        return Outcome(script, until, list(found), superstep.reason)
+    found = list(comparison.differences(name, reference.exchanges, superstep.exchanges))
+    if superstep.ending == "error" and not found:
+        last = superstep.exchanges[-1].operation
+        found.append(Difference(script=name, operation=last, at="script", reference="ends", superstep=superstep.reason))
+    return Outcome(script, len(superstep.exchanges), found)
+
+
+async def _record(script: Script, url: str, graph_ids: Sequence[str]) -> Recording:
+    ending: Ending = "end"
+    reason = ""
+    async with Session(url) as session:
+        try:
+            async with asyncio.timeout(SCRIPT_TIMEOUT_SECONDS):
+                await script.play(session)
+        except NotServed as error:
+            ending, reason = "not served", str(error)
+        except Exception as error:  # noqa: BLE001 - whatever a script meets on one server is what is to be compared
+            ending, reason = "error", f"{type(error).__name__}: {error}"
+        form = NormalForm(url, graph_ids)
+        exchanges = [form.exchange(exchange) for exchange in session.exchanges]
+    return Recording(exchanges, ending, reason)

@@ -1,0 +1,99 @@
+"""What goes over the wire between a client and a server, noted exchange by exchange.
+
+The notes are taken below httpx, so that the official SDK is noted as well as plain HTTP.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+#: Set on a request that is sent a number of times that depends on timing.
+UNRECORDED: Final = "superstep.unrecorded"
+
+NOT_IMPLEMENTED: Final = 501
+
+
+class NotServed(Exception):
+    """The server knows the operation and does not serve it yet."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer; of a stream, what was read of it."""
+
+    method: str
+    path: str
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    received: bytearray = field(default_factory=bytearray)
+
+    @property
+    def body(self) -> Any:
+        """JSON decoded, events as a list of frames, anything else as text."""
+        kind = self.headers.get("content-type", "").partition(";")[0]
+        text = self.received.decode(errors="replace")
+        match kind:
+            case "application/json" if text.strip():
+                return json.loads(text)
+            case "text/event-stream":
+                return frames(text)
+            case "text/html":
+                return "<a page>"
+            case _:
+                return text
+
+
+def frames(text: str) -> list[dict[str, Any]]:
+    """The complete events in the text of a stream, field by field; comments are left out."""
+    blocks = text.split("\r\n\r\n")[:-1]
+    return [_frame(block) for block in blocks if not block.startswith(":")]
+
+
+def _frame(block: str) -> dict[str, Any]:
+    fields = [line.partition(": ") for line in block.split("\r\n")]
+    frame: dict[str, Any] = {name: value for name, _, value in fields}
+    return {**frame, "data": json.loads(frame["data"])} if "data" in frame else frame
+
+
+class RecordingTransport(httpx.AsyncBaseTransport):
+    """Sends requests and notes them, in the order in which they were sent."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+        self._transport = httpx.AsyncHTTPTransport(retries=0)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """See httpx; raises NotServed for a 501."""
+        exchange = Exchange(request.method, request.url.raw_path.decode())
+        if not request.extensions.get(UNRECORDED):
+            self.exchanges.append(exchange)
+        response = await self._transport.handle_async_request(request)
+        exchange.status = response.status_code
+        exchange.headers = dict(response.headers)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _NotedStream(response.stream, exchange.received)
+        if exchange.status == NOT_IMPLEMENTED:
+            await response.aread()
+            raise NotServed(f"{request.method} {request.url.path}")
+        return response
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+
+class _NotedStream(httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.AsyncByteStream, note: bytearray) -> None:
+        self._stream = stream
+        self._note = note
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            self._note.extend(chunk)
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
