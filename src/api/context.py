@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.pregel import Pregel
 
 from auth.gatekeeper import Event, Gatekeeper
 from auth.principal import Principal
 from http_messages import HttpRequest
+from langgraph_terms import Graph, Saver
 from ports import Database, RunQueue, ThreadObjects
 from runs.creation import Creator
 from settings import Settings
@@ -28,7 +27,7 @@ class Registry(Protocol):
         """What langgraph.json says about one."""
         ...
 
-    async def graph(self, graph_id: str, config: RunnableConfig) -> Pregel[Any, Any, Any, Any]:
+    async def graph(self, graph_id: str, config: RunnableConfig) -> Graph:
         """One of them, without a checkpointer; `config` is what a factory function gets."""
         ...
 
@@ -44,7 +43,7 @@ class Services:
     settings: Settings
     gatekeeper: Gatekeeper
     #: A new checkpoint saver over the Worker's database.
-    checkpointer: Callable[[], BaseCheckpointSaver[Any]]
+    checkpointer: Callable[[], Saver]
 
     def graphs(self) -> dict[str, str | None]:
         """For each graph its description."""

@@ -1,11 +1,9 @@
 """The state of a thread, now and at earlier checkpoints: what its graph reads from the checkpointer."""
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.pregel import Pregel
 from langgraph.types import Interrupt, PregelTask, StateSnapshot
 from pydantic import Field
 
@@ -13,14 +11,12 @@ from api.context import Call
 from api.threads import thread_not_found
 from errors import NotFound
 from http_messages import Reply, json_response
+from langgraph_terms import Graph, checkpoint_address
 from streaming.json_text import dumps
 from tables import threads
 from wire.bodies import MAX_LIMIT, JsonObject
 from wire.queries import Query
 from wire.thread_state import CheckpointRef, ConfigRef, HistorySearch, StateAtCheckpoint
-
-#: What of a config names a checkpoint, in the order callers see it.
-_CHECKPOINT_KEYS: Final = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
 
 _NEVER_RUN: Final = StateSnapshot(
     values={}, next=(), config={}, metadata=None, created_at=None, parent_config=None, tasks=(), interrupts=()
@@ -87,7 +83,7 @@ async def _answer_history(call: Call[Any, Any], search: HistorySearch) -> Reply:
     return json_response(dumps([state_object(snapshot) async for snapshot in snapshots]))
 
 
-async def _graph(call: Call[Any, Any], config: RunnableConfig) -> Pregel[Any, Any, Any, Any] | None:
+async def _graph(call: Call[Any, Any], config: RunnableConfig) -> Graph | None:
     """The thread's graph with a checkpointer, or None when the thread never had one."""
     services, thread_id = call.services, call.path["thread_id"]
     [rows] = await services.db.batch([threads.select_head(thread_id, call.access)])
@@ -120,7 +116,7 @@ def _before(thread_id: str, search: HistorySearch) -> RunnableConfig | None:
 
 def state_object(snapshot: StateSnapshot) -> JsonObject:
     """A snapshot as callers read it."""
-    checkpoint, parent = _checkpoint(snapshot.config), _checkpoint(snapshot.parent_config)
+    checkpoint, parent = checkpoint_address(snapshot.config), checkpoint_address(snapshot.parent_config)
     return {
         "values": snapshot.values,
         "next": snapshot.next,
@@ -133,13 +129,6 @@ def state_object(snapshot: StateSnapshot) -> JsonObject:
         "checkpoint_id": checkpoint and checkpoint["checkpoint_id"],
         "parent_checkpoint_id": parent and parent["checkpoint_id"],
     }
-
-
-def _checkpoint(config: Mapping[str, Any] | None) -> JsonObject | None:
-    configurable = (config or {}).get("configurable", {})
-    if configurable.get("checkpoint_id") is None:
-        return None
-    return {key: configurable[key] for key in _CHECKPOINT_KEYS if key in configurable}
 
 
 def _task_object(task: PregelTask) -> JsonObject:

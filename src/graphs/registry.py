@@ -25,8 +25,8 @@ from langgraph.store.memory import InMemoryStore
 from langgraph_sdk.runtime import _ExecutionRuntime  # pyright: ignore[reportPrivateUsage] - no public constructor
 
 from errors import GraphLoadError, NotFound
+from langgraph_terms import Graph
 
-Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 Factory: TypeAlias = Callable[..., Any]
 
 MANIFEST: Final = "manifest.json"

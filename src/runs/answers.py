@@ -4,26 +4,48 @@ A node that asks twice runs from its beginning for each answer: LangGraph keeps 
 until the super-step is over. Giving the same `Command(resume=…)` again would answer the second question like the first.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph._internal._constants import NULL_TASK_ID, RESUME  # how savers name an answer
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
-from langgraph.pregel import Pregel
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.types import (
     Command,
     StateSnapshot,
     _interrupt_id,  # pyright: ignore[reportPrivateUsage] - the only way to tell a task's questions apart
 )
 
+from langgraph_terms import Graph, Saver
+from runs import graph_input
+from runs.job import Job
+from streaming.run_stream import RunStream
+
 _NAMESPACE_SEPARATOR: Final = "|"
 
-Graph = Pregel[Any, Any, Any, Any]
-Saver = BaseCheckpointSaver[Any]
+
+async def ask_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> tuple[Any, Saver]:
+    """The request of a run that starts over, without the answers it has given already, and a saver that hides those."""
+    given = graph_input.first_input(job.kwargs)
+    if not isinstance(given, Command) or not await _were_taken(stream.answers(), saver, job.thread_id):
+        return given, saver
+    left = await _still_to_give(given, graph.copy({"checkpointer": saver}), saver, job.config)
+    hiding = copy.copy(saver)
+
+    async def aget_tuple(config: RunnableConfig) -> CheckpointTuple | None:
+        return _without_unclaimed_answer(await saver.aget_tuple(config))
+
+    setattr(hiding, "aget_tuple", aget_tuple)  # noqa: B010 - see `announcing_saver`
+    return left, hiding
 
 
-async def were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, thread_id: str) -> bool:
+def given_by(task_id: str, writes: Sequence[tuple[str, Any]]) -> list[int]:
+    """How many answers a task has with these writes; empty when they hold none."""
+    return [_count(value) for channel, value in writes if channel == RESUME and task_id != NULL_TASK_ID]
+
+
+async def _were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, thread_id: str) -> bool:
     """Whether any answer of this run is stored; `noted`: what it was about to store, as (namespace, task id, count)."""
     for namespace, task_id, count in noted:
         saved = await saver.aget_tuple({"configurable": {"thread_id": thread_id, "checkpoint_ns": namespace}})
@@ -32,7 +54,7 @@ async def were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, thread
     return False
 
 
-async def still_to_give(
+async def _still_to_give(
     command: Command[Any], graph: Graph, saver: Saver, config: RunnableConfig
 ) -> Command[Any] | None:
     """What is left of a resuming command after some of its answers were taken; None when nothing is."""
@@ -45,7 +67,7 @@ async def still_to_give(
     return Command(resume=left) if left else None
 
 
-def without_unclaimed_answer(saved: CheckpointTuple | None) -> CheckpointTuple | None:
+def _without_unclaimed_answer(saved: CheckpointTuple | None) -> CheckpointTuple | None:
     """A checkpoint without the answer that waits for whichever interrupt comes first."""
     if saved is None or not saved.pending_writes:
         return saved
@@ -74,11 +96,6 @@ def _answers(saved: CheckpointTuple | None, task_id: str) -> int:
         if writer == task_id and channel == RESUME:
             return _count(value)
     return 0
-
-
-def given_by(task_id: str, writes: Sequence[tuple[str, Any]]) -> list[int]:
-    """How many answers a task has with these writes; empty when they hold none."""
-    return [_count(value) for channel, value in writes if channel == RESUME and task_id != NULL_TASK_ID]
 
 
 def _count(value: object) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 from langgraph.types import StreamMode
 
+from langgraph_terms import checkpoint_address
 from streaming.events import Delivery, Event, Superstep
 from streaming.json_text import RunEncoder, dumps
 from streaming.message_events import MessageEvents
@@ -243,14 +244,6 @@ def _identity(data: str) -> Any:
 def _with_checkpoints(payload: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **payload,
-        "checkpoint": _address(payload.get("config")),
-        "parent_checkpoint": _address(payload.get("parent_config")),
+        "checkpoint": checkpoint_address(payload.get("config")),
+        "parent_checkpoint": checkpoint_address(payload.get("parent_config")),
     }
-
-
-def _address(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if not config:
-        return None
-    configurable = config["configurable"]
-    keys = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
-    return {key: configurable[key] for key in keys if key in configurable}

@@ -10,6 +10,8 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send
 from pydantic import BaseModel
 
+from langgraph_terms import CHECKPOINT_KEYS
+
 #: Every checkpoint, task and model call of a run carries these, as on other LangGraph servers.
 SERVER_METADATA: Final[Mapping[str, str]] = {
     "langgraph_version": version("langgraph"),
@@ -21,8 +23,6 @@ SERVER_METADATA: Final[Mapping[str, str]] = {
 #: LangGraph copies a config's metadata and configurable into checkpoints and reads this key back from there: whatever
 #: else stood in it would break the thread for good.
 _CHECKPOINT_COUNTERS: Final = "counters_since_delta_snapshot"
-
-_CHECKPOINT_KEYS: Final = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 
 
 def first_input(kwargs: Mapping[str, Any]) -> Any:
@@ -61,7 +61,7 @@ def _harmless(given: Mapping[str, Any] | None) -> dict[str, Any]:
 def without_checkpoint(given: RunnableConfig) -> RunnableConfig:
     """The config addressed at the thread's latest checkpoint, as a run that goes on needs it."""
     given_configurable = cast(Mapping[str, Any], given.get("configurable", {}))
-    configurable = {key: value for key, value in given_configurable.items() if key not in _CHECKPOINT_KEYS}
+    configurable = {key: value for key, value in given_configurable.items() if key not in CHECKPOINT_KEYS}
     return {**given, "configurable": configurable}
 
 

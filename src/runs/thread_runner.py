@@ -22,7 +22,7 @@ from graphs.registry import Registry
 from ports import Alarm, Database, Workflows
 from runs import completion, execution, lifecycle, outcome
 from runs.completion import Ending
-from runs.execution import Job
+from runs.job import Job
 from runs.outcome import Outcome
 from settings import Settings
 from streaming.fanout import RunStreams
@@ -205,9 +205,7 @@ class ThreadRunner:
             return outcome.failed(None, outcome.error_of(error))
         with self._budget() as (control, count_superstep):
             guard = fence(run.thread_id, run.run_id, run.attempt)
-            saver = D1Saver(
-                self._database, guard=guard, on_commit=count_superstep, write_behind=execution.is_durable_behind(job)
-            )
+            saver = D1Saver(self._database, guard=guard, on_commit=count_superstep, write_behind=job.is_written_behind)
             if reason := self._cancelled.get(run.run_id):
                 return await execution.cancelled(job, graph, saver, reason)
             self._execution = asyncio.ensure_future(execution.execute(job, graph, saver, stream, control))

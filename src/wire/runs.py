@@ -13,6 +13,7 @@ from langgraph_sdk.schema import (
 from pydantic import BaseModel, BeforeValidator, Field
 
 from wire.bodies import Body, CheckpointId, JsonObject
+from wire.thread_state import CheckpointRef
 
 #: `langgraph_sdk.schema.StreamMode` without `tools` and `lifecycle`, which LangGraph servers refuse for runs.
 StreamMode: TypeAlias = Literal[
@@ -51,12 +52,10 @@ class RunConfig(Body):
     metadata: JsonObject | None = None
 
 
-class Checkpoint(Body):
+class Checkpoint(CheckpointRef):
     """A place in a thread's history; the thread itself is always the one in the path."""
 
     checkpoint_id: CheckpointId | None = None
-    checkpoint_ns: str | None = None
-    checkpoint_map: dict[str, str] | None = None
 
 
 class Send(Body):

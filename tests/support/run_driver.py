@@ -12,9 +12,10 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import RunControl
 
 from d1_checkpointer import D1Saver
+from langgraph_terms import Graph
 from ports import Row, Statement
 from runs import execution
-from runs.execution import Graph, Job
+from runs.job import Job
 from runs.outcome import Outcome
 from streaming import sse
 from streaming.events import START, EventId, Frame

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langgraph.graph import StateGraph
 from langgraph.runtime import RunControl
 
 from runs.outcome import Outcome
@@ -179,16 +180,30 @@ async def short_slice(driver: RunDriver, kwargs: dict[str, Any]) -> Outcome:
     return await driver.slice(driver.job(**kwargs), control)
 
 
-async def test_the_recursion_limit_counts_over_all_slices() -> None:
-    async def drained_run(limit: int, n: int) -> tuple[str, str | None]:
-        driver = RunDriver(sample_graphs.loop())
-        kwargs = {"input": {"n": 0, "limit": n}, "config": {"recursion_limit": limit}}
-        while True:
-            outcome = await short_slice(driver, kwargs)
-            if outcome.status != "drained":
-                return outcome.status, outcome.error
+async def run_in_short_slices(graph: Any, limit: int, graph_input: Any) -> Outcome:
+    """The end of a run that drains after each super-step."""
+    driver = RunDriver(graph)
+    while True:
+        outcome = await short_slice(driver, {"input": graph_input, "config": {"recursion_limit": limit}})
+        if outcome.status != "drained":
+            return outcome
 
-    assert (await drained_run(20, 20))[0] == "success"
-    status, error = await drained_run(20, 40)
-    assert status == "error"
-    assert error is not None and "Recursion limit of 20 reached" in error
+
+@pytest.mark.parametrize("ticks", [18, 19, 20, 21, 40])
+async def test_the_recursion_limit_counts_over_all_slices(ticks: int) -> None:
+    calm = RunDriver(sample_graphs.loop())
+    graph_input = {"n": 0, "limit": ticks}
+    expected = await calm.slice(calm.job(input=graph_input, config={"recursion_limit": 20}))
+    drained = await run_in_short_slices(sample_graphs.loop(), 20, graph_input)
+    assert (drained.status, drained.error, drained.values) == (expected.status, expected.error, expected.values)
+    assert drained.status == ("success" if ticks < 20 else "error")
+
+
+async def test_after_a_drain_a_subgraph_still_has_the_whole_recursion_limit() -> None:
+    builder = StateGraph(sample_graphs.Loop)
+    builder.add_node("before", lambda state: {"n": state["n"]})
+    builder.add_node("child", sample_graphs.loop())
+    builder.set_entry_point("before")
+    builder.add_edge("before", "child")
+    graph = builder.compile()
+    assert (await run_in_short_slices(graph, 4, {"n": 0, "limit": 3})).status == "success"

@@ -1,0 +1,24 @@
+"""LangGraph's words as every layer uses them: graphs, savers, and what of a config names a checkpoint."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.pregel import Pregel
+
+Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+Saver: TypeAlias = BaseCheckpointSaver[Any]
+
+#: What of `configurable` names a checkpoint, in the order callers see it.
+_ADDRESS_KEYS: Final = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
+
+#: The same within a thread.
+CHECKPOINT_KEYS: Final = tuple(key for key in _ADDRESS_KEYS if key != "thread_id")
+
+
+def checkpoint_address(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The checkpoint that a config names, as callers see it; None when it names none."""
+    configurable = (config or {}).get("configurable", {})
+    if configurable.get("checkpoint_id") is None:
+        return None
+    return {key: configurable[key] for key in _ADDRESS_KEYS if key in configurable}
