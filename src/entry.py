@@ -22,7 +22,7 @@ from bindings.queues import RunQueueBinding
 from bindings.thread_objects import ThreadObjectsBinding
 from d1_checkpointer import D1Saver
 from durable_thread import ThreadObject
-from graphs.deployed import REGISTRY
+from graphs.deployed import CONFIG, REGISTRY
 from queue_consumer import deliver
 from runs import sweep
 from workflow_steps import RunWorkflow
@@ -45,6 +45,7 @@ class Default(WorkerEntrypoint):
             thread_objects=ThreadObjectsBinding(self.env.THREADS),
             registry=REGISTRY,
             settings=settings,
+            config=CONFIG,
             gatekeeper=OpenDoor(),
             checkpointer=lambda: D1Saver(database()),
         )

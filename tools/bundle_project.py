@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+sys.path.append(str(Path(__file__).resolve().parent.parent / "src"))
+
+from project_config import IMAGE_KEYS, ProjectConfig, ProjectConfigError, known_sections
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG: Final = ROOT / "langgraph.json"
 SOURCE: Final = ROOT / "src"
@@ -36,9 +40,6 @@ SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules", "python_modul
 #: Read here, and of no use to the Worker.
 SKIPPED_FILES: Final = frozenset({"langgraph.json", "requirements.txt", "pyproject.toml"})
 
-#: Parts of langgraph.json that change what a server does, and that this one does not know yet.
-UNSUPPORTED_KEYS: Final = ("auth", "checkpointer", "http", "store", "ui", "webhooks")
-
 
 class ProjectError(Exception):
     """langgraph.json or what it names cannot be served."""
@@ -50,6 +51,8 @@ class Project:
 
     graphs: Mapping[str, Mapping[str, str | None]]
     env: Mapping[str, str]
+    #: The sections that `ProjectConfig` reads.
+    sections: Mapping[str, Any]
     #: File to copy by its path below the target.
     files: Mapping[str, Path]
     requirements: tuple[str, ...]
@@ -67,7 +70,9 @@ def read_project(config_path: Path) -> Project:
     files = _files_to_copy(roots)
     shipped = {name: path for name, path in files.items() if path.suffix == ".py" or path.suffix in DATA_SUFFIXES}
     warnings = [
-        f"langgraph.json: {key!r} is not supported yet and ignored" for key in UNSUPPORTED_KEYS if config.get(key)
+        f"langgraph.json: {key!r} is about building a container image and means nothing here"
+        for key in IMAGE_KEYS
+        if config.get(key)
     ]
     warnings += [
         f"{files[name]} is not shipped: wrangler.toml has no rule for {files[name].suffix} files"
@@ -76,6 +81,7 @@ def read_project(config_path: Path) -> Project:
     return Project(
         graphs={name: _graph(name, entry, folder, roots) for name, entry in _graph_entries(config).items()},
         env=_environment(config.get("env", {}), folder),
+        sections=_sections(config, folder, roots),
         files=shipped,
         requirements=tuple(dict.fromkeys([*specs, *(spec for path in local for spec in _declared_requirements(path))])),
         inputs=(config_path, *local),
@@ -103,7 +109,7 @@ def taken_names() -> dict[str, str]:
 
 def bundled_files(project: Project) -> dict[str, bytes]:
     """The project and its manifest as they will be served: content by path."""
-    manifest = {"graphs": dict(project.graphs), "env": dict(project.env)}
+    manifest = {"graphs": dict(project.graphs), "env": dict(project.env), "config": dict(project.sections)}
     return {
         **{name: path.read_bytes() for name, path in project.files.items()},
         MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode(),
@@ -230,22 +236,51 @@ def _graph(name: str, entry: Any, folder: Path, roots: Iterable[Path]) -> dict[s
     path_text, description = (entry.get("path"), entry.get("description")) if isinstance(entry, dict) else (entry, None)
     if not isinstance(path_text, str):
         raise ProjectError(f"graph {name!r}: expected \"file.py:variable\" or an object with 'path', got {entry!r}")
-    file_text, colon, attribute = path_text.rpartition(":")
+    module_path, attribute = _located(f"graph {name!r}", path_text, folder, roots)
+    return {"module_path": module_path, "attribute": attribute, "description": description}
+
+
+def _sections(config: Mapping[str, Any], folder: Path, roots: Iterable[Path]) -> dict[str, Any]:
+    """What `ProjectConfig` reads in the Worker, with the files it names as they are called there."""
+    try:
+        sections = known_sections(config)
+        read = ProjectConfig.read(sections)
+    except ProjectConfigError as error:
+        raise ProjectError(str(error)) from None
+    if read.auth.path:
+        located = _located("auth.path", read.auth.path, folder, roots)
+        sections["auth"] = {**sections["auth"], "path": ":".join(located)}
+    if read.store.index and _names_a_file(read.store.index.embed):
+        located = _located("store.index.embed", read.store.index.embed, folder, roots)
+        index = {**sections["store"]["index"], "embed": ":".join(located)}
+        sections["store"] = {**sections["store"], "index": index}
+    return sections
+
+
+def _names_a_file(embed: str) -> bool:
+    """Whether an embedding is a function of the project, not a provider's model such as `openai:…`."""
+    file = embed.rpartition(":")[0]
+    return file.endswith(".py") or "/" in file
+
+
+def _located(label: str, text: str, folder: Path, roots: Iterable[Path]) -> tuple[str, str]:
+    """`file.py:variable` as the Worker finds it: the file below the project's folder, and the variable."""
+    file_text, colon, attribute = text.rpartition(":")
     if not colon or not file_text or not attribute.isidentifier():
-        raise ProjectError(f"graph {name!r}: {path_text!r} is not of the form file.py:variable")
-    path = _graph_file(name, file_text, folder, roots)
+        raise ProjectError(f"{label}: {text!r} is not of the form file.py:variable")
+    path = _source_file(label, file_text, folder, roots)
     root = next((root for root in roots if path.is_relative_to(root)), None)
     if root is None:
-        raise ProjectError(f"graph {name!r}: {path} is in none of the folders of 'dependencies'")
+        raise ProjectError(f"{label}: {path} is in none of the folders of 'dependencies'")
     if not _may_define(path, attribute):
-        raise ProjectError(f"graph {name!r}: {file_text} defines no {attribute!r}")
-    return {"module_path": path.relative_to(root).as_posix(), "attribute": attribute, "description": description}
+        raise ProjectError(f"{label}: {file_text} defines no {attribute!r}")
+    return path.relative_to(root).as_posix(), attribute
 
 
-def _graph_file(name: str, text: str, folder: Path, roots: Iterable[Path]) -> Path:
-    """The file of a graph, which may also be named as a module: `agent.graph`."""
+def _source_file(label: str, text: str, folder: Path, roots: Iterable[Path]) -> Path:
+    """The file that is meant, which may also be named as a module: `agent.graph`."""
     if text.endswith((".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx")):
-        raise ProjectError(f"graph {name!r}: {text} is not Python; only Python graphs can be served")
+        raise ProjectError(f"{label}: {text} is not Python; only Python can be served")
     if text.endswith(".py") or "/" in text:
         candidates = [folder / text]
     else:
@@ -253,7 +288,7 @@ def _graph_file(name: str, text: str, folder: Path, roots: Iterable[Path]) -> Pa
         candidates = [root / candidate for root in roots for candidate in (f"{module}.py", f"{module}/__init__.py")]
     found = next((path.resolve() for path in candidates if path.is_file()), None)
     if found is None:
-        raise ProjectError(f"graph {name!r}: there is no file {text}")
+        raise ProjectError(f"{label}: there is no file {text}")
     return found
 
 

@@ -11,6 +11,7 @@ from auth.principal import Principal
 from http_messages import HttpRequest
 from langgraph_terms import Graph, Saver
 from ports import Database, RunQueue, ThreadObjects
+from project_config import ProjectConfig
 from runs.creation import Creator
 from settings import Settings
 from tables.access import Access
@@ -41,6 +42,8 @@ class Services:
     thread_objects: ThreadObjects
     registry: Registry
     settings: Settings
+    #: What langgraph.json says besides its graphs.
+    config: ProjectConfig
     gatekeeper: Gatekeeper
     #: A new checkpoint saver over the Worker's database.
     checkpointer: Callable[[], Saver]

@@ -1,4 +1,4 @@
-"""The graphs this Worker was deployed with; importing this module loads them, so that they are part of the snapshot.
+"""The project this Worker was deployed with; importing this module loads it, so that it is part of the snapshot.
 
 Mutable only by what user code keeps in its own modules.
 """
@@ -6,9 +6,12 @@ Mutable only by what user code keeps in its own modules.
 from pathlib import Path
 from typing import Final
 
-from graphs.registry import Registry
+from graphs.registry import Registry, read_config
 
 #: Where the bundle step puts the graph project: beside the top-level modules.
 PROJECT: Final = Path(__file__).parent.parent / "project"
 
 REGISTRY: Final = Registry.load(PROJECT)
+
+#: What langgraph.json says besides its graphs.
+CONFIG: Final = read_config(PROJECT)

@@ -26,6 +26,7 @@ from langgraph_sdk.runtime import _ExecutionRuntime  # pyright: ignore[reportPri
 
 from errors import GraphLoadError, NotFound
 from langgraph_terms import Graph
+from project_config import ProjectConfig
 
 Factory: TypeAlias = Callable[..., Any]
 
@@ -98,6 +99,20 @@ class Registry:
         return self._entries[graph_id]
 
 
+def read_config(project: Path) -> ProjectConfig:
+    """The sections of langgraph.json besides `graphs`, as the bundle step left them."""
+    return ProjectConfig.read(_read_manifest(project).get("config", {}))
+
+
+def load_object(project: Path, source: str) -> Any:
+    """What a section of langgraph.json names as `file.py:variable`; raises `GraphLoadError`."""
+    module_path, _, attribute = source.rpartition(":")
+    found = getattr(_import(project, module_path), attribute, None)
+    if found is None:
+        raise GraphLoadError(f"{module_path} defines no {attribute!r}")
+    return found
+
+
 def export_environment(variables: Mapping[str, object]) -> None:
     """Put the text variables where libraries look for their keys: `os.environ`, which is empty in a Worker."""
     os.environ.update({name: value for name, value in variables.items() if isinstance(value, str)})
@@ -112,9 +127,7 @@ def _read_manifest(project: Path) -> dict[str, Any]:
 
 
 def _load(project: Path, module_path: str, attribute: str) -> Graph | Factory:
-    found = getattr(_import(project, module_path), attribute, None)
-    if found is None:
-        raise GraphLoadError(f"{module_path} defines no {attribute!r}")
+    found = load_object(project, f"{module_path}:{attribute}")
     if graph := _compiled(found):
         return graph
     if callable(found) and not isinstance(found, type):

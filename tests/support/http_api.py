@@ -16,6 +16,7 @@ from api.context import Services
 from auth.gatekeeper import OpenDoor
 from d1_checkpointer import D1Saver
 from http_messages import HttpRequest, HttpResponse, Passthrough
+from project_config import ProjectConfig
 from settings import Settings
 from tests.support.sqlite_database import SqliteDatabase
 
@@ -129,7 +130,7 @@ class ThreadObjectNotes:
 class Api:
     """One server and its database."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, config: ProjectConfig | None = None) -> None:
         self.db = SqliteDatabase()
         self.queue = QueueNotes()
         self.thread_objects = ThreadObjectNotes()
@@ -141,6 +142,7 @@ class Api:
             thread_objects=self.thread_objects,
             registry=self.registry,
             settings=settings or Settings(),
+            config=config or ProjectConfig(),
             gatekeeper=OpenDoor(),
             checkpointer=lambda: self.saver,
         )

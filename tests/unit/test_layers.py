@@ -18,7 +18,18 @@ LAYERS = (
     ("runs",),
     ("streaming", "graphs", "auth", "d1_checkpointer"),
     ("tables", "wire", "checkpoints"),
-    ("ports", "errors", "settings", "http_messages", "clock", "ids", "compact_json", "log_lines", "langgraph_terms"),
+    (
+        "ports",
+        "errors",
+        "settings",
+        "project_config",
+        "http_messages",
+        "clock",
+        "ids",
+        "compact_json",
+        "log_lines",
+        "langgraph_terms",
+    ),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

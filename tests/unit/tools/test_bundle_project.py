@@ -1,6 +1,7 @@
 """What a langgraph.json may say, and how a wrong one is refused."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +115,11 @@ def test_folders_without_python_collide_with_nothing() -> None:
     bundle_project.check_names(["runs/plan.md", "agent/graph.py"], bundle_project.taken_names())
 
 
-def test_unsupported_parts_and_unshipped_files_are_mentioned(tmp_path: Path) -> None:
+def test_keys_of_image_building_and_unshipped_files_are_mentioned(tmp_path: Path) -> None:
     files = {"agent/graph.py": "graph = 1", "agent/logo.png": ""}
-    project = bundle_project.read_project(
-        write(tmp_path, {"graphs": GRAPHS, "auth": {"path": "./auth.py:auth"}}, files)
-    )
+    project = bundle_project.read_project(write(tmp_path, {"graphs": GRAPHS, "python_version": "3.12"}, files))
     assert project.warnings == (
-        "langgraph.json: 'auth' is not supported yet and ignored",
+        "langgraph.json: 'python_version' is about building a container image and means nothing here",
         f"{tmp_path / 'agent/logo.png'} is not shipped: wrangler.toml has no rule for .png files",
     )
 
@@ -143,4 +142,40 @@ def test_the_manifest_is_what_the_registry_reads(tmp_path: Path) -> None:
     assert json.loads(bundle_project.bundled_files(project)["manifest.json"]) == {
         "graphs": {"agent": {"module_path": "agent/graph.py", "attribute": "graph", "description": None}},
         "env": {"N": "1", "ON": "true", "S": "x"},
+        "config": {},
     }
+
+
+def test_sections_name_their_files_as_the_worker_finds_them(tmp_path: Path) -> None:
+    files = {"app/agent/graph.py": "graph = 1", "app/security/auth.py": "auth = 1", "app/embed.py": "def embed(): ..."}
+    project = bundle_project.read_project(
+        write(
+            tmp_path,
+            {
+                "dependencies": ["./app"],
+                "graphs": {"agent": "./app/agent/graph.py:graph"},
+                "auth": {"path": "./app/security/auth.py:auth", "disable_studio_auth": True},
+                "store": {"index": {"dims": 3, "embed": "./app/embed.py:embed"}},
+                "http": {"mount_prefix": "/api"},
+            },
+            files,
+        )
+    )
+    assert project.sections == {
+        "auth": {"path": "security/auth.py:auth", "disable_studio_auth": True},
+        "store": {"index": {"dims": 3, "embed": "embed.py:embed"}},
+        "http": {"mount_prefix": "/api"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("sections", "complaint"),
+    [
+        ({"auth": {"path": "./missing.py:auth"}}, "auth.path: there is no file ./missing.py"),
+        ({"auth": {"pth": "./agent/graph.py:graph"}}, "there is no key 'auth.pth'; did you mean 'auth.path'?"),
+        ({"grahps": {}}, "there is no key 'grahps'; did you mean 'graphs'?"),
+    ],
+)
+def test_a_wrong_section_is_refused_at_start(tmp_path: Path, sections: Any, complaint: str) -> None:
+    with pytest.raises(ProjectError, match=re.escape(complaint)):
+        bundle_project.read_project(write(tmp_path, {"graphs": GRAPHS, **sections}))

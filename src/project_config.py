@@ -1,0 +1,305 @@
+"""What a `langgraph.json` says besides its graphs, checked and typed; the bundle step and the Worker read it alike.
+
+The names and meanings are those of the official CLI. What Superstep does otherwise is refused with the reason, and a
+key that nobody knows is an error: a typing mistake in a security setting must not go unnoticed. Only Python's standard
+library is imported here, since the bundle step has nothing else.
+"""
+
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+class ProjectConfigError(ValueError):
+    """A part of langgraph.json cannot be honoured; the message names the key and the reason."""
+
+
+#: Say how to build a container image, which nobody does here.
+IMAGE_KEYS: Final = (
+    "python_version", "node_version", "api_version", "_INTERNAL_docker_tag", "base_image", "image_distro",
+    "pip_config_file", "pip_installer", "dockerfile_lines", "keep_pkg_tools",
+)  # fmt: skip
+
+#: Read by the bundle step itself.
+_BUNDLE_KEYS: Final = ("dependencies", "graphs", "env", "$schema")
+
+#: What would have to be ignored, and why it is not.
+_REFUSED: Final[Mapping[str, str]] = {
+    "source": "there is no image to build from a uv project; name its folder in 'dependencies'",
+    "project_root": "name the folder in 'dependencies'",
+    "package": "name its folder in 'dependencies'",
+    "ui": "UI components are not built here; serve them from your own site",
+    "ui_config": "UI components are not built here; serve them from your own site",
+    "encryption": "handlers for encryption at rest are not called; D1 and Durable Objects encrypt what they store",
+    "priority": "every thread has its own queue, so there is no order among threads to change",
+    "checkpointer.path": "a checkpoint and the check that its run may still write it are one batch in D1, "
+    "which no other checkpointer can promise",
+    "checkpointer.serde.pickle_fallback": "whoever can write a checkpoint could run code",
+    "http.app": "no ASGI application is mounted; deploy it as a Worker of its own, on a route in front of this one",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreIndex:
+    """How store items are embedded."""
+
+    dims: int
+    #: `provider:model`, or `file.py:function` of the project.
+    embed: str
+    fields: tuple[str, ...] = ("$",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreTtl:
+    """How long store items live; in minutes."""
+
+    refresh_on_read: bool = True
+    default_ttl: float | None = None
+    sweep_interval_minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """The section `store`."""
+
+    index: StoreIndex | None = None
+    ttl: StoreTtl | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadTtl:
+    """How long threads live; in minutes."""
+
+    strategy: Literal["delete", "keep_latest"] = "delete"
+    default_ttl: float | None = None
+    sweep_interval_minutes: float | None = None
+    sweep_limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerdeConfig:
+    """Which classes a checkpoint may name."""
+
+    allowed_msgpack_modules: tuple[tuple[str, ...], ...] | bool | None = None
+    allowed_json_modules: tuple[tuple[str, ...], ...] | bool | None = None
+    pickle_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointerConfig:
+    """The section `checkpointer`."""
+
+    ttl: ThreadTtl | None = None
+    serde: SerdeConfig = SerdeConfig()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthCache:
+    """Which headers decide who the caller is, and for how long that is remembered."""
+
+    cache_keys: tuple[str, ...]
+    ttl_seconds: int = 60
+    max_size: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthOpenApi:
+    """What the OpenAPI document says about authentication."""
+
+    securitySchemes: Mapping[str, Any] = field(default_factory=dict[str, Any])  # noqa: N815 - OpenAPI's own spelling
+    security: tuple[Mapping[str, Any], ...] = ()
+    paths: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthConfig:
+    """The section `auth`."""
+
+    #: `file.py:variable`, below the project's folder.
+    path: str | None = None
+    disable_studio_auth: bool = False
+    openapi: AuthOpenApi = AuthOpenApi()
+    cache: AuthCache | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorsConfig:
+    """The section `http.cors`."""
+
+    allow_origins: tuple[str, ...] = ()
+    allow_methods: tuple[str, ...] | None = None
+    allow_headers: tuple[str, ...] = ()
+    allow_credentials: bool = False
+    allow_origin_regex: str | None = None
+    expose_headers: tuple[str, ...] = ()
+    max_age: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderPatterns:
+    """Header names, with `*` for anything; what `excludes` names is left out whatever `includes` says."""
+
+    includes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConfig:
+    """The section `http`."""
+
+    disable_assistants: bool = False
+    disable_threads: bool = False
+    disable_runs: bool = False
+    disable_store: bool = False
+    disable_mcp: bool = False
+    disable_a2a: bool = False
+    disable_meta: bool = False
+    disable_ui: bool = False
+    disable_webhooks: bool = False
+    cors: CorsConfig | None = None
+    #: Request headers that become `config.configurable` of a run.
+    configurable_headers: HeaderPatterns = HeaderPatterns()
+    #: Request headers that a log line may show.
+    logging_headers: HeaderPatterns = HeaderPatterns()
+    middleware_order: Literal["auth_first", "middleware_first"] = "middleware_first"
+    enable_custom_route_auth: bool = False
+    #: `/api`, say: begins with a slash and ends without one; "" for none.
+    mount_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookUrlPolicy:
+    """Which URLs a run's `webhook` may name."""
+
+    require_https: bool = False
+    allowed_domains: tuple[str, ...] = ()
+    allowed_ports: tuple[int, ...] = ()
+    max_url_length: int | None = None
+    disable_loopback: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookConfig:
+    """The section `webhooks`."""
+
+    env_prefix: str = "LG_WEBHOOK_"
+    url: WebhookUrlPolicy = WebhookUrlPolicy()
+    #: Sent with every webhook; values may hold `${{ env.NAME }}`.
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectConfig:
+    """All sections; one that langgraph.json leaves out has its defaults."""
+
+    store: StoreConfig = StoreConfig()
+    checkpointer: CheckpointerConfig = CheckpointerConfig()
+    auth: AuthConfig = AuthConfig()
+    http: HttpConfig = HttpConfig()
+    webhooks: WebhookConfig = WebhookConfig()
+
+    @classmethod
+    def read(cls, sections: Mapping[str, Any]) -> "ProjectConfig":
+        """The sections of a langgraph.json; raises `ProjectConfigError`."""
+        for path, reason in _REFUSED.items():
+            if _at(sections, path.split(".")):
+                raise ProjectConfigError(f"langgraph.json: {path!r} cannot be honoured: {reason}")
+        return _checked(_read(cls, sections, ""))
+
+
+def known_sections(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a langgraph.json is for `ProjectConfig.read`; raises for a key that nobody knows."""
+    sections = [field.name for field in fields(ProjectConfig)]
+    known = {*sections, *IMAGE_KEYS, *_BUNDLE_KEYS, *(path for path in _REFUSED if "." not in path)}
+    for key in document:
+        if key not in known:
+            raise ProjectConfigError(f"langgraph.json: {_unknown(key, known)}")
+    return {key: value for key, value in document.items() if key not in {*IMAGE_KEYS, *_BUNDLE_KEYS}}
+
+
+def _at(value: Any, path: list[str]) -> Any:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _checked(config: ProjectConfig) -> ProjectConfig:
+    """What no type says."""
+    serde, http = config.checkpointer.serde, config.http
+    for name in ("allowed_msgpack_modules", "allowed_json_modules"):
+        if getattr(serde, name) is True:
+            raise ProjectConfigError(
+                f"langgraph.json: 'checkpointer.serde.{name}' cannot be true: whoever can write a checkpoint "
+                "could run code; list the classes"
+            )
+    if http.cors and http.cors.allow_credentials and "*" in http.cors.allow_origins:
+        raise ProjectConfigError(
+            "langgraph.json: 'http.cors' allows credentials to every site; list the sites in 'allow_origins'"
+        )
+    prefix = http.mount_prefix
+    if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+        raise ProjectConfigError(
+            f"langgraph.json: 'http.mount_prefix' must begin with a slash and end without one, unlike {prefix!r}"
+        )
+    return config
+
+
+def _read(kind: type[T], value: Any, where: str) -> T:
+    """A dataclass from a JSON object. A null is as good as no key."""
+    if not isinstance(value, dict):
+        raise ProjectConfigError(f"langgraph.json: {where!r} must be an object")
+    hints = get_type_hints(kind)
+    given = {key: content for key, content in cast(dict[str, Any], value).items() if content is not None}
+    prefix = f"{where}." if where else ""
+    for key in given:
+        if key not in hints:
+            raise ProjectConfigError(f"langgraph.json: {_unknown(prefix + key, {prefix + name for name in hints})}")
+    for each in fields(cast(Any, kind)):
+        if each.name not in given and each.default is MISSING and each.default_factory is MISSING:
+            raise ProjectConfigError(f"langgraph.json: {prefix + each.name!r} is missing")
+    return kind(**{key: _value(hints[key], content, prefix + key) for key, content in given.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    """One value, as the type of its field wants it."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if is_dataclass(hint):
+        return _read(cast(type[Any], hint), value, where)
+    if origin is types.UnionType:
+        return _first_that_fits([each for each in arguments if each is not type(None)], value, where)
+    if origin is Literal and value in arguments:
+        return value
+    if origin is tuple and isinstance(value, list):
+        return tuple(_value(arguments[0], each, f"{where}[{index}]") for index, each in enumerate(value))
+    if origin is Mapping and isinstance(value, dict):
+        return {name: _value(arguments[1], each, f"{where}.{name}") for name, each in value.items()}
+    if hint is type(value) or (hint is float and type(value) is int):
+        return value
+    raise ProjectConfigError(f"langgraph.json: {where!r} must be {_described(hint)}, not {value!r}")
+
+
+def _first_that_fits(hints: list[Any], value: Any, where: str) -> Any:
+    for hint in hints[:-1]:
+        try:
+            return _value(hint, value, where)
+        except ProjectConfigError:
+            continue
+    return _value(hints[-1], value, where)
+
+
+def _described(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(repr, get_args(hint)))}"
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a string", tuple: "a list"}
+    return names.get(get_origin(hint) or hint, "an object")
+
+
+def _unknown(key: str, known: set[str]) -> str:
+    similar = difflib.get_close_matches(key, known, n=1)
+    return f"there is no key {key!r}" + (f"; did you mean {similar[0]!r}?" if similar else "")
