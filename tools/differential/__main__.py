@@ -18,7 +18,7 @@ from rich.table import Table
 from tools import local_server, paths, progress, worker_copy
 from tools.differential import declared, playing, reference_server
 from tools.differential.comparison import Difference
-from tools.differential.playing import Outcome
+from tools.differential.playing import Outcome, Script
 from tools.errors import SetupError
 
 FOLDER: Final = paths.BUILD / "differential"
@@ -26,6 +26,7 @@ REPORT: Final = FOLDER / "report.json"
 GRAPHS: Final = paths.ROOT / "tests" / "e2e" / "graphs"
 LONGEST_VALUE: Final = 300
 MOST_PLACES: Final = 4
+TABLE_WIDTH: Final = 120
 
 console = progress.console
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         outcomes = asyncio.run(_play(options))
-    except (SetupError, playing.ScriptError) as error:
+    except SetupError as error:
         console.print(f"[red]error:[/] {error}", soft_wrap=True)
         return 1
     return _report(outcomes, everything=not options.scripts)
@@ -57,12 +58,15 @@ async def _play(options: argparse.Namespace) -> list[Outcome]:
             Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         )
         task = bar.add_task("", total=len(scripts))
-        outcomes = list[Outcome]()
-        for script in scripts:
-            bar.update(task, description=f"{script.area}.{script.name}")
-            outcomes.append(await playing.play(script, reference, superstep, graph_ids))
-            bar.advance(task)
-    return outcomes
+        at_once = asyncio.Semaphore(options.at_once)
+
+        async def play(script: Script) -> Outcome:
+            async with at_once:
+                outcome = await playing.play(script, reference, superstep, graph_ids)
+                bar.update(task, advance=1, description=f"{script.area}.{script.name}")
+                return outcome
+
+        return await asyncio.gather(*map(play, scripts))
 
 
 def _copied_project() -> Path:
@@ -120,7 +124,7 @@ def _show_scripts(outcomes: Sequence[Outcome]) -> None:
             result = "[red]differs[/]" if rest else "[green]same[/]"
         name = f"{outcome.script.area}.{outcome.script.name}"
         table.add_row(name, str(outcome.steps), str(covered or ""), str(rest or ""), result)
-    console.print(table)
+    console.print(table, width=max(console.width, TABLE_WIDTH))
 
 
 def _show_differences(found: Sequence[Difference]) -> None:
@@ -153,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8320, help="of langgraph dev; Superstep gets the next one")
     parser.add_argument("--reference", metavar="URL", help="a langgraph dev that runs already")
     parser.add_argument("--superstep", metavar="URL", help="a Superstep that runs already")
+    parser.add_argument("--at-once", type=int, default=4, help="scripts that are played at the same time")
     parser.add_argument("--write", action="store_true", help="only write docs/differences.md")
     return parser
 

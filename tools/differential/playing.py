@@ -35,7 +35,7 @@ class Recording:
 
     exchanges: Sequence[NormalExchange]
     ending: Ending = "end"
-    #: Of an error, what it was; of what is not served, the operation.
+    #: Of an error, what it was.
     reason: str = ""
 
 
@@ -48,10 +48,6 @@ class Outcome:
     differences: Sequence[Difference]
     #: The operation at which Superstep said that it does not serve it.
     not_served: str | None = None
-
-
-class ScriptError(Exception):
-    """A script does not work on the reference server: the script is wrong."""
 
 
 def find(prefixes: Sequence[str]) -> list[Script]:
@@ -71,18 +67,23 @@ async def play(script: Script, reference_url: str, superstep_url: str, graph_ids
     reference, superstep = await asyncio.gather(
         _record(script, reference_url, graph_ids), _record(script, superstep_url, graph_ids)
     )
-    if reference.ending == "error":
-        raise ScriptError(f"{script.area}.{script.name} on the reference server: {reference.reason}")
     name = f"{script.area}.{script.name}"
     if superstep.ending == "not served":
         until = len(superstep.exchanges) - 1
         found = comparison.differences(name, reference.exchanges[:until], superstep.exchanges[:until])
-        return Outcome(script, until, list(found), superstep.reason)
+        return Outcome(script, until, list(found), superstep.exchanges[until].operation)
     found = list(comparison.differences(name, reference.exchanges, superstep.exchanges))
-    if superstep.ending == "error" and not found:
-        last = superstep.exchanges[-1].operation
-        found.append(Difference(script=name, operation=last, at="script", reference="ends", superstep=superstep.reason))
+    if reference.reason != superstep.reason and not found:
+        found.append(_other_ending(name, reference, superstep))
     return Outcome(script, len(superstep.exchanges), found)
+
+
+def _other_ending(name: str, reference: Recording, superstep: Recording) -> Difference:
+    """The script met an error on one server, or not the same one, though all answers are equal."""
+    operation = superstep.exchanges[-1].operation
+    return Difference(
+        script=name, operation=operation, at="script", reference=reference.reason, superstep=superstep.reason
+    )
 
 
 async def _record(script: Script, url: str, graph_ids: Sequence[str]) -> Recording:
@@ -92,8 +93,8 @@ async def _record(script: Script, url: str, graph_ids: Sequence[str]) -> Recordi
         try:
             async with asyncio.timeout(SCRIPT_TIMEOUT_SECONDS):
                 await script.play(session)
-        except NotServed as error:
-            ending, reason = "not served", str(error)
+        except NotServed:
+            ending = "not served"
         except Exception as error:  # noqa: BLE001 - whatever a script meets on one server is what is to be compared
             ending, reason = "error", f"{type(error).__name__}: {error}"
         form = NormalForm(url, graph_ids)

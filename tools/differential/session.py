@@ -115,6 +115,17 @@ class Session:
         """A thread once nothing runs on it."""
         return await self._until(f"/threads/{thread_id}", lambda thread: thread["status"] != "busy")
 
+    async def asleep(self, thread_id: str) -> None:
+        """Return once the graph `slow` has done its first node; not recorded."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        state: Any = {}
+        while state.get("next") != ["sleep"] and time.monotonic() < deadline:
+            state = (await self._http.get(f"/threads/{thread_id}/state", extensions={UNRECORDED: True})).json()
+
+    async def gone(self, thread_id: str) -> Any:
+        """The answer for a thread once it is not there any more."""
+        return await self._until(f"/threads/{thread_id}", lambda _: False)
+
     async def _until(self, path: str, holds: Callable[[Any], bool]) -> Any:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -141,6 +152,10 @@ class Listener:
                 while not holds(frames(self._text)):
                     self._text += await anext(self._chunks)
         return frames(self._text)
+
+    async def to_the_end(self) -> Frames:
+        """All frames, once the server has closed the stream."""
+        return await self.until(lambda _: False)
 
     async def until_event(self, event: str) -> Frames:
         """All frames so far, once there is one of this name."""
