@@ -23,6 +23,7 @@ from tools.errors import SetupError
 
 FOLDER: Final = paths.BUILD / "differential"
 REPORT: Final = FOLDER / "report.json"
+RECORDINGS: Final = FOLDER / "recordings"
 GRAPHS: Final = paths.ROOT / "tests" / "e2e" / "graphs"
 LONGEST_VALUE: Final = 300
 MOST_PLACES: Final = 4
@@ -63,7 +64,7 @@ async def _play(options: argparse.Namespace) -> list[Outcome]:
         async def play(script: Script) -> Outcome:
             async with at_once:
                 outcome = await playing.play(script, reference, superstep, graph_ids)
-                bar.update(task, advance=1, description=f"{script.area}.{script.name}")
+                bar.update(task, advance=1, description=outcome.name)
                 return outcome
 
         return await asyncio.gather(*map(play, scripts))
@@ -92,6 +93,7 @@ def _start_superstep(stack: contextlib.ExitStack, project: Path, port: int) -> s
 
 def _report(outcomes: Sequence[Outcome], *, everything: bool) -> int:
     undeclared = [difference for outcome in outcomes for difference in outcome.differences if not _covered(difference)]
+    _write_recordings(outcomes)
     _show_scripts(outcomes)
     _show_differences(undeclared)
     gone = _gone(outcomes) if everything else []
@@ -100,8 +102,17 @@ def _report(outcomes: Sequence[Outcome], *, everything: bool) -> int:
     REPORT.write_text(json.dumps([asdict(difference) for difference in undeclared], indent=1))
     not_served = sorted({outcome.not_served for outcome in outcomes if outcome.not_served})
     console.print(f"\nnot served yet: {', '.join(not_served) or 'nothing'}")
-    console.print(f"{len(undeclared)} undeclared differences; all of them are in {REPORT.relative_to(paths.ROOT)}")
+    console.print(f"{len(undeclared)} undeclared differences; all are in {REPORT.relative_to(paths.ROOT)}")
+    console.print(f"what each server answered to each script is in {RECORDINGS.relative_to(paths.ROOT)}")
     return 1 if undeclared or gone or not_served else 0
+
+
+def _write_recordings(outcomes: Iterable[Outcome]) -> None:
+    RECORDINGS.mkdir(exist_ok=True)
+    for outcome in outcomes:
+        for side, recording in outcome.recordings.items():
+            text = json.dumps(asdict(recording), indent=1, ensure_ascii=False)
+            (RECORDINGS / f"{outcome.name}.{side}.json").write_text(text)
 
 
 def _covered(difference: Difference) -> bool:
@@ -122,8 +133,7 @@ def _show_scripts(outcomes: Sequence[Outcome]) -> None:
             result = f"[yellow]not served: {outcome.not_served}[/]"
         else:
             result = "[red]differs[/]" if rest else "[green]same[/]"
-        name = f"{outcome.script.area}.{outcome.script.name}"
-        table.add_row(name, str(outcome.steps), str(covered or ""), str(rest or ""), result)
+        table.add_row(outcome.name, str(outcome.steps), str(covered or ""), str(rest or ""), result)
     console.print(table, width=max(console.width, TABLE_WIDTH))
 
 

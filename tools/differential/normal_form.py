@@ -56,11 +56,12 @@ _MILLISECONDS: Final = range(1_700_000_000_000, 3_000_000_000_000)
 
 @dataclass(frozen=True, slots=True)
 class NormalExchange:
-    """What is compared of one exchange."""
+    """What is compared of one exchange; what was sent is there to be looked at."""
 
     #: Method and path template.
     operation: str
     request: str
+    sent: str
     status: int
     headers: Mapping[str, str]
     body: Any
@@ -79,7 +80,7 @@ class NormalForm:
         request = f"{exchange.method} {self._text(exchange.path, 'id')}"
         body = _wordless(self._value(exchange.body, "body"), exchange)
         headers = {name: self._text(exchange.headers[name], name) for name in HEADERS if name in exchange.headers}
-        return NormalExchange(operation_of(exchange), request, exchange.status, headers, body)
+        return NormalExchange(operation_of(exchange), request, exchange.sent, exchange.status, headers, body)
 
     def _value(self, value: Any, key: str) -> Any:
         match value:

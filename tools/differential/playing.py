@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -44,10 +44,20 @@ class Outcome:
     """What came of one script."""
 
     script: Script
-    steps: int
+    recordings: Mapping[str, Recording]
     differences: Sequence[Difference]
     #: The operation at which Superstep said that it does not serve it.
     not_served: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Area and name."""
+        return f"{self.script.area}.{self.script.name}"
+
+    @property
+    def steps(self) -> int:
+        """How many answers of Superstep were compared."""
+        return len(self.recordings["superstep"].exchanges) - bool(self.not_served)
 
 
 def find(prefixes: Sequence[str]) -> list[Script]:
@@ -67,15 +77,16 @@ async def play(script: Script, reference_url: str, superstep_url: str, graph_ids
     reference, superstep = await asyncio.gather(
         _record(script, reference_url, graph_ids), _record(script, superstep_url, graph_ids)
     )
+    recordings = {"reference": reference, "superstep": superstep}
     name = f"{script.area}.{script.name}"
     if superstep.ending == "not served":
         until = len(superstep.exchanges) - 1
         found = comparison.differences(name, reference.exchanges[:until], superstep.exchanges[:until])
-        return Outcome(script, until, list(found), superstep.exchanges[until].operation)
+        return Outcome(script, recordings, list(found), superstep.exchanges[until].operation)
     found = list(comparison.differences(name, reference.exchanges, superstep.exchanges))
     if reference.reason != superstep.reason and not found:
         found.append(_other_ending(name, reference, superstep))
-    return Outcome(script, len(superstep.exchanges), found)
+    return Outcome(script, recordings, found)
 
 
 def _other_ending(name: str, reference: Recording, superstep: Recording) -> Difference:

@@ -26,6 +26,7 @@ class Exchange:
 
     method: str
     path: str
+    sent: str = ""
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict[str, str])
     received: bytearray = field(default_factory=bytearray)
@@ -69,7 +70,8 @@ class RecordingTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx; raises NotServed for a 501."""
-        exchange = Exchange(request.method, request.url.raw_path.decode())
+        sent = (await request.aread()).decode(errors="replace")
+        exchange = Exchange(request.method, request.url.raw_path.decode(), sent)
         if not request.extensions.get(UNRECORDED):
             self.exchanges.append(exchange)
         response = await self._transport.handle_async_request(request)

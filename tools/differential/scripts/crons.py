@@ -120,7 +120,9 @@ async def update(server: Session) -> None:
 
 async def through_the_sdk(server: Session) -> None:
     sdk = server.sdk.crons
-    cron: Any = await sdk.create("sequence", schedule="0 0 1 1 *", input={"topic": "t"}, metadata={"m": 2}, enabled=False)
+    cron: Any = await sdk.create(
+        "sequence", schedule="0 0 1 1 *", input={"topic": "t"}, metadata={"m": 2}, enabled=False
+    )
     await sdk.update(cron["cron_id"], schedule="0 0 2 1 *")
     thread_id = await server.new_thread()
     await sdk.create_for_thread(thread_id, "sequence", schedule="0 0 1 1 *", input={"topic": "t"})
