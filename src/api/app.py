@@ -110,12 +110,12 @@ def _check_size(request: HttpRequest, limit: int) -> None:
 
 
 def _path_parameters(match: Match) -> Mapping[str, str]:
-    return {name: _checked(name, value) for name, value in match.parameters.items()}
+    return {name: _checked(match.route, name, value) for name, value in match.parameters.items()}
 
 
-def _checked(name: str, value: str) -> str:
+def _checked(route: Route, name: str, value: str) -> str:
     kind = _UUID_PARAMETERS.get(name)
-    if kind is None:
+    if kind is None or (name == "assistant_id" and route.takes_graph_names):
         return value
     canonical = ids.canonical(value)
     if canonical is None:

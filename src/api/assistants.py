@@ -1,57 +1,237 @@
-"""Assistants: so far those that every graph has by itself."""
+"""Assistants: graphs with a configuration and a history of versions; each graph has one by itself."""
+
+import json
+from dataclasses import replace
+from typing import Final
+
+from pydantic import Field
 
 import clock
+import ids
 from api import paging
 from api.context import Call, Services
-from api.representations import assistant_text
-from errors import NotFound
-from http_messages import Reply, json_response
-from tables import assistants
-from wire.assistants import AssistantCount, AssistantSearch
+from api.representations import assistant_text, assistant_version_text
+from compact_json import compact_json
+from errors import BadRequest, Conflict, NotFound
+from http_messages import HttpResponse, Reply, json_response
+from ports import Row, Statement
+from tables import assistant_versions, assistants
+from tables.assistant_versions import AssistantVersion
+from tables.assistants import Assistant
+from wire.assistants import (
+    AssistantContent,
+    AssistantCount,
+    AssistantCreate,
+    AssistantLatest,
+    AssistantPatch,
+    AssistantSearch,
+    AssistantVersionSearch,
+)
+from wire.bodies import JsonObject
 from wire.json_objects import join_array
+from wire.queries import Query
+
+UNNAMED: Final = "Untitled"
+
+#: How often a change is tried again when others change the same assistant at the same moment.
+_TRIES: Final = 5
+
+_BOTH_CONTEXTS: Final = (
+    "Cannot specify both configurable and context: "
+    "give context alone, which replaces configurable since LangGraph 0.6.0."
+)
+
+
+class DeleteQuery(Query):
+    """The query of DELETE /assistants/{assistant_id}."""
+
+    delete_threads: bool = Field(False, description="Delete the threads whose last run was of this assistant as well.")
+
+
+async def create(call: Call[AssistantCreate, None]) -> Reply:
+    """Create an assistant, or with `if_exists: do_nothing` return the one that has the id."""
+    body, now = call.body, clock.now_iso()
+    _check_graph(call.services, body.graph_id)
+    config, context = _configuration(body, {}, {})
+    assistant = Assistant(
+        assistant_id=body.assistant_id or ids.random_id(),
+        graph_id=body.graph_id,
+        name=UNNAMED if body.name is None else body.name,
+        description=body.description,
+        config=compact_json(config),
+        context=compact_json(context),
+        metadata=compact_json(body.metadata or {}),
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+    _, inserted, stored = await call.services.db.batch(
+        [
+            ensure_system(call.services),
+            assistants.insert(assistant),
+            assistants.select(assistant.assistant_id, call.access),
+        ]
+    )
+    existing = assistants.first_from_rows(stored)
+    if not inserted and (existing is None or body.if_exists != "do_nothing"):
+        raise Conflict(f"Assistant {assistant.assistant_id} already exists")
+    return json_response(assistant_text(existing or assistant))
+
+
+async def get(call: Call[None, None]) -> Reply:
+    """One assistant."""
+    assistant, _ = await read(call)
+    return json_response(assistant_text(assistant))
+
+
+async def update(call: Call[AssistantPatch, None]) -> Reply:
+    """Make the next version of an assistant."""
+    if call.body.graph_id is not None:
+        _check_graph(call.services, call.body.graph_id)
+    for _ in range(_TRIES):
+        current, _ = await read(call)
+        changed = assistants.replace(current, _patched(current, call.body))
+        _, rows = await call.services.db.batch([assistant_versions.keep(current), changed])
+        if updated := assistants.first_from_rows(rows):
+            return json_response(assistant_text(updated))
+    raise _contended(call)
+
+
+async def set_latest(call: Call[AssistantLatest, None]) -> Reply:
+    """Make an earlier version the current one, with all that it says."""
+    assistant_id, version = call.path["assistant_id"], call.body.version
+    for _ in range(_TRIES):
+        current, known = await read(call, assistant_versions.select_number(assistant_id, version))
+        if not known:
+            raise NotFound(f"Version {version} not found for assistant {assistant_id}")
+        restored = assistant_versions.restore(current, version, now=clock.now_iso())
+        _, rows = await call.services.db.batch([assistant_versions.keep(current), restored])
+        if assistant := assistants.first_from_rows(rows):
+            return json_response(assistant_text(assistant))
+    raise _contended(call)
+
+
+async def versions(call: Call[AssistantVersionSearch, None]) -> Reply:
+    """A page of an assistant's versions, newest first."""
+    body = call.body
+    page = assistant_versions.select_page(
+        call.path["assistant_id"],
+        body.metadata or {},
+        limit=body.limit or paging.DEFAULT_LIMIT,
+        offset=body.offset or 0,
+    )
+    _, found = await read(call, page)
+    return json_response(join_array(assistant_version_text(AssistantVersion.from_row(row)) for row in found))
+
+
+async def delete(call: Call[None, DeleteQuery]) -> Reply:
+    """Delete an assistant with its versions; that of a graph begins anew."""
+    assistant_id = call.path["assistant_id"]
+    _, deleted, _ = await call.services.db.batch(
+        [
+            ensure_system(call.services),
+            assistants.delete(assistant_id, call.access),
+            assistant_versions.delete_orphans(assistant_id),
+        ]
+    )
+    if not deleted:
+        raise _not_found(call)
+    return HttpResponse(204)
 
 
 async def search(call: Call[AssistantSearch, None]) -> Reply:
     """A page of assistants."""
     body = call.body
     limit, offset = body.limit or paging.DEFAULT_LIMIT, body.offset or 0
-    found = await assistants.search(
-        call.services.db,
+    page = assistants.select_page(
         _wanted(call),
-        ensured=_system_assistants(call.services),
         sort_by=body.sort_by or "created_at",
         sort_order=body.sort_order or "desc",
         limit=limit + 1,
         offset=offset,
     )
-    texts = [assistant_text(assistant, body.select) for assistant in found[:limit]]
+    _, found = await call.services.db.batch([ensure_system(call.services), page])
+    texts = [assistant_text(Assistant.from_row(row), body.select) for row in found[:limit]]
     return json_response(join_array(texts), headers=paging.headers(found, limit=limit, offset=offset))
 
 
 async def count(call: Call[AssistantCount, None]) -> Reply:
     """How many assistants match."""
-    ensured = _system_assistants(call.services)
-    return json_response(str(await assistants.count(call.services.db, _wanted(call), ensured=ensured)))
+    _, [row] = await call.services.db.batch([ensure_system(call.services), assistants.select_count(_wanted(call))])
+    return json_response(str(row["number"]))
 
 
-async def get(call: Call[None, None]) -> Reply:
-    """One assistant."""
-    ensure = assistants.ensure(_system_assistants(call.services))
-    _, rows = await call.services.db.batch([ensure, assistants.select(call.path["assistant_id"], call.access)])
+async def read(call: Call[object, object], and_also: Statement | None = None) -> tuple[Assistant, list[Row]]:
+    """The assistant of the path, and the rows of one more statement of the same batch.
+
+    NotFound for one that is not the caller's, or that belongs to a graph which is not served any more.
+    """
+    more = [and_also] if and_also else []
+    selected = assistants.select(call.path["assistant_id"], call.access)
+    _, rows, *others = await call.services.db.batch([ensure_system(call.services), selected, *more])
     assistant = assistants.first_from_rows(rows)
-    if assistant is None:
-        raise NotFound("Not Found")
-    return json_response(assistant_text(assistant))
+    if assistant is None or not assistants.appears(assistant, call.services.graphs()):
+        raise _not_found(call)
+    return assistant, others[0] if others else []
+
+
+def ensure_system(services: Services) -> Statement:
+    """Make sure of the assistants that graphs have by themselves; belongs before everything that reads assistants."""
+    now = clock.now_iso()
+    return assistants.ensure(
+        assistants.system(graph_id, description=description, now=now)
+        for graph_id, description in services.graphs().items()
+    )
 
 
 def _wanted(call: Call[AssistantCount, None]) -> assistants.Search:
     body = call.body
-    return assistants.Search(metadata=body.metadata or {}, graph_id=body.graph_id, name=body.name, access=call.access)
+    return assistants.Search(
+        metadata=body.metadata or {},
+        graph_id=body.graph_id,
+        name=body.name,
+        served=call.services.registry.graph_ids(),
+        access=call.access,
+    )
 
 
-def _system_assistants(services: Services) -> list[assistants.Assistant]:
-    now = clock.now_iso()
-    return [
-        assistants.system(graph_id, description=description, now=now)
-        for graph_id, description in services.graphs().items()
-    ]
+def _patched(current: Assistant, body: AssistantPatch) -> Assistant:
+    config, context = _configuration(body, json.loads(current.config), json.loads(current.context))
+    return replace(
+        current,
+        graph_id=current.graph_id if body.graph_id is None else body.graph_id,
+        name=current.name if body.name is None else body.name,
+        description=current.description if body.description is None else body.description,
+        config=compact_json(config),
+        context=compact_json(context),
+        metadata=compact_json({**json.loads(current.metadata), **(body.metadata or {})}),
+        updated_at=clock.now_iso(),
+    )
+
+
+def _configuration(
+    body: AssistantContent, current_config: JsonObject, current_context: JsonObject
+) -> tuple[JsonObject, JsonObject]:
+    """The `config` and `context` after a change, which mirror each other: the caller gives one of them."""
+    if body.context and body.config and body.config.configurable:
+        raise BadRequest(_BOTH_CONTEXTS)
+    if body.config is None and body.context is None:
+        return current_config, current_context
+    config = current_config if body.config is None else body.config.model_dump(exclude_none=True)
+    context = body.context or (body.config and body.config.configurable) or {}
+    others = {key: value for key, value in config.items() if key != "configurable"}
+    return ({**others, "configurable": context} if context else others), context
+
+
+def _check_graph(services: Services, graph_id: str) -> None:
+    served = services.registry.graph_ids()
+    if graph_id not in served:
+        raise NotFound(f"Graph {graph_id[:100]!r} not found. Expected one of: {', '.join(served)}")
+
+
+def _not_found(call: Call[object, object]) -> NotFound:
+    return NotFound(f"Assistant {call.path['assistant_id']} not found")
+
+
+def _contended(call: Call[object, object]) -> Conflict:
+    return Conflict(f"Assistant {call.path['assistant_id']} is being changed by others; try again.")

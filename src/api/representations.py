@@ -4,10 +4,11 @@ from collections.abc import Container
 from typing import Final
 
 from compact_json import compact_json
+from tables.assistant_versions import AssistantVersion
 from tables.assistants import Assistant
 from tables.runs import Run
 from tables.threads import Thread
-from wire.assistants import AssistantObject
+from wire.assistants import AssistantObject, AssistantVersionObject
 from wire.json_objects import join_object
 from wire.runs import RunObject
 from wire.threads import ThreadObject
@@ -23,6 +24,7 @@ _RUN_STRINGS: Final = (
 )
 _THREAD_STRINGS: Final = ("thread_id", "created_at", "updated_at", "state_updated_at", "status")
 _ASSISTANT_SCALARS: Final = ("assistant_id", "graph_id", "name", "created_at", "updated_at", "version", "description")
+_VERSION_SCALARS: Final = ("assistant_id", "version", "graph_id", "created_at", "name", "description")
 
 
 def run_text(run: Run, select: Container[str] | None = None) -> str:
@@ -50,3 +52,10 @@ def assistant_text(assistant: Assistant, select: Container[str] | None = None) -
     fields = {name: compact_json(getattr(assistant, name)) for name in _ASSISTANT_SCALARS}
     fields |= {"config": assistant.config, "context": assistant.context, "metadata": assistant.metadata}
     return join_object({name: fields[name] for name in AssistantObject.model_fields if not select or name in select})
+
+
+def assistant_version_text(version: AssistantVersion) -> str:
+    """One version of an assistant."""
+    fields = {name: compact_json(getattr(version, name)) for name in _VERSION_SCALARS}
+    fields |= {"config": version.config, "context": version.context, "metadata": version.metadata}
+    return join_object({name: fields[name] for name in AssistantVersionObject.model_fields})

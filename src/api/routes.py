@@ -3,9 +3,21 @@
 
 from typing import Final
 
-from api import assistants, documentation, stateless_runs, system, thread_runs, thread_state, threads
+from api import assistant_graphs, assistants, documentation, stateless_runs, system, thread_runs, thread_state, threads
 from api.routing import Route, Router
-from wire.assistants import AssistantCount, AssistantObject, AssistantSearch
+from wire.assistants import (
+    AssistantCount,
+    AssistantCreate,
+    AssistantLatest,
+    AssistantObject,
+    AssistantPatch,
+    AssistantSearch,
+    AssistantVersionObject,
+    AssistantVersionSearch,
+    DrawnGraphObject,
+    GraphSchemasObject,
+    SchemasObject,
+)
 from wire.runs import RunCreate, RunObject
 from wire.thread_state import HistorySearch, StateAtCheckpoint, ThreadStateObject
 from wire.threads import ThreadCount, ThreadCreate, ThreadObject, ThreadPatch, ThreadSearch
@@ -34,18 +46,18 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/docs", "This API as a page", _docs, answers="html", is_public=True),
     Route("GET", "/openapi.json", "This API as an OpenAPI document", _openapi, returns=dict[str, object], is_public=True),
 
-    Route("POST", "/assistants", "Create an assistant", on="assistants.create"),
+    Route("POST", "/assistants", "Create an assistant", assistants.create, body=AssistantCreate, returns=AssistantObject, on="assistants.create"),
     Route("POST", "/assistants/search", "Search assistants", assistants.search, body=AssistantSearch, returns=list[AssistantObject], on="assistants.search"),
     Route("POST", "/assistants/count", "Count assistants", assistants.count, body=AssistantCount, returns=int, on="assistants.search"),
     Route("GET", ASSISTANT, "Get an assistant", assistants.get, returns=AssistantObject, on="assistants.read"),
-    Route("PATCH", ASSISTANT, "Update an assistant", on="assistants.update"),
-    Route("DELETE", ASSISTANT, "Delete an assistant", on="assistants.delete"),
-    Route("GET", f"{ASSISTANT}/graph", "Draw an assistant's graph", on="assistants.read"),
-    Route("GET", f"{ASSISTANT}/schemas", "Get an assistant's schemas", on="assistants.read"),
-    Route("GET", f"{ASSISTANT}/subgraphs", "List an assistant's subgraphs", on="assistants.read"),
-    Route("GET", f"{ASSISTANT}/subgraphs/{{namespace}}", "Get an assistant's subgraph", on="assistants.read"),
-    Route("POST", f"{ASSISTANT}/versions", "List an assistant's versions", on="assistants.read"),
-    Route("POST", f"{ASSISTANT}/latest", "Choose an assistant's version", on="assistants.update"),
+    Route("PATCH", ASSISTANT, "Make the next version of an assistant", assistants.update, body=AssistantPatch, returns=AssistantObject, on="assistants.update"),
+    Route("DELETE", ASSISTANT, "Delete an assistant", assistants.delete, query=assistants.DeleteQuery, answers="empty", on="assistants.delete"),
+    Route("GET", f"{ASSISTANT}/graph", "Draw an assistant's graph", assistant_graphs.draw, query=assistant_graphs.GraphQuery, returns=DrawnGraphObject, takes_graph_names=True, on="assistants.read"),
+    Route("GET", f"{ASSISTANT}/schemas", "Get an assistant's schemas", assistant_graphs.schemas, returns=GraphSchemasObject, on="assistants.read"),
+    Route("GET", f"{ASSISTANT}/subgraphs", "List an assistant's subgraphs", assistant_graphs.subgraphs, query=assistant_graphs.SubgraphsQuery, returns=dict[str, SchemasObject], on="assistants.read"),
+    Route("GET", f"{ASSISTANT}/subgraphs/{{namespace}}", "Get an assistant's subgraph", assistant_graphs.subgraphs, query=assistant_graphs.SubgraphsQuery, returns=dict[str, SchemasObject], on="assistants.read"),
+    Route("POST", f"{ASSISTANT}/versions", "List an assistant's versions", assistants.versions, body=AssistantVersionSearch, returns=list[AssistantVersionObject], on="assistants.read"),
+    Route("POST", f"{ASSISTANT}/latest", "Choose an assistant's version", assistants.set_latest, body=AssistantLatest, returns=AssistantObject, on="assistants.update"),
 
     Route("POST", "/threads", "Create a thread", threads.create, body=ThreadCreate, returns=ThreadObject, on="threads.create"),
     Route("POST", "/threads/search", "Search threads", threads.search, body=ThreadSearch, returns=list[ThreadObject], on="threads.search"),

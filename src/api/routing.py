@@ -37,6 +37,8 @@ class Route:
     on: Event | None = None
     #: Answered without asking who calls.
     is_public: bool = False
+    #: `assistant_id` may be anything, a graph's name above all; the handler says what it is.
+    takes_graph_names: bool = False
     #: What a success looks like: a model, or a Python type over models.
     returns: Any = None
     answers: Kind = "json"

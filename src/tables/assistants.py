@@ -1,6 +1,10 @@
-"""The table `assistants`: a graph with a configuration; every graph has one of its own, made when first looked for."""
+"""The table `assistants`: a graph with a configuration; every graph has one of its own, made when first looked for.
 
-from collections.abc import Iterable, Mapping, Sequence
+A row is the assistant's current version; `assistant_versions.py` has the others.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,7 +12,7 @@ from langgraph_sdk.schema import AssistantSortBy, SortOrder
 
 import ids
 from compact_json import compact_json
-from ports import Database, Row, SqlValue, Statement
+from ports import Row, SqlValue, Statement
 from tables import json_filter
 from tables.access import Access
 
@@ -50,27 +54,44 @@ def system(graph_id: str, *, description: str | None, now: str) -> Assistant:
     )
 
 
-_COLUMNS: Final = tuple(Assistant.__dataclass_fields__)
+_NAMES: Final = tuple(Assistant.__dataclass_fields__)
+COLUMNS: Final = ", ".join(_NAMES)
 
-#: Any number of assistants as one JSON parameter; those that exist stay as they are.
+#: Any number of assistants as one JSON parameter. One that exists stays as it is, except that its first version says
+#: of its graph what langgraph.json says now.
 _ENSURE: Final = f"""
-INSERT INTO assistants ({", ".join(_COLUMNS)})
-SELECT {", ".join(f"value ->> '$.{column}'" for column in _COLUMNS)}
+INSERT INTO assistants ({COLUMNS})
+SELECT {", ".join(f"value ->> '$.{column}'" for column in _NAMES)}
 FROM json_each(?)
 WHERE 1
-ON CONFLICT (assistant_id) DO NOTHING
+ON CONFLICT (assistant_id) DO UPDATE SET description = excluded.description
+WHERE assistants.version = 1 AND assistants.description IS NOT excluded.description
 """
 
 
 def ensure(assistants: Iterable[Assistant]) -> Statement:
-    """Insert those of the assistants that are missing."""
-    rows = [{column: getattr(assistant, column) for column in _COLUMNS} for assistant in assistants]
+    """Insert those of the system assistants that are missing, and let their descriptions follow langgraph.json."""
+    rows = [{column: getattr(assistant, column) for column in _NAMES} for assistant in assistants]
     return Statement(_ENSURE, (compact_json(rows),))
+
+
+#: One assistant, unless the id is taken.
+_INSERT: Final = f"""
+INSERT INTO assistants ({COLUMNS})
+VALUES ({", ".join("?" * len(_NAMES))})
+ON CONFLICT (assistant_id) DO NOTHING
+RETURNING assistant_id
+"""
+
+
+def insert(assistant: Assistant) -> Statement:
+    """Insert an assistant; returns a row exactly when the id was free."""
+    return Statement(_INSERT, tuple(getattr(assistant, column) for column in _NAMES))
 
 
 #: One assistant.
 _GET: Final = f"""
-SELECT {", ".join(_COLUMNS)}
+SELECT {COLUMNS}
 FROM assistants
 WHERE assistant_id = ?
 """
@@ -87,6 +108,43 @@ def first_from_rows(rows: Sequence[Row]) -> Assistant | None:
     return Assistant.from_row(rows[0]) if rows else None
 
 
+#: An assistant that is still the one that was read, as the version after all that it had.
+_REPLACE: Final = f"""
+UPDATE assistants
+SET graph_id = ?, name = ?, description = ?, config = ?, context = ?, metadata = ?, updated_at = ?,
+    version = 1 + (SELECT MAX(version) FROM assistant_versions AS former WHERE former.assistant_id = ?)
+WHERE assistant_id = ? AND version = ? AND updated_at = ?
+RETURNING {COLUMNS}
+"""
+
+
+def replace(read: Assistant, new: Assistant) -> Statement:
+    """Make `new` the next version of `read`, which must have been kept; returns a row exactly when it did.
+
+    It does not when the assistant was changed or deleted since it was read.
+    """
+    content = (new.graph_id, new.name, new.description, new.config, new.context, new.metadata, new.updated_at)
+    return Statement(_REPLACE, (*content, read.assistant_id, read.assistant_id, read.version, read.updated_at))
+
+
+_DELETE: Final = "DELETE FROM assistants WHERE assistant_id = ?"
+
+
+def delete(assistant_id: str, access: Access) -> Statement:
+    """Delete an assistant; returns a row exactly when it did."""
+    where, params = access.where()
+    return Statement(f"{_DELETE} AND {where} RETURNING assistant_id", (assistant_id, *params))
+
+
+#: A system assistant keeps its row when its graph is not served any more, and does not appear.
+_SERVED: Final = """(metadata -> '$.created_by' IS NOT '"system"' OR graph_id IN (SELECT value FROM json_each(?)))"""
+
+
+def appears(assistant: Assistant, served: Collection[str]) -> bool:
+    """The same for an assistant that was read."""
+    return assistant.graph_id in served or json.loads(assistant.metadata).get("created_by") != "system"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """What to look for; an empty field looks for nothing in particular."""
@@ -94,12 +152,15 @@ class Search:
     metadata: Mapping[str, Any]
     graph_id: str | None
     name: str | None
+    #: The names of the graphs that are served.
+    served: Collection[str]
     access: Access
 
     def where(self) -> tuple[str, list[SqlValue]]:
         """The condition and its parameters."""
         clauses, texts = json_filter.conditions(metadata=self.metadata)
-        params: list[SqlValue] = [*texts]
+        params: list[SqlValue] = [*texts, compact_json(list(self.served))]
+        clauses.append(_SERVED)
         if self.graph_id is not None:
             clauses.append("graph_id = ?")
             params.append(self.graph_id)
@@ -110,33 +171,23 @@ class Search:
         return " AND ".join([*clauses, allowed]), [*params, *allowed_params]
 
 
-async def search(
-    db: Database,
-    wanted: Search,
-    *,
-    ensured: Iterable[Assistant],
-    sort_by: AssistantSortBy,
-    sort_order: SortOrder,
-    limit: int,
-    offset: int,
-) -> list[Assistant]:
-    """A page of assistants, after inserting those of `ensured` that are missing."""
+def select_page(
+    wanted: Search, *, sort_by: AssistantSortBy, sort_order: SortOrder, limit: int, offset: int
+) -> Statement:
+    """A page of assistants."""
     where, params = wanted.where()
     # `sort_by` and `sort_order` are literals that the body's model has checked.
     sql = f"""
-SELECT {", ".join(_COLUMNS)}
+SELECT {COLUMNS}
 FROM assistants
 WHERE {where}
 ORDER BY {sort_by} {sort_order}, assistant_id {sort_order}
 LIMIT ? OFFSET ?
 """
-    _, rows = await db.batch([ensure(ensured), Statement(sql, (*params, limit, offset))])
-    return [Assistant.from_row(row) for row in rows]
+    return Statement(sql, (*params, limit, offset))
 
 
-async def count(db: Database, wanted: Search, *, ensured: Iterable[Assistant]) -> int:
-    """How many assistants match, after inserting those of `ensured` that are missing."""
+def select_count(wanted: Search) -> Statement:
+    """How many assistants match, as `number`."""
     where, params = wanted.where()
-    sql = f"SELECT COUNT(*) AS number FROM assistants WHERE {where}"
-    _, [row] = await db.batch([ensure(ensured), Statement(sql, tuple(params))])
-    return row["number"]
+    return Statement(f"SELECT COUNT(*) AS number FROM assistants WHERE {where}", tuple(params))

@@ -1,11 +1,12 @@
 """Assistants on the wire: bodies, and the object that a caller reads."""
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from langgraph_sdk.schema import AssistantSortBy, SortOrder
-from pydantic import BaseModel
+from langgraph_sdk.schema import AssistantSortBy, OnConflictBehavior, SortOrder
+from pydantic import BaseModel, ConfigDict, Field
 
-from wire.bodies import Body, JsonObject, Limit, Offset
+from wire.bodies import AssistantId, Body, JsonObject, Limit, Offset
+from wire.runs import RunConfig
 
 AssistantColumn: TypeAlias = Literal[
     "assistant_id",
@@ -19,6 +20,50 @@ AssistantColumn: TypeAlias = Literal[
     "metadata",
     "version",
 ]
+
+
+class AssistantConfig(RunConfig):
+    """What an assistant's runs start from; keys that no run knows are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class AssistantContent(Body):
+    """What an assistant consists of. `context` and `config.configurable` are one thing: give at most one of them."""
+
+    config: AssistantConfig | None = None
+    context: JsonObject | None = None
+    metadata: JsonObject | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+class AssistantCreate(AssistantContent):
+    """The body of POST /assistants."""
+
+    graph_id: str
+    assistant_id: AssistantId | None = None
+    if_exists: OnConflictBehavior | None = None
+
+
+class AssistantPatch(AssistantContent):
+    """The body of PATCH /assistants/{assistant_id}: metadata are merged, everything else is replaced."""
+
+    graph_id: str | None = None
+
+
+class AssistantVersionSearch(Body):
+    """The body of POST /assistants/{assistant_id}/versions."""
+
+    metadata: JsonObject | None = None
+    limit: Limit | None = None
+    offset: Offset | None = None
+
+
+class AssistantLatest(Body):
+    """The body of POST /assistants/{assistant_id}/latest."""
+
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class AssistantCount(Body):
@@ -52,3 +97,58 @@ class AssistantObject(BaseModel):
     updated_at: str
     version: int
     description: str | None
+
+
+class AssistantVersionObject(BaseModel):
+    """One version of an assistant as callers read it."""
+
+    assistant_id: str
+    version: int
+    graph_id: str
+    config: JsonObject
+    context: JsonObject
+    metadata: JsonObject
+    created_at: str
+    name: str
+    description: str | None
+
+
+class SchemasObject(BaseModel):
+    """The JSON schemas of a graph; null for what the graph has none of."""
+
+    input_schema: JsonObject | None
+    output_schema: JsonObject | None
+    state_schema: JsonObject | None
+    config_schema: JsonObject | None
+    context_schema: JsonObject | None
+
+
+class GraphSchemasObject(SchemasObject):
+    """The JSON schemas of an assistant's graph."""
+
+    graph_id: str
+
+
+class NodeObject(BaseModel):
+    """A node of a drawn graph."""
+
+    id: str | int
+    type: str | None = None
+    data: Any = None
+    metadata: JsonObject | None = None
+
+
+class EdgeObject(BaseModel):
+    """An edge of a drawn graph."""
+
+    source: str | int
+    target: str | int
+    data: Any = None
+    conditional: bool | None = None
+
+
+class DrawnGraphObject(BaseModel):
+    """A graph as nodes and edges."""
+
+    nodes: list[NodeObject]
+    edges: list[EdgeObject]

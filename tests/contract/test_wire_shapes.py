@@ -46,6 +46,10 @@ async def test_answers_have_the_keys_of_the_sdks_types(api: Api) -> None:
                 assert_has_the_keys_of(schema.Interrupt, interrupt)
     for assistant in await api.json("POST", "/assistants/search", {}):
         assert_has_the_keys_of(schema.Assistant, assistant)
+        path = f"/assistants/{assistant['assistant_id']}"
+        assert_has_the_keys_of(schema.GraphSchema, await api.json("GET", f"{path}/schemas"))
+        for version in await api.json("POST", f"{path}/versions", {}):
+            assert_has_the_keys_of(schema.AssistantVersion, version)
 
 
 async def test_answers_are_of_the_types_that_the_route_table_promises(api: Api) -> None:
@@ -58,8 +62,14 @@ async def test_answers_are_of_the_types_that_the_route_table_promises(api: Api) 
         "run_id": run["run_id"],
         "assistant_id": assistant["assistant_id"],
         "checkpoint_id": "x",
+        "namespace": "child",
     }
-    bodies = {"RunCreate": {"assistant_id": "sequence"}, "StateAtCheckpoint": {"checkpoint": {}}}
+    bodies = {
+        "RunCreate": {"assistant_id": "sequence"},
+        "StateAtCheckpoint": {"checkpoint": {}},
+        "AssistantCreate": {"graph_id": "sequence"},
+        "AssistantLatest": {"version": 1},
+    }
     checked = 0
     for route in ROUTES:
         if route.handler is None or route.answers not in ("json", "accepted") or route.method == "DELETE":

@@ -3,13 +3,14 @@
 import json
 from dataclasses import dataclass, field
 from operator import add
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.pregel import Pregel
 from langgraph.types import interrupt
+from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
 from api import app
 from api.context import Services
@@ -76,13 +77,15 @@ class GraphsInMemory:
         }
     )
 
+    descriptions: dict[str, str] = field(default_factory=lambda: {"sequence": "plans, then writes"})
+
     def graph_ids(self) -> tuple[str, ...]:
         """See `api.context.Registry`."""
         return tuple(self.graphs)
 
     def description(self, graph_id: str) -> str | None:
         """See `api.context.Registry`."""
-        return "plans, then writes" if graph_id == "sequence" else None
+        return self.descriptions.get(graph_id)
 
     async def graph(self, graph_id: str, config: RunnableConfig) -> Pregel[Any, Any, Any, Any]:
         """See `api.context.Registry`."""

@@ -1,0 +1,72 @@
+"""The graph behind an assistant: drawn, and described by JSON schemas."""
+
+import json
+from dataclasses import replace
+from typing import Annotated, Any, TypeAlias, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+from pydantic import BeforeValidator, Field, StrictBool
+
+from api import assistants
+from api.context import Call
+from graphs.drawing import drawn
+from graphs.schemas import schemas as schemas_of
+from http_messages import Reply, json_response
+from runs.creation import resolve_assistant
+from streaming.json_text import dumps
+from wire.queries import Query
+
+Graph: TypeAlias = Pregel[Any, Any, Any, Any]
+
+
+def _bool_or_int(text: str) -> bool | int | str:
+    words = {"true": True, "false": False}
+    return int(text) if text.isascii() and text.isdigit() else words.get(text.lower(), text)
+
+
+class GraphQuery(Query):
+    """The query of GET …/graph."""
+
+    xray: Annotated[
+        StrictBool | Annotated[int, Field(strict=True, ge=1, le=100)],
+        BeforeValidator(_bool_or_int),
+        Field(description="Whether to draw the inside of subgraphs, or down to which depth."),
+    ] = False
+
+
+class SubgraphsQuery(Query):
+    """The query of GET …/subgraphs."""
+
+    recurse: bool = Field(False, description="Also the subgraphs of subgraphs; always on when a namespace is given.")
+
+
+async def draw(call: Call[None, GraphQuery]) -> Reply:
+    """Draw the graph of an assistant, which may be named by its graph."""
+    assistant_id, _ = resolve_assistant(call.services.graphs(), call.path["assistant_id"])
+    _, graph, config = await _graph(replace(call, path={"assistant_id": assistant_id}))
+    return json_response(dumps(await drawn(graph, config, xray=call.query.xray)))
+
+
+async def schemas(call: Call[None, None]) -> Reply:
+    """The schemas of an assistant's graph."""
+    graph_id, graph, _ = await _graph(call)
+    return json_response(dumps({"graph_id": graph_id, **schemas_of(graph)}))
+
+
+async def subgraphs(call: Call[None, SubgraphsQuery]) -> Reply:
+    """The schemas of the graphs inside an assistant's graph: by namespace, or only the one at a namespace."""
+    _, graph, _ = await _graph(call)
+    namespace = call.path.get("namespace")
+    found = graph.aget_subgraphs(namespace=namespace, recurse=call.query.recurse or namespace is not None)
+    # A remote graph is no Pregel of this process, and has its schemas at its own server.
+    local = {name: schemas_of(subgraph) async for name, subgraph in found if isinstance(subgraph, Pregel)}
+    return json_response(dumps(local))
+
+
+async def _graph(call: Call[object, object]) -> tuple[str, Graph, RunnableConfig]:
+    """The name of the assistant's graph, the graph under that name, and the assistant's configuration."""
+    assistant, _ = await assistants.read(call)
+    config = cast(RunnableConfig, {"configurable": {}, **json.loads(assistant.config)})
+    graph = await call.services.registry.graph(assistant.graph_id, config)
+    return assistant.graph_id, graph.copy({"name": assistant.graph_id}), config

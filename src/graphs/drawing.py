@@ -1,0 +1,16 @@
+"""A graph as nodes and edges, for people to look at."""
+
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.pregel import Pregel
+
+
+async def drawn(graph: Pregel[Any, Any, Any, Any], config: RunnableConfig, *, xray: bool | int) -> dict[str, Any]:
+    """The graph; `xray` opens its subgraphs, all of them or down to a depth."""
+    drawing = (await graph.aget_graph(config, xray=xray)).to_json()
+    for node in drawing["nodes"]:
+        data = node.get("data")
+        if isinstance(data, dict):
+            data.pop("id", None)  # the class of the node's function, which says nothing to a client
+    return drawing

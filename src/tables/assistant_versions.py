@@ -1,0 +1,127 @@
+"""The table `assistant_versions`: every version that an assistant had; the current one may only be its own row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ports import Row, Statement
+from tables import json_filter
+from tables.assistants import COLUMNS, Assistant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantVersion:
+    """One version; `config`, `context` and `metadata` are JSON texts."""
+
+    assistant_id: str
+    version: int
+    graph_id: str
+    name: str
+    description: str | None
+    config: str
+    context: str
+    metadata: str
+    created_at: str
+
+    @classmethod
+    def from_row(cls, row: Row) -> "AssistantVersion":
+        """The version as stored."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+_COLUMNS: Final = ", ".join(AssistantVersion.__dataclass_fields__)
+
+#: The current version of an assistant. It began when the row was last written.
+_CURRENT: Final = f"""
+SELECT {_COLUMNS.replace("created_at", "updated_at AS created_at")}
+FROM assistants
+WHERE assistant_id = ?
+"""
+
+#: The current version, beside those before it; provided that it is the one that was read.
+_KEEP: Final = f"""
+INSERT INTO assistant_versions ({_COLUMNS})
+{_CURRENT.strip()} AND version = ? AND updated_at = ?
+ON CONFLICT (assistant_id, version) DO NOTHING
+"""
+
+
+def keep(read: Assistant) -> Statement:
+    """Keep the current version of an assistant before it is replaced, provided that it is what was read."""
+    return Statement(_KEEP, (read.assistant_id, read.version, read.updated_at))
+
+
+#: A page of all versions, newest first.
+_LIST: Final = f"""
+SELECT {_COLUMNS}
+FROM (
+    SELECT {_COLUMNS}
+    FROM assistant_versions
+    WHERE assistant_id = ?
+    UNION ALL
+    {_CURRENT.strip()}
+      AND NOT EXISTS (
+        SELECT 1 FROM assistant_versions AS kept
+        WHERE kept.assistant_id = assistants.assistant_id AND kept.version = assistants.version
+      )
+)
+WHERE {{where}}
+ORDER BY version DESC
+LIMIT ? OFFSET ?
+"""
+
+
+def select_page(assistant_id: str, metadata: Mapping[str, Any], *, limit: int, offset: int) -> Statement:
+    """Versions of an assistant whose metadata contain these, newest first."""
+    clauses, params = json_filter.conditions(metadata=metadata)
+    where = " AND ".join([*clauses, "1"])
+    return Statement(_LIST.format(where=where), (assistant_id, assistant_id, *params, limit, offset))
+
+
+#: A version, kept or current.
+_NUMBER: Final = """
+SELECT version FROM assistant_versions WHERE assistant_id = ? AND version = ?
+UNION ALL
+SELECT version FROM assistants WHERE assistant_id = ? AND version = ?
+"""
+
+
+def select_number(assistant_id: str, version: int) -> Statement:
+    """A row when an assistant has, or had, this version."""
+    return Statement(_NUMBER, (assistant_id, version) * 2)
+
+
+#: All that a version says, into the assistant's own row.
+_RESTORE: Final = f"""
+UPDATE assistants
+SET (version, graph_id, name, description, config, context, metadata) = (
+        SELECT version, graph_id, name, description, config, context, metadata
+        FROM assistant_versions AS kept
+        WHERE kept.assistant_id = ? AND kept.version = ?
+    ),
+    updated_at = ?
+WHERE assistant_id = ? AND version = ? AND updated_at = ?
+  AND EXISTS (SELECT 1 FROM assistant_versions AS kept WHERE kept.assistant_id = ? AND kept.version = ?)
+RETURNING {COLUMNS}
+"""
+
+
+def restore(read: Assistant, version: int, *, now: str) -> Statement:
+    """Make a version that was kept the current one; returns a row exactly when it did.
+
+    It does not when there is no such version, or when the assistant was changed since it was read.
+    """
+    kept = (read.assistant_id, version)
+    return Statement(_RESTORE, (*kept, now, read.assistant_id, read.version, read.updated_at, *kept))
+
+
+#: All versions of an assistant, provided that the assistant is gone.
+_DELETE_ORPHANS: Final = """
+DELETE FROM assistant_versions
+WHERE assistant_id = ? AND NOT EXISTS (SELECT 1 FROM assistants WHERE assistants.assistant_id = ?)
+"""
+
+
+def delete_orphans(assistant_id: str) -> Statement:
+    """Delete the versions of an assistant that was deleted."""
+    return Statement(_DELETE_ORPHANS, (assistant_id, assistant_id))
