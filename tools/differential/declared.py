@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Literal
 
 from tools import paths
-from tools.differential.comparison import Difference
+from tools.differential.comparison import MISSING, Difference
 
 DOCUMENT: Final = paths.ROOT / "docs" / "differences.md"
 
@@ -22,10 +22,15 @@ class Declared:
     superstep: str
     reason: str
 
+    #: The server that has nothing at the place; None when both have something, or when it does not matter.
+    lacking: Literal["reference", "superstep"] | None = None
+
     def covers(self, difference: Difference) -> bool:
         """Whether this is one of those."""
-        return any(fnmatchcase(difference.operation, pattern) for pattern in self.operations) and any(
-            fnmatchcase(difference.at, pattern) for pattern in self.at
+        return (
+            any(fnmatchcase(difference.operation, pattern) for pattern in self.operations)
+            and any(fnmatchcase(difference.at, pattern) for pattern in self.at)
+            and (self.lacking is None or getattr(difference, self.lacking) == MISSING)
         )
 
 
@@ -40,9 +45,85 @@ DECLARED: Final = (
     Declared(
         operations=("* /threads/{thread_id}/runs*", "POST /runs/stream"),
         at=("body.*.id",),
+        lacking="reference",
         reference="sends `id:` only when the run is `stream_resumable`",
         superstep="sends `id:` with every event",
         reason="Every stream can be resumed.",
+    ),
+    Declared(
+        operations=("GET /threads/{thread_id}/runs/{run_id}/stream",),
+        at=("body.length", "body.events"),
+        reference="replays only runs that are `stream_resumable`, and leaves their `error` event out",
+        superstep="replays every run, and all of it",
+        reason="Every stream can be resumed; whoever resumes has to learn how it ended.",
+    ),
+    Declared(
+        operations=("* /threads*",),
+        at=("body.error", "body.interrupts", "body.*.error", "body.*.interrupts"),
+        lacking="reference",
+        reference="leaves `error` and `interrupts` out of a thread that never ran",
+        superstep="always has them, empty",
+        reason="One shape for every thread, the one that the SDKs' types promise.",
+    ),
+    Declared(
+        operations=("GET /threads/{thread_id}/runs", "GET /threads/{thread_id}/runs/{run_id}"),
+        at=("body*.kwargs.config.metadata.*", "body*.kwargs.config.configurable.__pregel_node_finished"),
+        lacking="superstep",
+        reference="rewrites a run's `kwargs` when it starts: host, attempt, internals",
+        superstep="keeps what was accepted",
+        reason="Rows written are what a run costs; checkpoints and messages carry the same metadata.",
+    ),
+    Declared(
+        operations=("* /threads/{thread_id}/*",),
+        at=("body*.metadata.langgraph_api_url",),
+        lacking="superstep",
+        reference="names its own address in the metadata of checkpoints",
+        superstep="does not",
+        reason="A Worker has as many addresses as routes lead to it, and a background run has none.",
+    ),
+    Declared(
+        operations=("GET /threads/{thread_id}/state/{checkpoint_id}",),
+        at=("body.checkpoint.checkpoint_ns",),
+        lacking="reference",
+        reference="echoes the id of an unknown checkpoint without `checkpoint_ns`",
+        superstep="has the same keys as for any checkpoint",
+        reason="One shape for every checkpoint.",
+    ),
+    Declared(
+        operations=("* /threads/{thread_id}/history",),
+        at=("status",),
+        reference='takes `before` as `{"configurable": …}` only, and fails with 422 or 500 otherwise',
+        superstep='takes an id, a checkpoint, and `{"configurable": …}`',
+        reason="The SDKs send the first two.",
+    ),
+    Declared(
+        operations=("GET /threads/{thread_id}/runs",),
+        at=("status",),
+        reference="answers 400 to `limit=abc`",
+        superstep="answers 422",
+        reason="All values that cannot be read are answered alike.",
+    ),
+    Declared(
+        operations=("POST /threads/{thread_id}/runs*",),
+        at=("status",),
+        reference="reads no `on_disconnect` when a background run is created, and starts a graph "
+        "at a `checkpoint` whose id is no id",
+        superstep="refuses both with 422",
+        reason="A mistake is found when it is made.",
+    ),
+    Declared(
+        operations=("GET /info",),
+        at=("body.version", "body.graphs", "body.flags.langsmith*"),
+        reference="its own version, and flags of LangSmith",
+        superstep="its own version, and which graphs it serves",
+        reason="They are what each server is.",
+    ),
+    Declared(
+        operations=("POST (elsewhere)",),
+        at=("headers.location",),
+        reference="redirects a path with a slash at the end to a full address",
+        superstep="redirects to a path",
+        reason="The address by which the caller knows the server is the caller's.",
     ),
 )
 
