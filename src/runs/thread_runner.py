@@ -8,15 +8,11 @@ any call here may be repeated, and any `await` may be the last one.
 import asyncio
 import json
 import logging
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Final
-
-from langgraph.runtime import RunControl
 
 import clock
 from checkpoints.group_commit import fence
-from d1_checkpointer import CommittedCheckpoint, D1Saver
+from d1_checkpointer import D1Saver
 from errors import StaleAttempt, ValueTooLarge
 from graphs.registry import Registry
 from ports import Alarm, Database, Workflows
@@ -24,6 +20,7 @@ from runs import completion, execution, lifecycle, outcome
 from runs.completion import Ending
 from runs.job import Job
 from runs.outcome import Outcome
+from runs.slice_budget import SliceBudget
 from settings import Settings
 from streaming.fanout import RunStreams
 from streaming.json_text import dumps
@@ -203,31 +200,21 @@ class ThreadRunner:
         except Exception as error:  # a graph factory is user code, and a graph may be gone since the run was created
             logger.exception("run %s: could not make graph %s", run.run_id, job.graph_id)
             return outcome.failed(None, outcome.error_of(error))
-        with self._budget() as (control, count_superstep):
-            guard = fence(run.thread_id, run.run_id, run.attempt)
-            saver = D1Saver(self._database, guard=guard, on_commit=count_superstep, write_behind=job.is_written_behind)
-            if reason := self._cancelled.get(run.run_id):
-                return await execution.cancelled(job, graph, saver, reason)
-            self._execution = asyncio.ensure_future(execution.execute(job, graph, saver, stream, control))
-            try:
-                return await self._execution
-            except asyncio.CancelledError:
-                reason = self._cancelled.get(run.run_id)
-                if reason is None:
-                    raise
-                return await execution.cancelled(job, graph, saver, reason)
-            finally:
-                self._execution = None
-
-    @contextmanager
-    def _budget(self) -> Generator[tuple[RunControl, "_CountSuperstep"]]:
-        """Ask the graph to drain when a slice's time or super-steps are spent."""
-        control = RunControl()
-        timer = asyncio.get_running_loop().call_later(self._settings.slice_seconds, control.request_drain)
+        budget = SliceBudget(seconds=self._settings.slice_seconds, supersteps=self._settings.slice_supersteps)
+        guard = fence(run.thread_id, run.run_id, run.attempt)
+        saver = D1Saver(self._database, guard=guard, on_commit=budget.count, write_behind=job.is_written_behind)
+        if reason := self._cancelled.get(run.run_id):
+            return await execution.cancelled(job, graph, saver, reason)
+        self._execution = asyncio.ensure_future(execution.execute(job, graph, saver, stream, budget))
         try:
-            yield control, _CountSuperstep(control, self._settings.slice_supersteps)
+            return await self._execution
+        except asyncio.CancelledError:
+            reason = self._cancelled.get(run.run_id)
+            if reason is None:
+                raise
+            return await execution.cancelled(job, graph, saver, reason)
         finally:
-            timer.cancel()
+            self._execution = None
 
     async def _hand_over(self, run: Run) -> None:
         self._workflow_run_id = run.run_id
@@ -316,20 +303,6 @@ class ThreadRunner:
             return f'{{"__error__":{run.error}}}'
         thread = await threads.get(self._database, run.thread_id, EVERYTHING)
         return (thread and thread.values_json) or "null"
-
-
-class _CountSuperstep:
-    """Asks for a drain after so many committed super-steps of the run's own graph."""
-
-    def __init__(self, control: RunControl, supersteps: int) -> None:
-        self._control = control
-        self._left = supersteps
-
-    def __call__(self, committed: CommittedCheckpoint) -> None:
-        if not committed.checkpoint_ns:
-            self._left -= 1
-            if self._left == 0:
-                self._control.request_drain()
 
 
 def _ending(result: Outcome) -> Ending:

@@ -1,0 +1,31 @@
+"""How long a slice of a run may take before it goes on in a Workflow."""
+
+from langgraph.runtime import RunControl
+
+import clock
+from d1_checkpointer import CommittedCheckpoint
+
+
+class SliceBudget(RunControl):
+    """Asks the graph to drain, at its next super-step, once the slice's time or super-steps are spent.
+
+    Looks at the clock when LangGraph asks instead of setting a timer: Pyodide's event loop never clears the JavaScript
+    timer of a cancelled one, which would keep the thread's object (and its bill) alive until the slice's time is over.
+    """
+
+    __slots__ = ("_supersteps_left", "_until_ms")
+
+    def __init__(self, *, seconds: int, supersteps: int) -> None:
+        super().__init__()
+        self._until_ms = clock.now_ms() + seconds * 1000
+        self._supersteps_left = supersteps
+
+    @property
+    def drain_requested(self) -> bool:
+        """See `RunControl`."""
+        return self._supersteps_left <= 0 or clock.now_ms() >= self._until_ms or super().drain_requested
+
+    def count(self, committed: CommittedCheckpoint) -> None:
+        """A super-step is stored; only those of the run's own graph count."""
+        if not committed.checkpoint_ns:
+            self._supersteps_left -= 1
