@@ -44,9 +44,10 @@ class ThreadObject(DurableObject):
 
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, env)
+        self._thread_id: str = ctx.id.name
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         self._runner = ThreadRunner(
-            ctx.id.name,
+            self._thread_id,
             database=database(),
             streams=self._streams,
             alarm=DurableObjectAlarm(ctx),
@@ -66,6 +67,10 @@ class ThreadObject(DurableObject):
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """RPC from a Workflow: execute one slice; whether the run needs another one."""
         return await self._runner.run_slice(run_id, attempt)
+
+    async def state_updated(self, state: str) -> None:
+        """RPC: tell the thread's followers of a change by hand."""
+        self._streams.state_updated(self._thread_id, state)
 
     async def fetch(self, request: Request) -> Any:
         """The stream or the result of a run; paths are `runs/thread_object_paths.py`'s."""

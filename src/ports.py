@@ -69,6 +69,13 @@ class ThreadObjects(Protocol):
         """Ask the thread's object to look at its runs soon; returns when the object has set its alarm. Idempotent."""
         ...
 
+    async def state_updated(self, thread_id: str, state: str) -> None:
+        """Tell whoever follows the thread that its state was changed by hand; `state` is a thread state as JSON text.
+
+        Call it after the change is committed; a call that fails costs followers this one event.
+        """
+        ...
+
     async def open(self, thread_id: str, path: str) -> object:
         """GET `path` on the thread's object; its answer as an opaque response to pass on untouched.
 

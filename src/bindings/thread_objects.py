@@ -25,6 +25,10 @@ class ThreadObjectsBinding:
         """See `ports.ThreadObjects.wake`."""
         await _answer(thread_id, self._binding.getByName(thread_id).wake())
 
+    async def state_updated(self, thread_id: str, state: str) -> None:
+        """See `ports.ThreadObjects.state_updated`."""
+        await _answer(thread_id, self._binding.getByName(thread_id).state_updated(state))
+
     async def open(self, thread_id: str, path: str) -> object:
         """See `ports.ThreadObjects.open`."""
         return await _answer(thread_id, self._binding.getByName(thread_id).fetch(ORIGIN + path))

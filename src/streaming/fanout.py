@@ -11,11 +11,15 @@ from typing import Final
 from ports import ObjectStorage
 from streaming import sse
 from streaming.event_log import PAGE_RUNS, EventLog
-from streaming.events import START, EventId, Frame
+from streaming.events import BEFORE_ALL, START, EventId, Frame
 from streaming.run_stream import EventIds, RunStream
 
 #: `result` looks again at least this often, so that no lost wake-up can hang a caller for ever.
 _RESULT_POLL_SECONDS: Final = 60.0
+
+
+#: In place of a run id: what happens on the thread besides its runs.
+NO_RUN: Final = ""
 
 
 class From(Enum):
@@ -70,6 +74,11 @@ class RunStreams:
             return stream.result
         finally:
             self.close(run_id)
+
+    def state_updated(self, thread_id: str, state: str) -> None:
+        """Show the thread's followers a state that somebody made by hand."""
+        data = f'{{"state":{state},"thread_id":"{thread_id}"}}'
+        self._log.append(NO_RUN, BEFORE_ALL.root_step, [sse.frame(self._ids.next(), "state_update", data)])
 
     def followed(self) -> list[str]:
         """The runs that somebody follows and that have not ended."""

@@ -115,12 +115,17 @@ class ThreadObjectNotes:
     """Thread objects that note what was asked of them; the first calls fail with `failures`."""
 
     opened: list[tuple[str, str]] = field(default_factory=list)
+    state_updates: list[tuple[str, Any]] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
     async def wake(self, thread_id: str) -> None:
         """See `ports.ThreadObjects`."""
         if self.failures:
             raise self.failures.pop(0)
+
+    async def state_updated(self, thread_id: str, state: str) -> None:
+        """See `ports.ThreadObjects`."""
+        self.state_updates.append((thread_id, json.loads(state)))
 
     async def open(self, thread_id: str, path: str) -> object:
         """See `ports.ThreadObjects`."""
