@@ -16,6 +16,7 @@ from bindings import process_environment
 from bindings.d1 import database
 from bindings.http import stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
+from bindings.store import store
 from bindings.workflows import RunWorkflowBinding
 from graphs.deployed import REGISTRY
 from http_messages import HttpResponse
@@ -54,6 +55,7 @@ class ThreadObject(DurableObject):
             workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
             registry=REGISTRY,
             settings=process_environment.read_settings(),
+            store=store(),
         )
 
     async def alarm(self, _info: Any = None) -> None:

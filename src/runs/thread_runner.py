@@ -10,6 +10,8 @@ import json
 import logging
 from typing import Final
 
+from langgraph.store.base import BaseStore
+
 import clock
 from checkpoints.group_commit import fence
 from d1_checkpointer import D1Saver
@@ -54,6 +56,7 @@ class ThreadRunner:
         workflows: Workflows,
         registry: Registry,
         settings: Settings,
+        store: BaseStore,
     ) -> None:
         self._thread_id = thread_id
         self._database = database
@@ -62,6 +65,7 @@ class ThreadRunner:
         self._workflows = workflows
         self._registry = registry
         self._settings = settings
+        self._store = store
         self._executing = asyncio.Lock()
         #: Whether somebody has asked for a look that has not begun yet.
         self._is_woken = False
@@ -205,7 +209,8 @@ class ThreadRunner:
         saver = D1Saver(self._database, guard=guard, on_commit=budget.count, write_behind=job.is_written_behind)
         if reason := self._cancelled.get(run.run_id):
             return await execution.cancelled(job, graph, saver, reason)
-        self._execution = asyncio.ensure_future(execution.execute(job, graph, saver, stream, budget))
+        executing = execution.execute(job, graph, saver, stream, budget, store=self._store)
+        self._execution = asyncio.ensure_future(executing)
         try:
             return await self._execution
         except asyncio.CancelledError:

@@ -16,7 +16,7 @@ LAYERS = (
     ("durable_thread", "workflow_steps"),
     ("api", "queue_consumer", "bindings"),
     ("runs",),
-    ("streaming", "graphs", "auth", "d1_checkpointer"),
+    ("streaming", "graphs", "auth", "store", "d1_checkpointer"),
     ("tables", "wire", "checkpoints"),
     (
         "ports",

@@ -1,0 +1,167 @@
+"""LangGraph's store on D1: the same for HTTP callers and for graphs (`runtime.store`, `get_store()`)."""
+
+import json
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias, assert_never
+
+from langgraph.store.base import (
+    BaseStore,
+    GetOp,
+    Item,
+    ListNamespacesOp,
+    Op,
+    PutOp,
+    Result,
+    SearchItem,
+    SearchOp,
+    TTLConfig,
+    validate_op_namespace,
+)
+
+import clock
+from compact_json import compact_json
+from ports import Database, Row, Statement
+from project_config import StoreTtl
+from store import search_text
+from tables import store_items, store_namespaces
+from tables.store_items import StoredItem
+
+#: Waits for a coroutine inside a synchronous call.
+Wait: TypeAlias = Callable[[Coroutine[Any, Any, list[Result]]], list[Result]]
+
+#: Counts beyond it mean everything. A number from 2**53 - 1 on would become a BigInt in JavaScript, which D1 refuses.
+_MAX_COUNT: Final = 2**31 - 1
+#: A longer time to live is as good as this one, a hundred years.
+_MAX_TTL_MINUTES: Final = 100 * 365 * 24 * 60
+
+
+def refuse_to_wait(coroutine: Coroutine[Any, Any, list[Result]]) -> list[Result]:
+    """The `Wait` of a place where nothing can wait for the database."""
+    coroutine.close()
+    raise NotImplementedError("this store cannot be used synchronously here: await aget, aput, asearch or adelete")
+
+
+class D1Store(BaseStore):
+    """LangGraph's `BaseStore` over `ports.Database`.
+
+    A batch is one round trip, and one more when it reads items whose time to live begins anew. Its reads see what was
+    there before its writes, of which the last one for a key counts.
+    """
+
+    supports_ttl = True
+    __slots__ = ("_database", "_wait", "ttl_config")
+
+    def __init__(self, database: Database, *, ttl: StoreTtl | None = None, wait: Wait = refuse_to_wait) -> None:
+        self._database = database
+        self._wait = wait
+        self.ttl_config = TTLConfig(refresh_on_read=ttl.refresh_on_read, default_ttl=ttl.default_ttl) if ttl else None
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """See `abatch`."""
+        return self._wait(self.abatch(ops))
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Carry out the operations in one transaction; a result for each."""
+        operations, now = list(ops), clock.now_iso()
+        for op in operations:
+            validate_op_namespace(op)
+        reads = [(number, _read(op, now)) for number, op in enumerate(operations) if not isinstance(op, PutOp)]
+        puts = {(op.namespace, op.key): op for op in operations if isinstance(op, PutOp)}
+        writes = [statement for op in puts.values() for statement in _write(op, now)]
+        found = await self._database.batch([*(statement for _, statement in reads), *writes])
+        results: list[Result] = [None] * len(operations)
+        living_on: list[Statement] = []
+        for (number, _), rows in zip(reads, found, strict=False):
+            results[number] = _result(operations[number], rows)
+            living_on += _refresh(operations[number], rows, now)
+        if living_on:
+            await self._database.batch(living_on)
+        return results
+
+
+def _read(op: GetOp | SearchOp | ListNamespacesOp, now: str) -> Statement:
+    match op:
+        case GetOp():
+            return store_items.select(op.namespace, op.key, now=now)
+        case SearchOp():
+            wanted = store_items.Search(prefix=op.namespace_prefix, filter=op.filter or {}, now=now)
+            expression = search_text.expression(op.namespace_prefix, op.query) if op.query else None
+            ranking = ("words", expression) if expression else None
+            return store_items.search(wanted, ranking, limit=_count(op.limit), offset=_count(op.offset))
+        case ListNamespacesOp():
+            paths = {condition.match_type: condition.path for condition in op.match_conditions or ()}
+            return store_items.namespaces(
+                prefix=paths.get("prefix", ()),
+                suffix=paths.get("suffix", ()),
+                max_depth=op.max_depth,
+                limit=_count(op.limit),
+                offset=_count(op.offset),
+                now=now,
+            )
+        case _:
+            assert_never(op)
+
+
+def _write(op: PutOp, now: str) -> list[Statement]:
+    if op.value is None:
+        return store_items.delete(op.namespace, op.key)
+    item = store_items.Put(
+        namespace=op.namespace,
+        key=op.key,
+        value=compact_json(op.value),
+        ttl_minutes=op.ttl,
+        expires_at=None if op.ttl is None else _expiry(op.ttl, now),
+        words=None if op.index is False else search_text.words(op.namespace, op.value, op.index),
+        vectors=(),
+    )
+    return store_items.put(item, now=now)
+
+
+def _result(op: Op, rows: Sequence[Row]) -> Result:
+    match op:
+        case GetOp():
+            return _item(StoredItem.from_row(rows[0])) if rows else None
+        case SearchOp():
+            return [_search_item(StoredItem.from_row(row)) for row in rows]
+        case ListNamespacesOp():
+            return [store_namespaces.decode(row["namespace"]) for row in rows]
+        case PutOp():
+            return None
+        case _:
+            assert_never(op)
+
+
+def _refresh(op: Op, rows: Sequence[Row], now: str) -> list[Statement]:
+    """What lets the items that were read live on."""
+    if not isinstance(op, GetOp | SearchOp) or not op.refresh_ttl:
+        return []
+    items = [StoredItem.from_row(row) for row in rows]
+    return [
+        store_items.refresh(item.item_id, expires_at=_expiry(item.ttl_minutes, now))
+        for item in items
+        if item.ttl_minutes is not None
+    ]
+
+
+def _expiry(ttl_minutes: float, now: str) -> str:
+    return clock.shifted(now, min(ttl_minutes, _MAX_TTL_MINUTES) * 60)
+
+
+def _count(number: int) -> int:
+    return max(0, min(number, _MAX_COUNT))
+
+
+def _item(stored: StoredItem) -> Item:
+    return Item(
+        value=json.loads(stored.value),
+        key=stored.key,
+        namespace=store_namespaces.decode(stored.namespace),
+        created_at=datetime.fromisoformat(stored.created_at),
+        updated_at=datetime.fromisoformat(stored.updated_at),
+    )
+
+
+def _search_item(stored: StoredItem) -> SearchItem:
+    item = _item(stored)
+    return SearchItem(item.namespace, item.key, item.value, item.created_at, item.updated_at, stored.score)

@@ -1,0 +1,56 @@
+"""How a namespace is stored: as a JSON array without its closing bracket.
+
+So the text of a prefix of labels is a prefix of the text, no label is mistaken for the beginning of another, and one
+range of the index holds a whole subtree.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from compact_json import compact_json
+
+Namespace: TypeAlias = tuple[str, ...]
+
+
+def encode(labels: Sequence[str]) -> str:
+    """The stored text."""
+    return compact_json(list(labels))[:-1]
+
+
+def decode(text: str) -> Namespace:
+    """The labels of a stored text."""
+    return tuple(json.loads(f"{text}]"))
+
+
+def subtree(prefix: Sequence[str]) -> tuple[str, str]:
+    """The first stored text that begins with these labels, and the first after all of those."""
+    first = encode(prefix)
+    return first, first[:-1] + chr(ord(first[-1]) + 1)
+
+
+def matching(prefix: Sequence[str], suffix: Sequence[str], column: str = "namespace") -> tuple[list[str], list[str]]:
+    """Conditions that the column's labels begin with `prefix` and end with `suffix`, and their parameters.
+
+    A label `*` is any one label.
+    """
+    labels = f"({column} || ']')"
+    clauses = [f"json_array_length{labels} >= {max(len(prefix), len(suffix))}"]
+    params: list[str] = []
+    places = [(str(index), label) for index, label in enumerate(prefix)]
+    places += [(f"#-{len(suffix) - index}", label) for index, label in enumerate(suffix)]
+    for place, label in places:
+        if label != "*":
+            clauses.append(f"{labels} ->> '$[{place}]' = ?")
+            params.append(label)
+    return clauses, params
+
+
+def cut(depth: int | None, column: str = "namespace") -> str:
+    """An expression for the first `depth` labels of the column."""
+    if depth is None:
+        return column
+    labels = f"({column} || ']')"
+    first = ", ".join(f"{labels} ->> '$[{index}]'" for index in range(depth))
+    array = f"json_array({first})"
+    return f"iif(json_array_length{labels} <= {depth}, {column}, substr({array}, 1, length({array}) - 1))"
