@@ -1,5 +1,6 @@
 """Every error Superstep raises on purpose; the class says when, and which HTTP status a caller sees."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -22,6 +23,15 @@ class NotFound(SuperstepError):
     """What the request names does not exist, or is not the caller's."""
 
     status = 404
+
+
+class AccessRefused(SuperstepError):
+    """Nobody knows who calls, or they may not do this; a project's own handler chooses status, words and headers."""
+
+    def __init__(self, code: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.headers = dict(headers or {})
 
 
 class MethodNotAllowed(SuperstepError):

@@ -8,12 +8,21 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import ids
+from api import authorization
 from api.context import Call, Services
 from api.routes import ROUTER
 from api.routing import Match, Route
 from auth.principal import ANYONE
 from compact_json import compact_json
-from errors import MethodNotAllowed, NotSupported, PayloadTooLarge, SuperstepError, Unprocessable
+from errors import (
+    AccessRefused,
+    MethodNotAllowed,
+    NotFound,
+    NotSupported,
+    PayloadTooLarge,
+    SuperstepError,
+    Unprocessable,
+)
 from http_messages import (
     HttpRequest,
     HttpResponse,
@@ -23,7 +32,7 @@ from http_messages import (
     cross_origin_headers,
     json_response,
 )
-from tables.access import EVERYTHING
+from tables.access import NOTHING
 from wire import bodies, queries
 from wire.texts import storable
 
@@ -63,6 +72,8 @@ async def _answer(request: HttpRequest, services: Services) -> Reply:
         return await _dispatch(request, services)
     except MethodNotAllowed as error:
         return _refusal(error, {"allow": ", ".join(error.allowed)})
+    except AccessRefused as error:
+        return _refusal(error, error.headers, _refused_code(error, request))
     except NotSupported as error:
         return _refusal(error)
     except SuperstepError as error:
@@ -74,7 +85,11 @@ async def _answer(request: HttpRequest, services: Services) -> Reply:
 
 
 async def _dispatch(request: HttpRequest, services: Services) -> Reply:
-    match = ROUTER.match(request.method, request.path)
+    try:
+        match = ROUTER.match(request.method, request.path)
+    except (NotFound, MethodNotAllowed):
+        await services.gatekeeper.authenticate(request)
+        raise
     route = match.route
     principal = ANYONE if route.is_public else await services.gatekeeper.authenticate(request)
     if route.handler is None:
@@ -84,24 +99,14 @@ async def _dispatch(request: HttpRequest, services: Services) -> Reply:
         services=services,
         request=request,
         principal=principal,
-        access=EVERYTHING,
+        access=NOTHING,
         path=_path_parameters(match),
         body=bodies.parse(route.body, request.body) if route.body else None,
         query=queries.parse(route.query, request.query) if route.query else None,
     )
-    return await route.handler(await _authorized(route, call))
-
-
-async def _authorized(route: Route, call: Call[Any, Any]) -> Call[Any, Any]:
-    """The call with the rows it may touch, and with what handlers of the project changed in its body."""
-    if route.on is None or call.services.gatekeeper.is_open:
-        return call
-    if route.body is None:
-        return replace(call, access=await call.authorize(route.on, dict(call.path)))
-    value = {"metadata": {}} if "metadata" in route.body.model_fields else {}
-    value |= {**call.body.model_dump(exclude_unset=True), **call.path}
-    access = await call.authorize(route.on, value)
-    return replace(call, access=access, body=route.body.model_validate(value))
+    if route.on is not None:
+        call = await authorization.authorized(route.on, call)
+    return await route.handler(call)
 
 
 def _check_size(request: HttpRequest, limit: int) -> None:
@@ -132,11 +137,18 @@ def _preflight(request: HttpRequest) -> HttpResponse:
 
 def _without_trailing_slash(request: HttpRequest) -> HttpResponse:
     query = f"?{urlencode(request.query, errors='replace')}" if request.query else ""
-    return HttpResponse(307, {"location": request.path.rstrip("/") + query})
+    return HttpResponse(307, {"location": storable(request.path.rstrip("/")) + query})
 
 
-def _refusal(error: SuperstepError, headers: Mapping[str, str] = MappingProxyType({})) -> HttpResponse:
-    return json_response(compact_json({"detail": storable(str(error))}), error.status, headers)
+def _refusal(
+    error: SuperstepError, headers: Mapping[str, str] = MappingProxyType({}), status: int | None = None
+) -> HttpResponse:
+    return json_response(compact_json({"detail": storable(str(error))}), status or error.status, headers)
+
+
+def _refused_code(error: AccessRefused, request: HttpRequest) -> int:
+    """A WebSocket's handshake is refused with 403 alone, which is all that its clients tell apart."""
+    return 403 if request.headers.get("upgrade", "").lower() == "websocket" else error.code
 
 
 def _unavailable(request: HttpRequest, error: SuperstepError) -> HttpResponse:

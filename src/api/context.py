@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
+from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
 
+import ids
 from auth.gatekeeper import Event, Gatekeeper
 from auth.principal import Principal
 from http_messages import HttpRequest
@@ -14,7 +16,7 @@ from ports import Database, RunQueue, ThreadObjects
 from project_config import ProjectConfig
 from runs.creation import Creator
 from settings import Settings
-from tables.access import Access
+from tables.access import EVERYTHING, Access
 
 
 class Registry(Protocol):
@@ -64,7 +66,7 @@ class Call(Generic[BodyT_co, QueryT_co]):
     services: Services
     request: HttpRequest
     principal: Principal
-    #: The rows on which the caller may do what the route is `on`; for a route on nothing, all of them.
+    #: The rows on which the caller may do what the route is `on`; none for a route on nothing: its handler asks itself.
     access: Access
     path: Mapping[str, str]
     body: BodyT_co
@@ -76,6 +78,13 @@ class Call(Generic[BodyT_co, QueryT_co]):
 
     async def creator(self) -> Creator:
         """The caller of a route on `threads.create_run`, who needs to read the assistant as well."""
-        value = {"assistant_id": getattr(self.body, "assistant_id", None)}
-        assistants = await self.authorize("assistants.read", value)
+        assistants = await self.runnable_assistants(cast(Any, self.body).assistant_id)
         return Creator(principal=self.principal, threads=self.access, assistants=assistants)
+
+    async def runnable_assistants(self, assistant_id: str) -> Access:
+        """The assistants on which the caller may start a run; a graph's own are for everybody, so nobody is asked."""
+        graph_ids = self.services.registry.graph_ids()
+        if assistant_id in {*graph_ids, *map(ids.system_assistant, graph_ids)}:
+            return EVERYTHING
+        canonical = ids.canonical(assistant_id)
+        return await self.authorize("assistants.read", {"assistant_id": canonical and UUID(canonical)})

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from auth.user import User
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
@@ -16,6 +18,11 @@ class Principal:
     user: Mapping[str, Any] | None = None
     #: The object that `on` handlers get as `ctx.user`.
     handle: Any = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, user: User) -> "Principal":
+        """The caller whom a handler has recognised."""
+        return cls(identity=user.identity, permissions=tuple(user.permissions), user=user.to_dict(), handle=user)
 
 
 #: The caller of a server that asks nobody who they are.

@@ -63,7 +63,6 @@ class _Surroundings:
     assistant_is_stored: bool
     thread_metadata: JsonObject
     thread_config: JsonObject
-    thread_is_stored: bool
     #: No thread was named: the run gets one of its own.
     is_stateless: bool
     creator: Creator
@@ -110,7 +109,6 @@ async def _read(db: Database, graphs: Graphs, request: RunCreate, thread_id: str
         assistant_is_stored=stored is not None,
         thread_metadata=json.loads(heads[0]["metadata"]) if heads else {},
         thread_config=json.loads(heads[0]["config"]) if heads else {},
-        thread_is_stored=bool(heads),
         is_stateless=thread_id is None,
         creator=by,
     )
@@ -154,15 +152,17 @@ async def _write(db: Database, request: RunCreate, run: Run, surroundings: _Surr
     before: list[Statement] = []
     if not surroundings.assistant_is_stored:
         before.append(assistants.ensure([surroundings.assistant]))
-    if not surroundings.thread_is_stored or request.if_not_exists == "create":
-        before.append(threads.insert(threads.new(run.thread_id, metadata="{}", config="{}", now=run.created_at)))
+    # A thread of the run's own is its creator's, whatever its metadata say.
+    access = EVERYTHING if surroundings.is_stateless else surroundings.creator.threads
+    metadata = request.metadata or {}
+    if (surroundings.is_stateless or request.if_not_exists == "create") and access.admits(metadata):
+        new = threads.new(run.thread_id, metadata=compact_json(metadata), config="{}", now=run.created_at)
+        before.append(threads.insert(new))
     engage = threads.engage(
         run, graph_id=surroundings.assistant.graph_id, config=compact_json(_thread_config(request, surroundings))
     )
-    insert = runs.insert(run, only_if_idle=run.multitask_strategy == "reject")
-    results = await db.batch(
-        [*before, *insert, engage, threads.select_head(run.thread_id, surroundings.creator.threads)]
-    )
+    insert = runs.insert(run, access, only_if_idle=run.multitask_strategy == "reject")
+    results = await db.batch([*before, *insert, engage, threads.select_head(run.thread_id, access)])
     if not results[len(before)]:
         raise Conflict(_BUSY) if results[-1] else NotFound(_THREAD_OR_ASSISTANT)
 

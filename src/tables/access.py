@@ -19,23 +19,46 @@ class Access:
     equals: Mapping[str, Any]
     #: Each key must hold a list with all of these.
     contains: Mapping[str, tuple[Any, ...]]
+    #: And system assistants, which belong to nobody.
+    with_system: bool = False
+    #: No row at all.
+    is_nothing: bool = False
 
     def where(self, column: str = "metadata") -> tuple[str, tuple[SqlValue, ...]]:
         """A condition to put behind `AND`, and its parameters."""
+        if self.is_nothing:
+            return "0", ()
         clauses = ["1"]
         params: list[SqlValue] = []
         for key, value in self.equals.items():
             clauses.append(f"{column} -> ? = ?")
             params += [_path(key), compact_json(value)]
         for key, values in self.contains.items():
+            clauses.append(f"json_type({column}, ?) = 'array'")
+            params.append(_path(key))
             for value in values:
                 clauses.append(f"EXISTS (SELECT 1 FROM json_each({column}, ?) WHERE value = ?)")
                 params += [_path(key), value]
-        return " AND ".join(clauses), tuple(params)
+        condition = " AND ".join(clauses)
+        if self.with_system:
+            condition = f"({condition} OR {column} ->> '$.created_by' = 'system')"
+        return condition, tuple(params)
+
+    def admits(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether a row that is about to be written will be one of these."""
+        if self.is_nothing:
+            return False
+        return all(key in metadata and metadata[key] == value for key, value in self.equals.items()) and all(
+            isinstance(found := metadata.get(key), list) and all(value in found for value in values)
+            for key, values in self.contains.items()
+        )
 
 
 #: All rows: what a server without authentication allows, and what Superstep itself works with.
 EVERYTHING: Final = Access({}, {})
+
+#: What a caller may touch who has not been asked about yet.
+NOTHING: Final = Access({}, {}, is_nothing=True)
 
 
 def _path(key: str) -> str:

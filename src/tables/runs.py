@@ -13,6 +13,7 @@ from langgraph_sdk.schema import MultitaskStrategy, RunStatus
 
 from ports import Database, Row, Statement
 from tables import large_text
+from tables.access import Access
 
 #: The version of the shape of `kwargs` and `metadata` that this code writes.
 FORMAT: Final = 1
@@ -64,18 +65,19 @@ _COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask
 _RUNS_UNFINISHED: Final = "runs INDEXED BY runs_unfinished"
 _UNFINISHED: Final = "status IN ('pending', 'running')"
 
-#: A run, provided that its thread exists and, when the second flag is 1, that the thread has no unfinished run.
+#: A run, provided that its thread exists within reach (`where`) and, when the second flag is 1, that the thread has no
+#: unfinished run.
 _INSERT: Final = f"""
 INSERT INTO runs ({_COLUMNS}, format)
 SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {FORMAT}
-WHERE EXISTS (SELECT 1 FROM threads WHERE thread_id = ?)
+WHERE EXISTS (SELECT 1 FROM threads WHERE thread_id = ? AND {{where}})
   AND NOT (? AND EXISTS (SELECT 1 FROM {_RUNS_UNFINISHED} WHERE thread_id = ? AND {_UNFINISHED}))
 RETURNING run_id
 """
 
 
-def insert(run: Run, *, only_if_idle: bool) -> list[Statement]:
-    """Insert a run; the first statement returns a row exactly when it was inserted."""
+def insert(run: Run, access: Access, *, only_if_idle: bool) -> list[Statement]:
+    """Insert a run on a thread within `access`; the first statement returns a row exactly when it was inserted."""
     texts = large_text.parts(run.kwargs)
     values = (
         run.thread_id,
@@ -92,7 +94,9 @@ def insert(run: Run, *, only_if_idle: bool) -> list[Statement]:
         run.updated_at,
         run.due_at,
     )
-    statement = Statement(_INSERT, (*values, run.thread_id, int(only_if_idle), run.thread_id))
+    where, params = access.where()
+    sql = _INSERT.format(where=where)
+    statement = Statement(sql, (*values, run.thread_id, *params, int(only_if_idle), run.thread_id))
     if not texts:
         return [statement]
     return [statement, *large_text.replace(f"run:{run.run_id}", texts, (run.thread_id, run.run_id, run.attempt))]

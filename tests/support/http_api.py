@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
 from api import app
 from api.context import Services
-from auth.gatekeeper import OpenDoor
+from auth.gatekeeper import Gatekeeper, OpenDoor
 from d1_checkpointer import D1Saver
 from http_messages import HttpRequest, HttpResponse, Passthrough
 from project_config import ProjectConfig
@@ -138,7 +138,12 @@ class ThreadObjectNotes:
 class Api:
     """One server and its database."""
 
-    def __init__(self, settings: Settings | None = None, config: ProjectConfig | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        config: ProjectConfig | None = None,
+        gatekeeper: Gatekeeper | None = None,
+    ) -> None:
         self.db = SqliteDatabase()
         self.queue = QueueNotes()
         self.thread_objects = ThreadObjectNotes()
@@ -151,7 +156,7 @@ class Api:
             registry=self.registry,
             settings=settings or Settings(),
             config=config or ProjectConfig(),
-            gatekeeper=OpenDoor(),
+            gatekeeper=gatekeeper or OpenDoor(),
             checkpointer=lambda: self.saver,
         )
 

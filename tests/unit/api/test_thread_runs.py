@@ -170,7 +170,7 @@ async def test_a_stateless_run_gets_a_temporary_thread(api: Api, kind: str) -> N
     [thread] = await api.json("POST", "/threads/search", {})
     [run] = await api.json("GET", f"/threads/{thread['thread_id']}/runs")
     assert thread["status"] == "busy"
-    assert thread["metadata"] == {"graph_id": "sequence", "assistant_id": run["assistant_id"]}
+    assert thread["metadata"] == {"m": 1, "graph_id": "sequence", "assistant_id": run["assistant_id"]}
     assert run["kwargs"]["temporary"] is True
     assert run["metadata"] == {"created_by": "system", "assistant_id": run["assistant_id"], "m": 1}
     run_path, thread_path = f"/runs/{run['run_id']}", f"/threads/{thread['thread_id']}/runs/{run['run_id']}"

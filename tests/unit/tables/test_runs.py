@@ -47,7 +47,7 @@ async def new_thread(db: SqliteDatabase, thread_id: str = THREAD) -> None:
 async def new_run(db: SqliteDatabase, run_id: str, thread_id: str = THREAD, **changes: Any) -> Run:
     """A pending run."""
     run = replace(DETACHED, thread_id=thread_id, run_id=run_id, **changes)
-    inserted, *_ = await db.batch(runs.insert(run, only_if_idle=False))
+    inserted, *_ = await db.batch(runs.insert(run, EVERYTHING, only_if_idle=False))
     assert inserted
     return run
 
@@ -143,9 +143,9 @@ async def test_a_finished_run_is_neither_resumed_nor_claimed_nor_finished_again(
 
 async def test_a_run_cannot_be_inserted_on_a_thread_that_is_gone(db: SqliteDatabase) -> None:
     run = replace(DETACHED, thread_id="gone")
-    assert (await db.batch(runs.insert(run, only_if_idle=False)))[0] == []
+    assert (await db.batch(runs.insert(run, EVERYTHING, only_if_idle=False)))[0] == []
     big = replace(run, kwargs='"' + "x" * 2_000_000 + '"')
-    assert (await db.batch(runs.insert(big, only_if_idle=False)))[0] == []
+    assert (await db.batch(runs.insert(big, EVERYTHING, only_if_idle=False)))[0] == []
     assert db.connection.execute("SELECT COUNT(*) FROM large_texts").fetchone()[0] == 0
 
 
@@ -153,9 +153,9 @@ async def test_only_if_idle_refuses_while_a_run_is_unfinished(db: SqliteDatabase
     await new_thread(db)
     run = await new_run(db, "1")
     second = replace(run, run_id="2")
-    assert (await db.batch(runs.insert(second, only_if_idle=True)))[0] == []
+    assert (await db.batch(runs.insert(second, EVERYTHING, only_if_idle=True)))[0] == []
     assert (await completion.finish(db, await claimed(db), Ending(status="success", has_next=False), now=NOW)).is_stored
-    assert (await db.batch(runs.insert(second, only_if_idle=True)))[0] == [{"run_id": "2"}]
+    assert (await db.batch(runs.insert(second, EVERYTHING, only_if_idle=True)))[0] == [{"run_id": "2"}]
 
 
 async def test_threads_with_stale_runs_are_found_in_pages(db: SqliteDatabase) -> None:
@@ -183,7 +183,7 @@ async def test_threads_with_stale_runs_are_found_in_pages(db: SqliteDatabase) ->
         runs._REST,
         runs._STALE,
         runs._CLAIM,
-        runs._INSERT,
+        runs.insert(DETACHED, EVERYTHING, only_if_idle=True)[0].sql,
         threads.settle(DETACHED, resting="idle", values=None, interrupts=None, error=None, now=NOW)[0].sql,
         threads.delete_resting(THREAD).sql,
     ],

@@ -1,0 +1,202 @@
+"""What an operation asks of the gatekeeper: the request in the words of its handlers, and what they changed put back.
+
+The words are those of `langgraph_sdk.auth.types`: `value["namespace"]` is a search's `namespace_prefix`, most fields of
+a new run are in `value["kwargs"]`. Handlers change them in place, and the operation goes by what it finds then.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from pydantic import BaseModel
+
+import ids
+from api.context import Call
+from auth.gatekeeper import Event
+
+AnyCall: TypeAlias = Call[Any, Any]
+
+#: Behind each key of a value (a dot leads into `kwargs`): the field of the body or query, and what stands for nothing
+#: given. A key whose field an operation does not have is left out.
+Fields: TypeAlias = Mapping[str, tuple[str, Any]]
+
+_METADATA: Final[Fields] = {"metadata": ("metadata", {})}
+_PAGE: Final[Fields] = {"limit": ("limit", 10), "offset": ("offset", 0)}
+_ITEM: Final[Fields] = {"namespace": ("namespace", ()), "key": ("key", None)}
+_CRON: Final[Fields] = {
+    **_METADATA,
+    "schedule": ("schedule", None),
+    "end_time": ("end_time", None),
+    "enabled": ("enabled", None),
+    "on_run_completed": ("on_run_completed", None),
+}
+
+_FIELDS: Final[Mapping[Event, Fields]] = {
+    "assistants.create": {
+        **_METADATA,
+        "graph_id": ("graph_id", None),
+        "config": ("config", {}),
+        "context": ("context", None),
+        "name": ("name", "Untitled"),
+        "if_exists": ("if_exists", "raise"),
+    },
+    "assistants.update": {
+        **_METADATA,
+        "graph_id": ("graph_id", None),
+        "config": ("config", None),
+        "context": ("context", None),
+        "name": ("name", None),
+        "version": ("version", None),
+    },
+    "assistants.search": {**_METADATA, **_PAGE, "graph_id": ("graph_id", None)},
+    "threads.create": {**_METADATA, "if_exists": ("if_exists", "raise"), "ttl": ("ttl", None)},
+    "threads.update": {**_METADATA, "action": ("action", None)},
+    "threads.search": {**_METADATA, **_PAGE, "values": ("values", {}), "status": ("status", None)},
+    "threads.create_run": {
+        **_METADATA,
+        "multitask_strategy": ("multitask_strategy", "enqueue"),
+        "if_not_exists": ("if_not_exists", "reject"),
+        "after_seconds": ("after_seconds", 0),
+        "kwargs.input": ("input", None),
+        "kwargs.command": ("command", None),
+        "kwargs.config": ("config", {}),
+        "kwargs.context": ("context", {}),
+        "kwargs.stream_mode": ("stream_mode", None),
+        "kwargs.interrupt_before": ("interrupt_before", None),
+        "kwargs.interrupt_after": ("interrupt_after", None),
+        "kwargs.webhook": ("webhook", None),
+        "kwargs.feedback_keys": ("feedback_keys", None),
+        "kwargs.subgraphs": ("stream_subgraphs", None),
+        "kwargs.resumable": ("stream_resumable", None),
+        "kwargs.checkpoint_during": ("checkpoint_during", None),
+        "kwargs.durability": ("durability", None),
+    },
+    "crons.create": _CRON,
+    "crons.update": _CRON,
+    "crons.search": {
+        **_METADATA,
+        **_PAGE,
+        "assistant_id": ("assistant_id", None),
+        "thread_id": ("thread_id", None),
+    },
+    "store.put": {**_ITEM, "value": ("value", None), "index": ("index", None), "ttl": ("ttl", None)},
+    "store.get": {**_ITEM, "refresh_ttl": ("refresh_ttl", None)},
+    "store.delete": _ITEM,
+    "store.search": {
+        **_PAGE,
+        "namespace": ("namespace_prefix", ()),
+        "filter": ("filter", None),
+        "query": ("query", None),
+        "refresh_ttl": ("refresh_ttl", None),
+    },
+    "store.list_namespaces": {
+        "namespace": ("prefix", None),
+        "suffix": ("suffix", None),
+        "max_depth": ("max_depth", None),
+        "limit": ("limit", 100),
+        "offset": ("offset", 0),
+    },
+}
+
+
+async def authorized(event: Event, call: AnyCall) -> AnyCall:
+    """The call with the rows that it may touch, and with what handlers changed in its body and query."""
+    value = _value(event, call)
+    access = await call.authorize(event, value)
+    body, query = call.body, call.query
+    if body and (changes := _changes(event, body, value)):
+        # Checked once more: what a handler wrote goes into the database like what came from outside.
+        body = type(body).model_validate(_given(body) | changes)
+    if query and (changes := _changes(event, query, value)):
+        query = query.model_copy(update=changes)
+    return replace(call, access=access, body=body, query=query)
+
+
+def _value(event: Event, call: AnyCall) -> dict[str, Any]:
+    value = {name: _identifier(text) for name, text in call.path.items()}
+    value |= _identifiers(event, call)
+    for part in (call.body, call.query):
+        given = _given(part)
+        for key, (name, nothing) in _fields(event, part).items():
+            found = given.get(name)
+            _put(value, key, deepcopy(nothing) if found is None else _spoken(key, found))
+    return value
+
+
+def _identifiers(event: Event, call: AnyCall) -> dict[str, Any]:
+    """What a handler may want to know and cannot change."""
+    match event:
+        case "threads.create" | "assistants.create":
+            name = f"{event.partition('s.')[0]}_id"
+            return {name: _identifier(getattr(call.body, name, None))}
+        case "threads.delete" if hasattr(call.body, "thread_ids"):
+            return {"thread_ids": [UUID(thread_id) for thread_id in call.body.thread_ids]}
+        case "threads.create_run":
+            return {
+                "thread_id": _identifier(call.path.get("thread_id")),
+                "assistant_id": _assistant(call),
+                "status": "pending",
+                "prevent_insert_if_inflight": getattr(call.body, "multitask_strategy", None) == "reject",
+            }
+        case "crons.create":
+            return {
+                "thread_id": _identifier(call.path.get("thread_id")),
+                "user_id": call.principal.identity,
+                "payload": _given(call.body),
+            }
+        case "crons.update":
+            return {"payload": _given(call.body)}
+        case _:
+            return {}
+
+
+def _assistant(call: AnyCall) -> UUID | str | None:
+    name = getattr(call.body, "assistant_id", None)
+    if name in call.services.registry.graph_ids():
+        return UUID(ids.system_assistant(name))
+    return _identifier(name)
+
+
+def _changes(event: Event, part: BaseModel, value: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a body or query that a handler may have changed."""
+    given = _given(part)
+    found = {name: (_at(value, key), nothing) for key, (name, nothing) in _fields(event, part).items()}
+    return {name: _written(now) for name, (now, nothing) in found.items() if name in given or now != nothing}
+
+
+def _fields(event: Event, part: BaseModel | None) -> Fields:
+    known = type(part).model_fields if part else {}
+    return {key: entry for key, entry in _FIELDS.get(event, {}).items() if entry[0] in known}
+
+
+def _given(part: BaseModel | None) -> dict[str, Any]:
+    return part.model_dump(exclude_unset=True) if part else {}
+
+
+def _spoken(key: str, found: Any) -> Any:
+    return tuple(found) if key == "namespace" or key == "suffix" else found
+
+
+def _written(found: Any) -> Any:
+    return list(found) if isinstance(found, tuple) else found
+
+
+def _identifier(text: str | None) -> UUID | str | None:
+    canonical = ids.canonical(text) if text else None
+    return UUID(canonical) if canonical else text
+
+
+def _put(value: dict[str, Any], key: str, found: Any) -> None:
+    outer, dot, inner = key.partition(".")
+    if dot:
+        value.setdefault(outer, {})[inner] = found
+    else:
+        value[outer] = found
+
+
+def _at(value: dict[str, Any], key: str) -> Any:
+    outer, dot, inner = key.partition(".")
+    found = value.get(outer)
+    return found.get(inner) if dot and isinstance(found, dict) else found

@@ -1,0 +1,104 @@
+"""The project's own handlers: a `langgraph_sdk.Auth`, which langgraph.json names as `auth.path`."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
+
+from langgraph_sdk import Auth
+from langgraph_sdk.auth.types import AuthContext, StudioUser
+
+from auth import filters
+from auth.authenticated_request import ARGUMENTS, arguments
+from auth.gatekeeper import Event
+from auth.principal import Principal
+from auth.user import User
+from errors import AccessRefused
+from http_messages import HttpRequest
+from tables.access import Access
+
+#: What LangSmith's Studio calls itself.
+STUDIO: Final = "langgraph-studio-user"
+
+
+class Handlers:
+    """Asks the project's handlers, as other LangGraph servers do."""
+
+    is_open = False
+
+    def __init__(self, auth: Auth) -> None:
+        # The SDK promises servers to keep the names of these, though they are not public.
+        authenticate: Callable[..., Any] | None = auth._authenticate_handler  # pyright: ignore[reportPrivateUsage]
+        self._handlers = auth._handlers  # pyright: ignore[reportPrivateUsage]
+        self._global_handlers = auth._global_handlers  # pyright: ignore[reportPrivateUsage]
+        if authenticate is None:
+            raise ValueError("the Auth of 'auth.path' has no @auth.authenticate handler, so nobody could be let in")
+        self._authenticate = authenticate
+        self._wanted = _parameters(authenticate)
+
+    async def authenticate(self, request: HttpRequest, /) -> Principal:
+        """See `Gatekeeper`."""
+        result = await self._ask(self._authenticate, arguments(request, self._wanted))
+        return Principal.of(User.of(result))
+
+    async def authorize(self, principal: Principal, event: Event, value: dict[str, Any], /) -> Access:
+        """See `Gatekeeper`."""
+        resource, _, action = event.partition(".")
+        handler = self._handler(resource, action)
+        if handler is None:
+            return filters.access(None)
+        context = AuthContext(
+            permissions=principal.permissions,
+            user=principal.handle,
+            resource=cast(Any, resource),
+            action=cast(Any, action),
+        )
+        return filters.access(await self._ask(handler, {"ctx": context, "value": value}))
+
+    def _handler(self, resource: str, action: str) -> Callable[..., Any] | None:
+        """The most specific one."""
+        for key in ((resource, action), (resource, "*"), ("*", action)):
+            if found := self._handlers.get(key):
+                return found[0]
+        return self._global_handlers[0] if self._global_handlers else None
+
+    async def _ask(self, handler: Callable[..., Any], given: Mapping[str, Any]) -> Any:
+        """Call a handler; what it raises to refuse becomes AccessRefused, all else is an error of the project."""
+        try:
+            result = handler(**given)
+            return await result if inspect.isawaitable(result) else result
+        except ValueError as error:
+            raise AccessRefused(400, str(error)) from error
+        except Exception as error:
+            if (refused := _refusal(error)) is not None:
+                raise refused from error
+            raise
+
+
+def studio() -> Principal:
+    """LangSmith's Studio, whose key was checked."""
+    user = StudioUser(STUDIO, is_authenticated=True)
+    fields = {"identity": STUDIO, "is_authenticated": True, "display_name": STUDIO, "kind": "StudioUser"}
+    return Principal(identity=STUDIO, permissions=tuple(user.permissions), user=fields, handle=user)
+
+
+def _refusal(error: Exception) -> AccessRefused | None:
+    """An HTTPException of the SDK, or of Starlette or FastAPI, which look alike."""
+    status, detail = getattr(error, "status_code", None), getattr(error, "detail", None)
+    if not isinstance(status, int):
+        return None
+    return AccessRefused(status, str(detail), getattr(error, "headers", None))
+
+
+def _parameters(authenticate: Callable[..., Any]) -> frozenset[str]:
+    """What the handler asks for by name; ValueError for what no server gives."""
+    wanted: set[str] = set()
+    for name, parameter in inspect.signature(authenticate).parameters.items():
+        if name in ARGUMENTS:
+            wanted.add(name)
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            wanted.update(ARGUMENTS)
+        elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL:
+            raise ValueError(
+                f"@auth.authenticate: there is no {name!r} to give it; it may ask for {', '.join(ARGUMENTS)}"
+            )
+    return frozenset(wanted)

@@ -1,0 +1,96 @@
+"""The caller as handlers and graphs see them: one object with attributes and items alike."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+
+#: What an object that `authenticate` returned is asked for, when it cannot tell its fields itself.
+_NAMES: Final = ("identity", "is_authenticated", "display_name", "permissions")
+
+
+class User:
+    """What `authenticate` returned, or a run's `langgraph_auth_user`: `user.identity`, `user["identity"]`."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        identity = str(fields["identity"])
+        self._fields: dict[str, Any] = {
+            "identity": identity,
+            "is_authenticated": True,
+            "display_name": identity,
+            **fields,
+        }
+
+    @classmethod
+    def of(cls, result: Any) -> "User":
+        """The user whom `authenticate` returned: a name, a mapping, or an object with an `identity`; else TypeError."""
+        if isinstance(result, str):
+            return cls({"identity": result})
+        fields = _fields(result)
+        if not isinstance(fields.get("identity"), str):
+            raise TypeError(
+                "authenticate must return a name, or a mapping or an object with an 'identity' that is a string, "
+                f"not {type(result).__name__}"
+            )
+        return cls(fields)
+
+    @property
+    def identity(self) -> str:
+        """Who it is."""
+        return self._fields["identity"]
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether anybody checked that."""
+        return self._fields["is_authenticated"]
+
+    @property
+    def display_name(self) -> str:
+        """What to call them."""
+        return self._fields["display_name"]
+
+    @property
+    def permissions(self) -> Sequence[str]:
+        """What they may do, in words of the project's own."""
+        return self._fields.get("permissions") or []
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, JSON values only."""
+        return json.loads(json.dumps(self._fields, default=str))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """One field, as of a mapping."""
+        return self._fields.get(key, default)
+
+    def __getattr__(self, name: str) -> Any:
+        fields = cast(dict[str, Any], self.__dict__.get("_fields", {}))
+        if name not in fields:
+            raise AttributeError(f"the user has no {name!r}")
+        return fields[name]
+
+    def __getitem__(self, key: str) -> Any:
+        return self._fields[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, User) and self._fields == other._fields
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
+
+    def __repr__(self) -> str:
+        return f"User({self.identity!r})"
+
+
+def _fields(result: Any) -> Mapping[str, Any]:
+    if isinstance(result, Mapping):
+        return cast(Mapping[str, Any], result)
+    for name in ("model_dump", "dict", "to_dict"):
+        if callable(dump := getattr(result, name, None)):
+            return cast(Mapping[str, Any], dump())
+    own = {name: value for name, value in getattr(result, "__dict__", {}).items() if not name.startswith("_")}
+    return {**own, **{name: getattr(result, name) for name in _NAMES if hasattr(result, name)}}
