@@ -38,6 +38,7 @@ _MEDIA_TYPES: Final[dict[Kind, str]] = {
     "accepted": "application/json",
     "long_poll": "application/json",
     "html": "text/html",
+    "text_or_json": "application/json",
     "events": "text/event-stream",
 }
 
@@ -104,7 +105,10 @@ def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
     schema = _schema(route.returns, "serialization", schemas) if route.returns is not None else {}
     if _selects(route):
         schema = {**schema, "items": _selection(schema["items"]["$ref"], schemas)}
-    success = {"description": "Success.", "content": {_MEDIA_TYPES[route.answers]: {"schema": schema}}}
+    content = {_MEDIA_TYPES[route.answers]: {"schema": schema}}
+    if route.answers == "text_or_json":
+        content["text/plain"] = {"schema": {"type": "string"}}
+    success = {"description": "Success.", "content": content}
     if route.answers == "accepted":
         return {"202": {**success, "description": "Accepted."}, "200": {**success, "description": "Accepted."}}
     if route.method == "PATCH":

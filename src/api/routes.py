@@ -3,7 +3,17 @@
 
 from typing import Final
 
-from api import assistant_graphs, assistants, documentation, stateless_runs, system, thread_runs, thread_state, threads
+from api import (
+    assistant_graphs,
+    assistants,
+    documentation,
+    metrics,
+    stateless_runs,
+    system,
+    thread_runs,
+    thread_state,
+    threads,
+)
 from api.routing import Route, Router
 from wire.assistants import (
     AssistantCount,
@@ -39,10 +49,10 @@ async def _docs(_call: documentation.AnyCall) -> documentation.Reply:
 
 # fmt: off
 ROUTES: Final[tuple[Route, ...]] = (
-    Route("GET", "/ok", "Whether the server is up", system.ok, returns=dict[str, object], is_public=True),
-    Route("GET", "/", "Whether the server is up", system.ok, returns=dict[str, object], is_public=True),
+    Route("GET", "/ok", "Whether the server is up", system.ok, query=system.OkQuery, returns=dict[str, object], is_public=True),
+    Route("GET", "/", "Whether the server is up", system.ok, query=system.OkQuery, returns=dict[str, object], is_public=True),
     Route("GET", "/info", "Versions and features", system.info, returns=dict[str, object], is_public=True),
-    Route("GET", "/metrics", "Metrics", is_public=True),
+    Route("GET", "/metrics", "How much work is waiting", metrics.metrics, query=metrics.MetricsQuery, returns=metrics.MetricsObject, answers="text_or_json", is_public=True),
     Route("GET", "/docs", "This API as a page", _docs, answers="html", is_public=True),
     Route("GET", "/openapi.json", "This API as an OpenAPI document", _openapi, returns=dict[str, object], is_public=True),
 

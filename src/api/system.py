@@ -3,10 +3,14 @@
 from importlib.metadata import version
 from typing import Final
 
+from pydantic import Field
+
 from api.context import Call
 from compact_json import compact_json
 from http_messages import Reply, json_response
+from ports import Statement
 from settings import VERSION
+from wire.queries import Query
 
 #: What a deployment of LangGraph's platform would say about where it runs.
 _HOST: Final = {
@@ -18,8 +22,16 @@ _HOST: Final = {
 }
 
 
-async def ok(_call: Call[None, None]) -> Reply:
+class OkQuery(Query):
+    """The query of GET /ok."""
+
+    check_db: str = Field("0", description="`1` or `true` to ask the database as well, which may answer 503.")
+
+
+async def ok(call: Call[None, OkQuery]) -> Reply:
     """Whether the server is up."""
+    if call.query.check_db.lower() in ("1", "true"):
+        await call.services.db.batch([Statement("SELECT 1")])
     return json_response('{"ok":true,"services":{}}')
 
 
