@@ -29,13 +29,14 @@ class SqliteDatabase:
             self.connection.create_function("unhex", 1, bytes.fromhex, deterministic=True)
         if fresh:
             self._migrate()
+        self._written_before = self.connection.total_changes
         #: Batches run so far.
         self.round_trips = 0
 
     @property
     def rows_written(self) -> int:
         """Rows inserted, updated or deleted so far."""
-        return self.connection.total_changes
+        return self.connection.total_changes - self._written_before
 
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """See `ports.Database.batch`; gives way to other tasks once, as a real one does."""
