@@ -4,6 +4,7 @@ Builds the adapters from `env` for each invocation and holds no state. Cloudflar
 """
 
 import logging
+from functools import lru_cache
 from typing import Any
 
 # isort: off
@@ -15,14 +16,15 @@ from workers import Request, WorkerEntrypoint
 import clock
 from api import app
 from api.context import Services
-from auth.gatekeeper import OpenDoor
+from auth import configured
+from auth.gatekeeper import Gatekeeper
 from bindings.d1 import database
 from bindings.http import read_request, to_js_response
 from bindings.queues import RunQueueBinding
 from bindings.thread_objects import ThreadObjectsBinding
 from d1_checkpointer import D1Saver
 from durable_thread import ThreadObject
-from graphs.deployed import CONFIG, REGISTRY
+from graphs.deployed import AUTH, CONFIG, REGISTRY
 from queue_consumer import deliver
 from runs import sweep
 from workflow_steps import RunWorkflow
@@ -33,12 +35,21 @@ logs.install()
 logger = logging.getLogger(__name__)
 
 
+@lru_cache(maxsize=1)
+def _gatekeeper() -> Gatekeeper:
+    """Who decides about requests, chosen at an isolate's first one."""
+    return configured.gatekeeper(CONFIG.auth, AUTH, process_environment.read_settings())
+
+
 class Default(WorkerEntrypoint):
     """The Worker."""
 
     async def fetch(self, request: Request) -> Any:
         """Answer an HTTP request."""
-        settings = process_environment.read_settings()
+        try:
+            settings, gatekeeper = process_environment.read_settings(), _gatekeeper()
+        except ValueError as error:
+            return to_js_response(app.misconfigured(error))
         services = Services(
             db=database(),
             queue=RunQueueBinding(self.env.RUN_QUEUE),
@@ -46,7 +57,7 @@ class Default(WorkerEntrypoint):
             registry=REGISTRY,
             settings=settings,
             config=CONFIG,
-            gatekeeper=OpenDoor(),
+            gatekeeper=gatekeeper,
             checkpointer=lambda: D1Saver(database()),
         )
         return to_js_response(

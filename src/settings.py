@@ -1,19 +1,38 @@
 """What an operator can set: the `vars` of wrangler.toml, read once and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
 #: Superstep's own version, as `GET /info` and the OpenAPI document say it.
 VERSION: Final = "0.1.0"
 
 AcceptedStatus: TypeAlias = Literal["auto", "200", "202"]
+AuthMode: TypeAlias = Literal["required", "none"]
+ChoiceT = TypeVar("ChoiceT", bound=str)
+
+
+#: How images of the official CLI get the sections of langgraph.json. Ignoring one of them would be dangerous.
+_SECTIONS: Final = (
+    "LANGGRAPH_AUTH",
+    "LANGGRAPH_CHECKPOINTER",
+    "LANGGRAPH_ENCRYPTION",
+    "LANGGRAPH_HTTP",
+    "LANGGRAPH_STORE",
+    "LANGGRAPH_UI",
+    "LANGGRAPH_WEBHOOKS",
+    "LANGSERVE_GRAPHS",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One field for one variable, named like it in lower case."""
 
+    #: `none` lets everybody in where neither `API_KEYS` nor handlers say who may call; otherwise nobody is.
+    auth: AuthMode = "required"
+    #: Who may call, best set as a secret: `key`, `name:key, other:key` or JSON; a name sees its own rows only.
+    api_keys: str = field(default="", repr=False)
     #: A longer request body is answered with 413.
     max_body_bytes: int = 16 * 1024 * 1024
     #: The status of an accepted background run: `auto` asks `api.accepted` what the caller can read.
@@ -25,20 +44,28 @@ class Settings:
     slice_supersteps: int = 1000
     #: How long the events of a finished run can be streamed again.
     stream_retention_seconds: int = 7 * 24 * 3600
+    #: A path before all others, `/api` say, unless `http.mount_prefix` in langgraph.json names one.
+    mount_prefix: str = ""
     #: The sites whose scripts may call, comma-separated; `*` is all.
     cors_allow_origins: str = "*"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Read the variables that are set; ValueError names the one that is wrong and says what it may be."""
+        for name in _SECTIONS:
+            if name in env:
+                raise ValueError(f"{name} is read by other servers only; here the section stands in langgraph.json")
         unset = cls()
         return cls(
+            auth=_choice(env, "AUTH", get_args(AuthMode), unset.auth),
+            api_keys=env.get("API_KEYS", unset.api_keys).strip(),
             max_body_bytes=_positive(env, "MAX_BODY_BYTES", unset.max_body_bytes),
-            accepted_status=_accepted_status(env.get("ACCEPTED_STATUS", unset.accepted_status)),
+            accepted_status=_choice(env, "ACCEPTED_STATUS", get_args(AcceptedStatus), unset.accepted_status),
             max_attempts=_positive(env, "MAX_ATTEMPTS", unset.max_attempts),
             slice_seconds=_positive(env, "SLICE_SECONDS", unset.slice_seconds),
             slice_supersteps=_positive(env, "SLICE_SUPERSTEPS", unset.slice_supersteps),
             stream_retention_seconds=_positive(env, "STREAM_RETENTION_SECONDS", unset.stream_retention_seconds),
+            mount_prefix=_prefix(env.get("MOUNT_PREFIX", unset.mount_prefix)),
             cors_allow_origins=env.get("CORS_ALLOW_ORIGINS", unset.cors_allow_origins),
         )
 
@@ -52,8 +79,15 @@ def _positive(env: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _accepted_status(text: str) -> AcceptedStatus:
-    for choice in get_args(AcceptedStatus):
+def _prefix(text: str) -> str:
+    if text and (not text.startswith("/") or text.endswith("/")):
+        raise ValueError(f"MOUNT_PREFIX must begin with a slash and end without one, unlike {text!r}")
+    return text
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[ChoiceT, ...], default: ChoiceT) -> ChoiceT:
+    text = env.get(name, default)
+    for choice in choices:
         if text == choice:
             return choice
-    raise ValueError(f"ACCEPTED_STATUS must be one of {', '.join(get_args(AcceptedStatus))}, not {text!r}")
+    raise ValueError(f"{name} must be one of {', '.join(choices)}, not {text!r}")

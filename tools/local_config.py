@@ -18,9 +18,10 @@ DEVELOPMENT_FLAGS: Final = ("python_workers_development", "experimental")
 
 
 def localised(production: dict[str, Any]) -> dict[str, Any]:
-    """A production configuration with the flags that only local workerd accepts."""
+    """A production configuration with the flags that only local workerd accepts, and for this machine alone: open."""
     flags = [*production.get("compatibility_flags", []), *DEVELOPMENT_FLAGS]
-    return {**production, "compatibility_flags": flags, "dev": {"ip": "127.0.0.1"}}
+    variables = {**production.get("vars", {}), "AUTH": "none"}
+    return {**production, "compatibility_flags": flags, "dev": {"ip": "127.0.0.1"}, "vars": variables}
 
 
 def production_config() -> dict[str, Any]:

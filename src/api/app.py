@@ -63,6 +63,12 @@ async def handle(request: HttpRequest, services: Services) -> Reply:
     return replace(reply, headers={**reply.headers, **origin}, body=body)
 
 
+def misconfigured(error: ValueError) -> HttpResponse:
+    """The answer to every request of a server whose variables are wrong."""
+    logger.error("nothing can be served: %s", error)
+    return json_response(compact_json({"detail": f"The server is not configured rightly: {error}"}), 503)
+
+
 async def _answer(request: HttpRequest, services: Services) -> Reply:
     try:
         if request.method == "OPTIONS":

@@ -8,7 +8,7 @@ aborts.
 import asyncio
 import os
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from js import Object
 from workers import env as global_env
@@ -18,10 +18,13 @@ from settings import Settings
 #: Checkpoints are read with an allowlist of classes: whoever can write a row must not get code executed.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
+#: What no graph needs to know.
+_OUR_SECRETS: Final = frozenset({"API_KEYS"})
+
 
 def _export(env: Any) -> dict[str, str]:
     variables = {name: value for name, value in Object.entries(getattr(env, "_env", env)) if isinstance(value, str)}
-    os.environ.update(variables)
+    os.environ.update({name: value for name, value in variables.items() if name not in _OUR_SECRETS})
     return variables
 
 

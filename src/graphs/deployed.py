@@ -6,7 +6,7 @@ Mutable only by what user code keeps in its own modules.
 from pathlib import Path
 from typing import Final
 
-from graphs.registry import Registry, read_config
+from graphs.registry import Registry, load_auth, read_config
 
 #: Where the bundle step puts the graph project: beside the top-level modules.
 PROJECT: Final = Path(__file__).parent.parent / "project"
@@ -15,3 +15,6 @@ REGISTRY: Final = Registry.load(PROJECT)
 
 #: What langgraph.json says besides its graphs.
 CONFIG: Final = read_config(PROJECT)
+
+#: The handlers that langgraph.json names as `auth.path`.
+AUTH: Final = load_auth(PROJECT, CONFIG.auth)

@@ -22,11 +22,12 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph.store.memory import InMemoryStore
+from langgraph_sdk import Auth
 from langgraph_sdk.runtime import _ExecutionRuntime  # pyright: ignore[reportPrivateUsage] - no public constructor
 
 from errors import GraphLoadError, NotFound
 from langgraph_terms import Graph
-from project_config import ProjectConfig
+from project_config import AuthConfig, ProjectConfig
 
 Factory: TypeAlias = Callable[..., Any]
 
@@ -102,6 +103,16 @@ class Registry:
 def read_config(project: Path) -> ProjectConfig:
     """The sections of langgraph.json besides `graphs`, as the bundle step left them."""
     return ProjectConfig.read(_read_manifest(project).get("config", {}))
+
+
+def load_auth(project: Path, config: AuthConfig) -> Auth | None:
+    """The project's own authentication, if it has one; raises `GraphLoadError`."""
+    if config.path is None:
+        return None
+    found = load_object(project, config.path)
+    if not isinstance(found, Auth):
+        raise GraphLoadError(f"auth.path ({config.path}) is {_described(found)}, no langgraph_sdk.Auth")
+    return found
 
 
 def load_object(project: Path, source: str) -> Any:

@@ -15,12 +15,14 @@ def test_production_has_no_development_flags() -> None:
     assert local_config.production_config()["compatibility_flags"] == ["python_workers"]
 
 
-def test_local_serving_adds_only_the_development_flags() -> None:
+def test_local_serving_adds_only_the_development_flags_and_an_open_door() -> None:
     production = local_config.production_config()
     local = local_config.localised(production)
     assert local.pop("compatibility_flags") == ["python_workers", "python_workers_development", "experimental"]
     assert local.pop("dev") == {"ip": "127.0.0.1"}
     production.pop("compatibility_flags")
+    assert local.pop("vars") == {**(variables := production.pop("vars")), "AUTH": "none"}
+    assert "AUTH" not in variables
     assert local == production
 
 
