@@ -21,6 +21,7 @@ from auth.gatekeeper import Gatekeeper
 from bindings.d1 import database
 from bindings.http import read_request, to_js_response
 from bindings.queues import RunQueueBinding
+from bindings.store import store
 from bindings.thread_objects import ThreadObjectsBinding
 from d1_checkpointer import D1Saver
 from durable_thread import ThreadObject
@@ -59,6 +60,7 @@ class Default(WorkerEntrypoint):
             config=CONFIG,
             gatekeeper=gatekeeper,
             checkpointer=lambda: D1Saver(database()),
+            store=store(),
         )
         return to_js_response(
             await app.handle(await read_request(request.js_object, settings.max_body_bytes), services)

@@ -6,6 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.store.base import BaseStore
 
 import ids
 from auth.gatekeeper import Event, Gatekeeper
@@ -49,6 +50,8 @@ class Services:
     gatekeeper: Gatekeeper
     #: A new checkpoint saver over the Worker's database.
     checkpointer: Callable[[], Saver]
+    #: What graphs get as `runtime.store`.
+    store: BaseStore
 
     def graphs(self) -> dict[str, str | None]:
         """For each graph its description."""

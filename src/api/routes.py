@@ -9,6 +9,7 @@ from api import (
     documentation,
     metrics,
     stateless_runs,
+    store,
     system,
     thread_runs,
     thread_state,
@@ -29,6 +30,16 @@ from wire.assistants import (
     SchemasObject,
 )
 from wire.runs import RunCreate, RunObject
+from wire.store import (
+    FoundItems,
+    FoundNamespaces,
+    ItemDelete,
+    ItemObject,
+    ItemPut,
+    ItemQuery,
+    ItemSearch,
+    NamespaceSearch,
+)
 from wire.thread_state import HistorySearch, StateAtCheckpoint, ThreadStateObject
 from wire.threads import ThreadCount, ThreadCreate, ThreadObject, ThreadPatch, ThreadSearch
 
@@ -111,11 +122,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("PATCH", "/runs/crons/{cron_id}", "Update a cron", on="crons.update"),
     Route("DELETE", "/runs/crons/{cron_id}", "Delete a cron", on="crons.delete"),
 
-    Route("PUT", "/store/items", "Put an item into the store", on="store.put"),
-    Route("GET", "/store/items", "Get an item from the store", on="store.get"),
-    Route("DELETE", "/store/items", "Delete an item from the store", on="store.delete"),
-    Route("POST", "/store/items/search", "Search the store", on="store.search"),
-    Route("POST", "/store/namespaces", "List the store's namespaces", on="store.list_namespaces"),
+    Route("PUT", "/store/items", "Put an item into the store", store.put, body=ItemPut, answers="empty"),
+    Route("GET", "/store/items", "Get an item from the store", store.get, query=ItemQuery, returns=ItemObject | None),
+    Route("DELETE", "/store/items", "Delete an item from the store", store.delete, body=ItemDelete, answers="empty"),
+    Route("POST", "/store/items/search", "Search the store", store.search, body=ItemSearch, returns=FoundItems),
+    Route("POST", "/store/namespaces", "List the store's namespaces", store.list_namespaces, body=NamespaceSearch, returns=FoundNamespaces),
 
     Route("POST", f"{THREAD}/commands", "Send a command of the thread streaming protocol"),
     Route("POST", f"{THREAD}/stream/events", "Subscribe to the thread streaming protocol", on="threads.read"),

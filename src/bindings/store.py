@@ -3,6 +3,7 @@
 from pyodide.ffi import run_sync
 
 from bindings.d1 import database
+from graphs.deployed import CONFIG
 from store.d1_store import D1Store
 
 
@@ -12,4 +13,4 @@ def store() -> D1Store:
     Synchronous nodes may use it as well: JavaScript Promise Integration puts their stack aside until D1 has answered,
     and other tasks go on meanwhile.
     """
-    return D1Store(database(), wait=run_sync)
+    return D1Store(database(), ttl=CONFIG.store.ttl, wait=run_sync)

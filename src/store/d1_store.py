@@ -21,6 +21,7 @@ from langgraph.store.base import (
 
 import clock
 from compact_json import compact_json
+from errors import ValueTooLarge
 from ports import Database, Row, Statement
 from project_config import StoreTtl
 from store import search_text
@@ -29,6 +30,9 @@ from tables.store_items import StoredItem
 
 #: Waits for a coroutine inside a synchronous call.
 Wait: TypeAlias = Callable[[Coroutine[Any, Any, list[Result]]], list[Result]]
+
+#: Bytes of a value as JSON: leaves room in its row for the other columns.
+MAX_VALUE_BYTES: Final = 1_900_000
 
 #: Counts beyond it mean everything. A number from 2**53 - 1 on would become a BigInt in JavaScript, which D1 refuses.
 _MAX_COUNT: Final = 2**31 - 1
@@ -106,10 +110,15 @@ def _read(op: GetOp | SearchOp | ListNamespacesOp, now: str) -> Statement:
 def _write(op: PutOp, now: str) -> list[Statement]:
     if op.value is None:
         return store_items.delete(op.namespace, op.key)
+    value = compact_json(op.value)
+    if len(value.encode()) > MAX_VALUE_BYTES:
+        raise ValueTooLarge(
+            f"The value of item {op.key!r} has {len(value.encode())} bytes of at most {MAX_VALUE_BYTES}"
+        )
     item = store_items.Put(
         namespace=op.namespace,
         key=op.key,
-        value=compact_json(op.value),
+        value=value,
         ttl_minutes=op.ttl,
         expires_at=None if op.ttl is None else _expiry(op.ttl, now),
         words=None if op.index is False else search_text.words(op.namespace, op.value, op.index),
@@ -145,7 +154,7 @@ def _refresh(op: Op, rows: Sequence[Row], now: str) -> list[Statement]:
 
 
 def _expiry(ttl_minutes: float, now: str) -> str:
-    return clock.shifted(now, min(ttl_minutes, _MAX_TTL_MINUTES) * 60)
+    return clock.shifted(now, max(0, min(ttl_minutes, _MAX_TTL_MINUTES)) * 60)
 
 
 def _count(number: int) -> int:

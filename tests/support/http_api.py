@@ -19,6 +19,7 @@ from d1_checkpointer import D1Saver
 from http_messages import HttpRequest, HttpResponse, Passthrough
 from project_config import ProjectConfig
 from settings import Settings
+from store.d1_store import D1Store
 from tests.support.sqlite_database import SqliteDatabase
 
 
@@ -149,6 +150,7 @@ class Api:
         self.thread_objects = ThreadObjectNotes()
         self.registry = GraphsInMemory()
         self.saver = D1Saver(self.db)
+        self.store = D1Store(self.db)
         self.services = Services(
             db=self.db,
             queue=self.queue,
@@ -158,6 +160,7 @@ class Api:
             config=config or ProjectConfig(),
             gatekeeper=gatekeeper or OpenDoor(),
             checkpointer=lambda: self.saver,
+            store=self.store,
         )
 
     async def ask(

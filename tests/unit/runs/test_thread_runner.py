@@ -8,7 +8,6 @@ import pytest
 import clock
 from runs.thread_runner import ThreadRunner
 from settings import Settings
-from store.d1_store import D1Store
 from streaming.fanout import RunStreams
 from tests.support.http_api import Api
 from tests.support.object_storage import SqliteObjectStorage
@@ -59,7 +58,7 @@ class ThreadObjectInMemory:
             workflows=self.workflows,
             registry=self.api.registry,  # type: ignore[arg-type]
             settings=self._settings,
-            store=D1Store(self.api.db),
+            store=self.api.store,
         )
 
     async def create(self, assistant: str = "sequence", **body: Any) -> str:
