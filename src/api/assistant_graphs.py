@@ -1,6 +1,8 @@
 """The graph behind an assistant: drawn, and described by JSON schemas."""
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any, TypeAlias, cast
 
@@ -44,29 +46,30 @@ class SubgraphsQuery(Query):
 async def draw(call: Call[None, GraphQuery]) -> Reply:
     """Draw the graph of an assistant, which may be named by its graph."""
     assistant_id, _ = resolve_assistant(call.services.graphs(), call.path["assistant_id"])
-    _, graph, config = await _graph(replace(call, path={"assistant_id": assistant_id}))
-    return json_response(dumps(await drawn(graph, config, xray=call.query.xray)))
+    async with _graph(replace(call, path={"assistant_id": assistant_id})) as (_, graph, config):
+        return json_response(dumps(await drawn(graph, config, xray=call.query.xray)))
 
 
 async def schemas(call: Call[None, None]) -> Reply:
     """The schemas of an assistant's graph."""
-    graph_id, graph, _ = await _graph(call)
-    return json_response(dumps({"graph_id": graph_id, **schemas_of(graph)}))
+    async with _graph(call) as (graph_id, graph, _):
+        return json_response(dumps({"graph_id": graph_id, **schemas_of(graph)}))
 
 
 async def subgraphs(call: Call[None, SubgraphsQuery]) -> Reply:
     """The schemas of the graphs inside an assistant's graph: by namespace, or only the one at a namespace."""
-    _, graph, _ = await _graph(call)
     namespace = call.path.get("namespace")
-    found = graph.aget_subgraphs(namespace=namespace, recurse=call.query.recurse or namespace is not None)
-    # A remote graph is no Pregel of this process, and has its schemas at its own server.
-    local = {name: schemas_of(subgraph) async for name, subgraph in found if isinstance(subgraph, Pregel)}
+    async with _graph(call) as (_, graph, _):
+        found = graph.aget_subgraphs(namespace=namespace, recurse=call.query.recurse or namespace is not None)
+        # A remote graph is no Pregel of this process, and has its schemas at its own server.
+        local = {name: schemas_of(subgraph) async for name, subgraph in found if isinstance(subgraph, Pregel)}
     return json_response(dumps(local))
 
 
-async def _graph(call: Call[object, object]) -> tuple[str, Graph, RunnableConfig]:
+@asynccontextmanager
+async def _graph(call: Call[Any, Any]) -> AsyncGenerator[tuple[str, Graph, RunnableConfig]]:
     """The name of the assistant's graph, the graph under that name, and the assistant's configuration."""
     assistant, _ = await assistants.read(call)
     config = cast(RunnableConfig, {"configurable": {}, **json.loads(assistant.config)})
-    graph = await call.services.registry.graph(assistant.graph_id, config)
-    return assistant.graph_id, graph.copy({"name": assistant.graph_id}), config
+    async with call.open_graph(assistant.graph_id, config, "assistants.read") as graph:
+        yield assistant.graph_id, graph.copy({"name": assistant.graph_id}), config

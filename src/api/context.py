@@ -1,16 +1,19 @@
 """What a handler works with: the services of this Worker, and one parsed request."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
+from langgraph_sdk.runtime import AccessContext
 
 import ids
 from auth.gatekeeper import Event, Gatekeeper
 from auth.principal import Principal
+from graphs.factories import Purpose
 from http_messages import HttpRequest
 from langgraph_terms import Graph, Saver
 from ports import Database, RunQueue, ThreadObjects
@@ -31,8 +34,8 @@ class Registry(Protocol):
         """What langgraph.json says about one."""
         ...
 
-    async def graph(self, graph_id: str, config: RunnableConfig) -> Graph:
-        """One of them, without a checkpointer; `config` is what a factory function gets."""
+    def open(self, graph_id: str, purpose: Purpose) -> AbstractAsyncContextManager[Graph]:
+        """One of them, without a checkpointer, until the end of the block."""
         ...
 
 
@@ -91,3 +94,10 @@ class Call(Generic[BodyT_co, QueryT_co]):
             return EVERYTHING
         canonical = ids.canonical(assistant_id)
         return await self.authorize("assistants.read", {"assistant_id": canonical and UUID(canonical)})
+
+    def open_graph(
+        self, graph_id: str, config: RunnableConfig, access: AccessContext
+    ) -> AbstractAsyncContextManager[Graph]:
+        """A graph for something else than a run; see `Registry.open`."""
+        purpose = Purpose(access=access, config=config, store=self.services.store, user=self.principal.handle)
+        return self.services.registry.open(graph_id, purpose)

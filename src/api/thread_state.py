@@ -1,6 +1,8 @@
 """The state of a thread, now and at earlier checkpoints: what its graph reads from the checkpointer."""
 
 import json
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -9,10 +11,10 @@ from pydantic import Field
 
 from api.context import Call
 from api.threads import thread_not_found
-from errors import NotFound
+from errors import BadRequest, NotFound, SuperstepError
 from http_messages import Reply, json_response
 from langgraph_terms import Graph, checkpoint_address
-from streaming.json_text import dumps
+from streaming.json_text import described, dumps
 from tables import threads
 from wire.bodies import MAX_LIMIT, JsonObject
 from wire.queries import Query
@@ -66,24 +68,29 @@ async def search_history(call: Call[HistorySearch, None]) -> Reply:
 async def _answer_state(call: Call[Any, Any], ref: CheckpointRef, *, subgraphs: bool) -> Reply:
     thread_id = call.path["thread_id"]
     config = _config(thread_id, ref)
-    graph = await _graph(call, config)
-    if graph is None:
-        return json_response(dumps(state_object(_NEVER_RUN)))
-    return json_response(dumps(state_object(await graph.aget_state(config, subgraphs=subgraphs))))
+    async with _graph(call, config) as graph:
+        if graph is None:
+            return json_response(dumps(state_object(_NEVER_RUN)))
+        with _answering_what_it_raises():
+            state = await graph.aget_state(config, subgraphs=subgraphs)
+        return json_response(dumps(state_object(state)))
 
 
 async def _answer_history(call: Call[Any, Any], search: HistorySearch) -> Reply:
     thread_id = call.path["thread_id"]
     config = _config(thread_id, search.checkpoint or CheckpointRef())
-    graph = await _graph(call, config)
-    if graph is None:
-        return json_response("[]")
     before = _before(thread_id, search)
-    snapshots = graph.aget_state_history(config, filter=search.metadata, before=before, limit=search.limit or 1)
-    return json_response(dumps([state_object(snapshot) async for snapshot in snapshots]))
+    async with _graph(call, config) as graph:
+        if graph is None:
+            return json_response("[]")
+        snapshots = graph.aget_state_history(config, filter=search.metadata, before=before, limit=search.limit or 1)
+        with _answering_what_it_raises():
+            states = [state_object(snapshot) async for snapshot in snapshots]
+        return json_response(dumps(states))
 
 
-async def _graph(call: Call[Any, Any], config: RunnableConfig) -> Graph | None:
+@asynccontextmanager
+async def _graph(call: Call[Any, Any], config: RunnableConfig) -> AsyncGenerator[Graph | None]:
     """The thread's graph with a checkpointer, or None when the thread never had one."""
     services, thread_id = call.services, call.path["thread_id"]
     [rows] = await services.db.batch([threads.select_head(thread_id, call.access)])
@@ -91,11 +98,23 @@ async def _graph(call: Call[Any, Any], config: RunnableConfig) -> Graph | None:
         raise thread_not_found(thread_id)
     graph_id = json.loads(rows[0]["metadata"]).get("graph_id")
     if graph_id is None:
-        return None
+        yield None
+        return
     if graph_id not in services.registry.graph_ids():
         raise NotFound(f"Thread {thread_id} belongs to graph {graph_id!r}, which is not served here.")
-    graph = await services.registry.graph(graph_id, config)
-    return graph.copy(update={"checkpointer": services.checkpointer()})
+    async with call.open_graph(graph_id, config, "threads.read") as graph:
+        yield graph.copy(update={"checkpointer": services.checkpointer()})
+
+
+@contextmanager
+def _answering_what_it_raises() -> Generator[None]:
+    """A state that its graph's schema refuses, say, cannot be shown; the graph's error tells why."""
+    try:
+        yield
+    except SuperstepError:
+        raise
+    except Exception as error:
+        raise BadRequest(f"The graph cannot show this: {type(error).__name__}: {described(error)}") from error
 
 
 def _config(thread_id: str, ref: CheckpointRef) -> RunnableConfig:

@@ -7,29 +7,25 @@ first request.
 
 import importlib
 import importlib.util
-import inspect
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
-from langgraph.store.memory import InMemoryStore
 from langgraph_sdk import Auth
-from langgraph_sdk.runtime import _ExecutionRuntime  # pyright: ignore[reportPrivateUsage] - no public constructor
 
 from errors import GraphLoadError, NotFound
+from graphs.factories import Factory, Purpose, made
 from langgraph_terms import Graph
 from project_config import AuthConfig, ProjectConfig
-
-Factory: TypeAlias = Callable[..., Any]
 
 MANIFEST: Final = "manifest.json"
 
@@ -78,21 +74,21 @@ class Registry:
         """What langgraph.json says about a graph; raises `NotFound`."""
         return self._entry(graph_id).description
 
-    async def graph(self, graph_id: str, config: RunnableConfig) -> Graph:
-        """A graph, without a checkpointer; a factory function makes it anew for each call.
+    @asynccontextmanager
+    async def open(self, graph_id: str, purpose: Purpose) -> AsyncGenerator[Graph]:
+        """A graph, without a checkpointer; one that a factory makes is made anew, and closed at the end of the block.
 
         Raises `NotFound` for an unknown name, `GraphLoadError` if a factory makes no graph, and what a factory raises.
         """
         entry = self._entry(graph_id)
         if graph := _compiled(entry.graph):
-            return graph
-        made = _call(cast(Factory, entry.graph), config)
-        if inspect.isawaitable(made):
-            made = await made
-        graph = _compiled(made)
-        if graph is None:
-            raise GraphLoadError(f"graph {graph_id!r} ({entry.source}): the factory returned {_described(made)}")
-        return graph
+            yield graph
+            return
+        async with made(cast(Factory, entry.graph), purpose) as found:
+            graph = _compiled(found)
+            if graph is None:
+                raise GraphLoadError(f"graph {graph_id!r} ({entry.source}): the factory made {_described(found)}")
+            yield graph
 
     def _entry(self, graph_id: str) -> _Entry:
         if graph_id not in self._entries:
@@ -184,24 +180,6 @@ def _compiled(found: object) -> Graph | None:
     if isinstance(found, StateGraph):
         return cast(Any, found).compile()
     return None
-
-
-def _call(factory: Factory, config: RunnableConfig) -> Any:
-    """Call a factory with what it declares: nothing, a `ServerRuntime`, or the run's config."""
-    parameters = [parameter for parameter in inspect.signature(factory).parameters.values() if _is_required(parameter)]
-    if not parameters:
-        return factory()
-    if "ServerRuntime" in str(parameters[0].annotation):
-        return factory(_server_runtime())
-    return factory(config)
-
-
-def _is_required(parameter: inspect.Parameter) -> bool:
-    return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY)
-
-
-def _server_runtime() -> Any:
-    return _ExecutionRuntime(access_context="threads.create_run", store=InMemoryStore())
 
 
 def _described(found: object) -> str:

@@ -167,7 +167,7 @@ class GraphEvents:
         if item.is_debug_checkpoint:
             # Comes after the `checkpoints` item of the same checkpoint, so the next super-step seems to run already.
             step = payload["payload"]["metadata"]["step"]
-            payload = {**payload, "payload": _with_checkpoints(payload["payload"])}
+            payload = {**payload, "payload": _debug_checkpoint(payload["payload"])}
         data = dumps(payload) if item.mode == "custom" else self._encoder.dumps(payload)
         self._emit(item.namespace, _name(item.mode, item.namespace), data, delivery, step)
 
@@ -241,9 +241,19 @@ def _identity(data: str) -> Any:
         return inner
 
 
-def _with_checkpoints(payload: Mapping[str, Any]) -> dict[str, Any]:
+def _debug_checkpoint(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint as `debug` shows it: checkpoints are addresses, where LangGraph has configs."""
     return {
         **payload,
         "checkpoint": checkpoint_address(payload.get("config")),
         "parent_checkpoint": checkpoint_address(payload.get("parent_config")),
+        "tasks": [_debug_task(task) for task in payload["tasks"]],
     }
+
+
+def _debug_task(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    state = task.get("state")
+    if not isinstance(state, dict) or "configurable" not in state:
+        return task
+    others = {key: value for key, value in task.items() if key != "state"}
+    return {**others, "checkpoint": cast(dict[str, Any], state)["configurable"]}

@@ -1,6 +1,5 @@
 """What a run row says, in the terms of LangGraph: input or Command, config, context, options of `astream`."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final, cast
@@ -8,7 +7,6 @@ from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send
-from pydantic import BaseModel
 
 from langgraph_terms import CHECKPOINT_KEYS
 
@@ -63,25 +61,6 @@ def without_checkpoint(given: RunnableConfig) -> RunnableConfig:
     given_configurable = cast(Mapping[str, Any], given.get("configurable", {}))
     configurable = {key: value for key, value in given_configurable.items() if key not in CHECKPOINT_KEYS}
     return {**given, "configurable": configurable}
-
-
-def context(kwargs: Mapping[str, Any], schema: Any) -> Any:
-    """The run's context; keys unknown to the graph's context schema are dropped."""
-    given = cast(Mapping[str, Any] | None, kwargs.get("context"))
-    fields = _fields(schema)
-    if not given or fields is None:
-        return given or None
-    return {key: value for key, value in given.items() if key in fields}
-
-
-def _fields(schema: Any) -> set[str] | None:
-    if schema is None:
-        return None
-    if issubclass(schema, BaseModel):
-        return set(schema.model_fields)
-    if dataclasses.is_dataclass(schema):
-        return {field.name for field in dataclasses.fields(cast(Any, schema))}
-    return set(getattr(schema, "__annotations__", {})) or None
 
 
 def _update(given: Any) -> Any:

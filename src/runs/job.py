@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.store.base import BaseStore
 
+from graphs.factories import Purpose
 from runs import graph_input
 from tables.runs import Run
 
@@ -58,3 +60,9 @@ class Job:
     def is_gated(self) -> bool:
         """Whether the run commits as it goes, so that its events can wait for that."""
         return self.durability != "exit"
+
+    def purpose(self, store: BaseStore) -> Purpose:
+        """What its graph is wanted for."""
+        user = self.config.get("configurable", {}).get("langgraph_auth_user")
+        context = self.kwargs.get("context")
+        return Purpose(access="threads.create_run", config=self.config, store=store, user=user, context=context)

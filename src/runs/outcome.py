@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, cast
 
 from langgraph.types import StateSnapshot
 
-from streaming.json_text import dumps
+from streaming.json_text import described, dumps
 
 RunEnd = Literal["success", "error", "interrupted", "drained"]
 
@@ -61,11 +61,14 @@ def stopped(state: StateSnapshot, streamed_values: Any) -> Outcome:
     )
 
 
-def failed(state: StateSnapshot | None, error: Mapping[str, str]) -> Outcome:
-    """A graph that raised; without `state`, its last checkpoint, the thread goes on showing what it did."""
+def failed(state: StateSnapshot | None, error: Mapping[str, str], *, values: str | None = None) -> Outcome:
+    """A graph that raised; `state` is its last checkpoint.
+
+    Where that cannot be read, the thread shows `values` instead, or else goes on showing what it did.
+    """
     return Outcome(
         status="error",
-        values=dumps(state.values) if state else None,
+        values=dumps(state.values) if state else values,
         next=state.next if state else (),
         interrupts=_interrupts(state) if state else None,
         error=dumps(error),
@@ -88,7 +91,7 @@ def cancelled(state: StateSnapshot, error: Mapping[str, str]) -> Outcome:
 
 def error_of(error: BaseException) -> dict[str, str]:
     """An exception as clients see it."""
-    name, message = type(error).__name__, str(error)
+    name, message = type(error).__name__, described(error)
     if len(message) > MAX_ERROR_CHARACTERS:
         message = f"{message[:MAX_ERROR_CHARACTERS]}…"
     return {"error": name, "message": "An internal error occurred" if name in _MASKED_ERRORS else message}

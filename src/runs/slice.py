@@ -14,6 +14,7 @@ from langgraph.store.base import BaseStore
 
 from d1_checkpointer import D1Saver
 from errors import DatabaseError, StaleAttempt
+from graphs.contexts import context_for
 from langgraph_terms import Graph, Saver
 from runs import graph_input, outcome
 from runs.announcing_saver import announcing
@@ -118,7 +119,8 @@ class Slice:
             state = None
         except Exception:  # noqa: BLE001 - writes that made the graph fail can make reading its state fail as well
             state = None
-        return outcome.failed(state, outcome.error_of(error))
+        committed = self._events.checkpoint_values_text() if self._events.checkpoint else None
+        return outcome.failed(state, outcome.error_of(error), values=committed)
 
     async def was_stopped_by_breakpoint(self) -> bool:
         """Whether the run had reached a breakpoint when it was cut off."""
@@ -128,7 +130,7 @@ class Slice:
 
     def _items(self, graph_in: Any, config: RunnableConfig, control: RunControl) -> AsyncGenerator[Item, None]:
         options: dict[str, Any] = {
-            "context": graph_input.context(self._job.kwargs, self._graph.context_schema),
+            "context": context_for(self._graph.context_schema, self._job.kwargs.get("context")),
             "stream_mode": langgraph_modes(self._job.stream_modes),
             "subgraphs": self._job.streams_subgraphs,
             "interrupt_before": self._job.kwargs.get("interrupt_before"),

@@ -8,6 +8,7 @@ any call here may be repeated, and any `await` may be the last one.
 import asyncio
 import json
 import logging
+from contextlib import AsyncExitStack
 from typing import Final
 
 from langgraph.store.base import BaseStore
@@ -17,6 +18,7 @@ from checkpoints.group_commit import fence
 from d1_checkpointer import D1Saver
 from errors import StaleAttempt, ValueTooLarge
 from graphs.registry import Registry
+from langgraph_terms import Graph
 from ports import Alarm, Database, Workflows
 from runs import completion, execution, lifecycle, outcome
 from runs.completion import Ending
@@ -199,11 +201,15 @@ class ThreadRunner:
 
     async def _execute(self, run: Run, stream: RunStream) -> Outcome:
         job = Job.of(run)
-        try:
-            graph = await self._registry.graph(job.graph_id, job.kwargs["config"])
-        except Exception as error:  # a graph factory is user code, and a graph may be gone since the run was created
-            logger.exception("run %s: could not make graph %s", run.run_id, job.graph_id)
-            return outcome.failed(None, outcome.error_of(error))
+        async with AsyncExitStack() as stack:
+            try:
+                graph = await stack.enter_async_context(self._registry.open(job.graph_id, job.purpose(self._store)))
+            except (Exception, SystemExit) as error:  # a factory is user code, and a graph may be gone by now
+                logger.exception("run %s: could not make graph %s", run.run_id, job.graph_id)
+                return outcome.failed(None, outcome.error_of(error))
+            return await self._execute_graph(run, job, graph, stream)
+
+    async def _execute_graph(self, run: Run, job: Job, graph: Graph, stream: RunStream) -> Outcome:
         budget = SliceBudget(seconds=self._settings.slice_seconds, supersteps=self._settings.slice_supersteps)
         guard = fence(run.thread_id, run.run_id, run.attempt)
         saver = D1Saver(self._database, guard=guard, on_commit=budget.count, write_behind=job.is_written_behind)

@@ -34,6 +34,14 @@ def dumps(value: object) -> str:
     return _encode(value, _ENCODER)
 
 
+def described(value: object) -> str:
+    """The `str` of a value, or its type where it has none."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a broken __str__ of the graph's own class must not end its run
+        return f"<{type(value).__name__}>"
+
+
 class RunEncoder:
     """`dumps` that remembers the text of each message, for one run.
 
@@ -93,21 +101,14 @@ def _plain(value: object) -> Any:
             return _converted(value, convert)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
-    return _described(value)
+    return described(value)
 
 
 def _converted(value: object, convert: Callable[[Any], Any]) -> Any:
     try:
         return convert(value)
     except Exception:  # noqa: BLE001 - a broken serializer of the graph's own class must not end its run
-        return _described(value)
-
-
-def _described(value: object) -> str:
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001 - a broken __str__ of the graph's own class must not end its run
-        return f"<{type(value).__name__}>"
+        return described(value)
 
 
 def _bytes_text(value: bytes | bytearray | memoryview) -> str:
@@ -119,7 +120,7 @@ def _bytes_text(value: bytes | bytearray | memoryview) -> str:
 
 
 def _exception_object(value: BaseException) -> dict[str, str]:
-    return {"error": type(value).__name__, "message": _described(value)}
+    return {"error": type(value).__name__, "message": described(value)}
 
 
 def _set_items(value: Iterable[object]) -> list[object]:
@@ -168,7 +169,7 @@ def _key(key: object) -> str:
     if key is None or isinstance(key, bool | int | float):
         return json.dumps(key)
     inner = _plain(key)
-    return inner if isinstance(inner, str) else _described(key)
+    return inner if isinstance(inner, str) else described(key)
 
 
 _ENCODER: Final = _strict_encoder(_plain)

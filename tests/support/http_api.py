@@ -1,12 +1,13 @@
 """The HTTP API on CPython: `api.app.handle` over migrated SQLite; the queue and the thread objects only take notes."""
 
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from operator import add
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.pregel import Pregel
 from langgraph.types import interrupt
@@ -16,6 +17,7 @@ from api import app
 from api.context import Services
 from auth.gatekeeper import Gatekeeper, OpenDoor
 from d1_checkpointer import D1Saver
+from graphs.factories import Purpose
 from http_messages import HttpRequest, HttpResponse, Passthrough
 from project_config import ProjectConfig
 from settings import Settings
@@ -88,9 +90,10 @@ class GraphsInMemory:
         """See `api.context.Registry`."""
         return self.descriptions.get(graph_id)
 
-    async def graph(self, graph_id: str, config: RunnableConfig) -> Pregel[Any, Any, Any, Any]:
+    @asynccontextmanager
+    async def open(self, graph_id: str, purpose: Purpose) -> AsyncGenerator[Pregel[Any, Any, Any, Any]]:
         """See `api.context.Registry`."""
-        return self.graphs[graph_id]
+        yield self.graphs[graph_id]
 
 
 @dataclass

@@ -167,10 +167,10 @@ async def test_an_unexpected_error_reaches_the_caller_as_an_id_and_the_log_with_
 async def test_an_error_of_ours_that_is_no_ones_fault_reaches_the_caller_as_an_id_too(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(graph_id: str, config: object) -> None:
+    def broken(graph_id: str, purpose: object) -> None:
         raise GraphLoadError("graph sequence: secret words")
 
-    monkeypatch.setattr(api.registry, "graph", broken)
+    monkeypatch.setattr(api.registry, "open", broken)
     thread_id = await api.new_thread(metadata={"graph_id": "sequence"})
     detail = await api.detail("GET", f"/threads/{thread_id}/state", status=500)
     assert detail.startswith("Internal error ")

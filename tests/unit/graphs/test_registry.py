@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
+from langgraph.store.memory import InMemoryStore
 
 from errors import GraphLoadError, NotFound
+from graphs.factories import Purpose
 from graphs.registry import Registry
 
 GRAPH = """
@@ -62,6 +65,10 @@ def project(tmp_path: Path) -> Iterator[Path]:
     sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]
 
 
+def purpose(config: RunnableConfig | None = None) -> Purpose:
+    return Purpose(access="threads.create_run", config=config or {}, store=InMemoryStore())
+
+
 def load(
     project: Path, files: Mapping[str, str], graphs: Mapping[str, str], env: Mapping[str, str] | None = None
 ) -> Registry:
@@ -78,21 +85,23 @@ def load(
 @pytest.mark.parametrize("attribute", ["graph", "builder", "made", "made_async", "made_with_runtime"])
 async def test_graphs_builders_and_factories_become_graphs(project: Path, attribute: str) -> None:
     registry = load(project, {"graph.py": GRAPH}, {"one": f"graph.py:{attribute}"})
-    graph = await registry.graph("one", {"configurable": {"tenant": "t"}})
-    assert isinstance(graph, Pregel)
-    assert await graph.ainvoke({"x": 0}) == {"x": 1}
+    async with registry.open("one", purpose({"configurable": {"tenant": "t"}})) as graph:
+        assert isinstance(graph, Pregel)
+        assert await graph.ainvoke({"x": 0}) == {"x": 1}
     assert (registry.graph_ids(), registry.description("one")) == (("one",), "one")
 
 
 async def test_the_functional_api_is_a_graph(project: Path) -> None:
     registry = load(project, {"flow.py": FUNCTIONAL}, {"double": "flow.py:double"})
-    assert await (await registry.graph("double", {})).ainvoke(21) == 42
+    async with registry.open("double", purpose()) as graph:
+        assert await graph.ainvoke(21) == 42
 
 
 async def test_modules_may_import_each_other_and_have_any_file_name(project: Path) -> None:
     files = {"__init__.py": "", "graph.py": GRAPH, "my-graph.py": f"from {project.name}.graph import graph"}
     registry = load(project, files, {"one": "my-graph.py:graph"})
-    assert isinstance(await registry.graph("one", {}), Pregel)
+    async with registry.open("one", purpose()) as graph:
+        assert isinstance(graph, Pregel)
 
 
 def test_everything_wrong_is_reported_at_once_with_name_file_and_reason(project: Path) -> None:
@@ -135,14 +144,14 @@ def test_everything_wrong_is_reported_at_once_with_name_file_and_reason(project:
 
 async def test_a_factory_that_makes_no_graph_is_named(project: Path) -> None:
     registry = load(project, {"graph.py": GRAPH}, {"wrong": "graph.py:made_wrong"})
-    with pytest.raises(GraphLoadError, match=r"'wrong' .*made_wrong.* returned a str \('no graph'\)"):
-        await registry.graph("wrong", {})
+    with pytest.raises(GraphLoadError, match=r"'wrong' .*made_wrong.* made a str \('no graph'\)"):
+        await registry.open("wrong", purpose()).__aenter__()
 
 
 async def test_an_unknown_graph_is_not_found(project: Path) -> None:
     registry = load(project, {"graph.py": GRAPH}, {"one": "graph.py:graph"})
     with pytest.raises(NotFound, match="one"):
-        await registry.graph("two", {})
+        await registry.open("two", purpose()).__aenter__()
 
 
 def test_the_projects_environment_is_there_when_its_modules_load(

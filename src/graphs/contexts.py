@@ -1,0 +1,28 @@
+"""What of a caller's context a graph gets."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pydantic import BaseModel
+
+
+def context_for(schema: Any, given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A caller's context without the keys that the graph's context schema does not know.
+
+    A graph with a schema always has a context, so that the schema's defaults count, and what it requires is asked for.
+    """
+    fields = _fields(schema)
+    if fields is None:
+        return given or None
+    return {key: value for key, value in (given or {}).items() if key in fields}
+
+
+def _fields(schema: Any) -> set[str] | None:
+    if not isinstance(schema, type):
+        return None
+    if issubclass(schema, BaseModel):
+        return set(schema.model_fields)
+    if dataclasses.is_dataclass(schema):
+        return {field.name for field in dataclasses.fields(cast(Any, schema))}
+    return set(getattr(schema, "__annotations__", {})) or None

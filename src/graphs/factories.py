@@ -1,0 +1,104 @@
+"""Functions that make a graph: what they are given, and how what they make is opened and closed."""
+
+import inspect
+import logging
+import typing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.store.base import BaseStore
+from langgraph_sdk.runtime import (
+    AccessContext,
+    _ExecutionRuntime,  # pyright: ignore[reportPrivateUsage] - the two have no public constructors
+    _ReadRuntime,  # pyright: ignore[reportPrivateUsage]
+)
+
+from graphs.contexts import context_for
+
+logger = logging.getLogger(__name__)
+
+Factory: TypeAlias = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What a graph is wanted for, which its factory may ask."""
+
+    access: AccessContext
+    config: RunnableConfig
+    store: BaseStore
+    #: Who wants it; None when nobody had to say.
+    user: Any = None
+    #: Of a run: the context that its caller gave.
+    context: Any = None
+
+
+@asynccontextmanager
+async def made(factory: Factory, purpose: Purpose) -> AsyncGenerator[Any]:
+    """What a factory makes: returned, awaited, or given by a context manager, which is left at the end of the block.
+
+    An error on leaving is logged: by then what was done with the graph is done.
+    """
+    async with AsyncExitStack() as stack:
+        found = _called(factory, purpose)
+        if inspect.isawaitable(found):
+            found = await found
+        if hasattr(found, "__aenter__"):
+            found = await stack.enter_async_context(found)
+        elif hasattr(found, "__enter__"):
+            found = stack.enter_context(found)
+        leave = stack.pop_all()
+    try:
+        yield found
+    finally:
+        try:
+            await leave.aclose()
+        except Exception:  # the factory is user code
+            logger.exception("the factory of a graph failed while it closed what it had opened")
+
+
+def _called(factory: Factory, purpose: Purpose) -> Any:
+    """Call a factory with what it declares: the run's config, a `ServerRuntime`, both or neither."""
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    hints = _hints(factory)
+    for parameter in inspect.signature(factory).parameters.values():
+        wanted = hints.get(parameter.name, parameter.annotation)
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if "ServerRuntime" in str(wanted) or "ExecutionRuntime" in str(wanted):
+            value = _runtime(purpose, wanted)
+        elif parameter.name == "config" or "RunnableConfig" in str(wanted) or parameter.default is parameter.empty:
+            value = purpose.config
+        else:
+            continue
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            positional.append(value)
+        else:
+            named[parameter.name] = value
+    return factory(*positional, **named)
+
+
+def _hints(factory: Factory) -> dict[str, Any]:
+    """The annotations of a function; those that cannot be resolved stay text."""
+    try:
+        return typing.get_type_hints(inspect.unwrap(factory))
+    except Exception:  # noqa: BLE001 - annotations are arbitrary code, and only names are needed of them
+        return {}
+
+
+def _runtime(purpose: Purpose, annotation: Any) -> Any:
+    if purpose.access != "threads.create_run":
+        return _ReadRuntime(access_context=purpose.access, user=purpose.user, store=purpose.store)
+    schemas = [schema for schema in typing.get_args(annotation) if isinstance(schema, type)]
+    schema = schemas[0] if schemas else None
+    context = context_for(schema, purpose.context)
+    return _ExecutionRuntime(
+        access_context=purpose.access,
+        user=purpose.user,
+        store=purpose.store,
+        context=schema(**context) if schema is not None and isinstance(context, dict) else context,
+    )
