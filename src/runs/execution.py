@@ -17,7 +17,6 @@ from runs import answers, continuation, graph_input, outcome
 from runs.job import Job
 from runs.outcome import Outcome
 from runs.slice import Slice
-from streaming.json_text import dumps
 from streaming.run_stream import RunStream
 
 
@@ -32,7 +31,7 @@ async def execute(
     super-step.
     """
     found = await continuation.find(job, saver, stream)
-    _announce_attempt(job, stream)
+    stream.begin(job.attempt, job.graph_id)
     if found is None and job.attempt > 1:
         given, saver = await answers.ask_again(job, graph, saver, stream)
     else:
@@ -68,10 +67,3 @@ async def cancelled(job: Job, graph: Graph, saver: Saver, error: Mapping[str, st
     """The outcome of a run whose `execute` was cancelled: the thread stays at its last committed super-step."""
     state = await graph.copy({"checkpointer": saver}).aget_state({"configurable": {"thread_id": job.thread_id}})
     return outcome.cancelled(state, error)
-
-
-def _announce_attempt(job: Job, stream: RunStream) -> None:
-    data = dumps({"run_id": job.run_id, "attempt": job.attempt})
-    # A slice after a drain belongs to an attempt that is announced already.
-    if stream.first_step is None or stream.last_data("metadata") != data:
-        stream.emit_now("metadata", data)

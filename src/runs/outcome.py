@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, cast
 from langgraph.types import StateSnapshot
 
 from streaming.json_text import described, dumps
+from streaming.run_stream import StreamEnd
 
 RunEnd = Literal["success", "error", "interrupted", "drained"]
 
@@ -87,6 +88,13 @@ def cancelled(state: StateSnapshot, error: Mapping[str, str]) -> Outcome:
         error=dumps(error),
         wait_result=values,
     )
+
+
+def stream_end(outcome: Outcome) -> StreamEnd:
+    """What followers of the thread are told: a graph that waits for something was interrupted, whoever made it wait."""
+    if outcome.status == "error":
+        return "failed"
+    return "interrupted" if outcome.status == "interrupted" or outcome.next else "completed"
 
 
 def error_of(error: BaseException) -> dict[str, str]:

@@ -28,7 +28,7 @@ from runs.slice_budget import SliceBudget
 from settings import Settings
 from streaming.fanout import RunStreams
 from streaming.json_text import dumps
-from streaming.run_stream import RunStream
+from streaming.run_stream import RunStream, StreamEnd
 from tables import runs, threads
 from tables.access import EVERYTHING
 from tables.runs import Claim, Run
@@ -246,7 +246,8 @@ class ThreadRunner:
                 raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
             logger.warning("run %s of thread %s was deleted while it ran", run.run_id, run.thread_id)
         # A cancelled run's stream just ends.
-        stream.finish(result.wait_result, error=result.error if result.status == "error" else None)
+        error = result.error if result.status == "error" else None
+        stream.finish(result.wait_result, outcome.stream_end(result), error=error)
 
     async def _store_end(self, run: Run, result: Outcome) -> bool:
         if json.loads(run.kwargs).get("temporary"):
@@ -281,7 +282,7 @@ class ThreadRunner:
         if run is not None and run.status == "pending":
             now = clock.now_iso()
             if await completion.interrupt_pending(self._database, run, now=now):
-                self._streams.end(run_id, "null")
+                self._streams.end(run_id, "null", "interrupted")
                 run = None
         if run is None or lifecycle.is_finished(run.status):
             self._cancelled.pop(run_id, None)
@@ -304,16 +305,18 @@ class ThreadRunner:
             return True
         if run is None:
             error = {"error": "HTTPException", "message": "404: Run not found"}
-            self._streams.end(run_id, dumps({"__error__": error}))
+            self._streams.end(run_id, dumps({"__error__": error}), "failed")
         elif lifecycle.is_finished(run.status):
-            self._streams.end(run_id, await self._stored_result(run))
+            self._streams.end(run_id, *await self._stored_end(run))
         return run is None or lifecycle.is_finished(run.status)
 
-    async def _stored_result(self, run: Run) -> str:
+    async def _stored_end(self, run: Run) -> tuple[str, StreamEnd]:
+        """A finished run's result, and how it ended."""
         if run.status == "error" and run.error is not None:
-            return f'{{"__error__":{run.error}}}'
+            return f'{{"__error__":{run.error}}}', "failed"
         thread = await threads.get(self._database, run.thread_id, EVERYTHING)
-        return (thread and thread.values_json) or "null"
+        is_whole = run.status == "success" and (thread is None or thread.status != "interrupted")
+        return (thread and thread.values_json) or "null", "completed" if is_whole else "interrupted"
 
 
 def _ending(result: Outcome) -> Ending:

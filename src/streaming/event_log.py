@@ -1,9 +1,10 @@
 """The events of a thread's runs in the thread object's own SQLite: what lets any stream be resumed.
 
-Two tables. `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second; its
-key is the block's last event id, so that "everything after id x" is one range. `stream_notes` holds what else a run
-must not forget: events that wait for a commit, answers it gave, its first super-step, its result. Text above
-`PART_CHARACTERS` spreads over several rows, because a row holds 2 MB.
+Two tables. `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second and
+one for the end of each run; its key is the block's last event id, so that "everything after id x" is one range.
+`stream_notes` holds what else must not be forgotten: events that wait for a commit, answers a run gave, its first
+super-step, how far places are promised. Text above `PART_CHARACTERS` spreads over several rows, because a row holds
+2 MB.
 
 No statement here is followed by an `await` before the statements that belong with it, so they commit together.
 """
@@ -12,7 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from ports import ObjectStorage
+from ports import ObjectStorage, Row
 from streaming import sse
 from streaming.events import START, Delivery, Event, EventId, Frame, Superstep
 
@@ -22,8 +23,18 @@ PART_CHARACTERS: Final = 400_000
 #: How many runs are forgotten at once.
 PAGE_RUNS: Final = 100
 
+#: A page of a thread's events ends after so many blocks, or so many characters.
+PAGE_BLOCKS: Final = 100
+PAGE_CHARACTERS: Final = 256_000
+
+#: In place of a run id: what happens on the thread besides its runs.
+NO_RUN: Final = ""
+
+#: The `root_step` of the block that ends a run: no super-step has it, and no crash discards it.
+ENDED_STEP: Final = -1000
+
 _FIRST_STEP: Final = "first_step"
-_RESULT: Final = "result"
+_PROMISED: Final = "promised"
 _HELD: Final = "held/"
 _ANSWER: Final = "answer/"
 
@@ -98,10 +109,50 @@ class EventLog:
         ORDER BY part
     """
 
-    def next_frames(self, run_id: str, after: EventId) -> list[Frame]:
-        """The next stored frames after an id, at most one block of them; empty at the end of the log."""
+    def next_frames(self, after: EventId, run_id: str | None = None) -> list[Frame]:
+        """Some stored frames after an id, of one run or of all; empty at the end of the log."""
+        if run_id is None:
+            return self._next_page(after)
         rows = self._storage.execute(self.NEXT_BLOCK, run_id, after.ms, after.n)
-        return [frame for frame in sse.split("".join(row["body"] for row in rows)) if frame.id > after]
+        return [frame for frame in _frames(run_id, rows) if frame.id > after]
+
+    #: -> run_id, last_ms, last_n. Scans the thread's blocks, once for a whole page of them: an index would cost every
+    #: block of every run a row more.
+    NEXT_KEYS: Final = """
+        SELECT run_id, last_ms, last_n
+        FROM stream_blocks
+        WHERE part = 0 AND (last_ms, last_n) > (?, ?)
+        ORDER BY last_ms, last_n
+        LIMIT ?
+    """
+
+    #: -> body, in order.
+    BLOCK: Final = "SELECT body FROM stream_blocks WHERE run_id = ? AND (last_ms, last_n) = (?, ?) ORDER BY part"
+
+    def _next_page(self, after: EventId) -> list[Frame]:
+        frames: list[Frame] = []
+        characters = 0
+        for key in self._storage.execute(self.NEXT_KEYS, after.ms, after.n, PAGE_BLOCKS):
+            rows = self._storage.execute(self.BLOCK, key["run_id"], key["last_ms"], key["last_n"])
+            frames += (frame for frame in _frames(key["run_id"], rows) if frame.id > after)
+            characters += sum(len(row["body"]) for row in rows)
+            if characters > PAGE_CHARACTERS:
+                break
+        return frames
+
+    #: -> last_ms, last_n.
+    BLOCK_BEFORE: Final = """
+        SELECT last_ms, last_n
+        FROM stream_blocks
+        WHERE last_n <= ?
+        ORDER BY last_ms DESC, last_n DESC
+        LIMIT 1
+    """
+
+    def block_before(self, n: int) -> EventId:
+        """The end of the last block in which no id's `n` is greater, or `START`."""
+        rows = self._storage.execute(self.BLOCK_BEFORE, n)
+        return EventId(rows[0]["last_ms"], rows[0]["last_n"]) if rows else START
 
     #: -> last_ms, last_n, body; newest block first.
     BLOCKS_BACKWARDS: Final = """
@@ -121,7 +172,7 @@ class EventLog:
         """The data of the run's latest stored event of this name."""
         before = EventId(10**15, 0)  # after all: an id's milliseconds have at most 15 digits
         while rows := self._storage.execute(self.BLOCKS_BACKWARDS, run_id, before.ms, before.n):
-            for frame in reversed(sse.split("".join(row["body"] for row in rows))):
+            for frame in reversed(_frames(run_id, rows)):
                 if frame.name == name:
                     return sse.data_of(frame)
             before = EventId(rows[0]["last_ms"], rows[0]["last_n"])
@@ -184,13 +235,21 @@ class EventLog:
         body = self._note(run_id, _FIRST_STEP)
         return None if body is None else int(body)
 
-    def set_result(self, run_id: str, result: str, at_ms: int) -> None:
-        """The run has ended; `result` is what `/wait` and `/join` answer."""
-        self._put_note(run_id, _RESULT, result, at_ms)
+    #: -> body, in order.
+    END: Final = f"SELECT body FROM stream_blocks WHERE run_id = ? AND root_step = {ENDED_STEP} ORDER BY part"
 
     def result(self, run_id: str) -> str | None:
-        """See `set_result`; None while the run has not ended (or is forgotten)."""
-        return self._note(run_id, _RESULT)
+        """What `/wait` and `/join` answer; None while the run has not ended (or is forgotten)."""
+        rows = self._storage.execute(self.END, run_id)
+        return sse.data_of(_frames(run_id, rows)[-1]) if rows else None
+
+    def set_promised(self, n: int, at_ms: int) -> None:
+        """No id up to this `n` may be given any more."""
+        self._put_note(NO_RUN, _PROMISED, str(n), at_ms)
+
+    def promised(self) -> int:
+        """See `set_promised`."""
+        return int(self._note(NO_RUN, _PROMISED) or 0)
 
     def note_answer(self, run_id: str, namespace: str, task_id: str, count: int, at_ms: int) -> None:
         """A task of this run is about to store its `count`th answer to an interrupt."""
@@ -230,16 +289,29 @@ class EventLog:
         self._storage.execute(self.DELETE_NOTES, run_id)
 
     #: -> run_id.
-    ENDED_BY: Final = """
+    ENDED_BY: Final = f"""
         SELECT run_id
-        FROM stream_notes
-        WHERE kind = 'result' AND part = 0 AND at_ms <= ?
+        FROM stream_blocks
+        WHERE root_step = {ENDED_STEP} AND part = 0 AND last_ms <= ?
         LIMIT ?
     """
 
     def ended_by(self, at_ms: int) -> list[str]:
         """Up to `PAGE_RUNS` runs that ended at a time or before it."""
         return [row["run_id"] for row in self._storage.execute(self.ENDED_BY, at_ms, PAGE_RUNS)]
+
+    #: -> ms of the oldest end, or null.
+    FIRST_END: Final = f"SELECT MIN(last_ms) AS ms FROM stream_blocks WHERE root_step = {ENDED_STEP}"
+
+    def first_end_ms(self) -> int | None:
+        """When the first of the runs here ended."""
+        return self._storage.execute(self.FIRST_END)[0]["ms"]
+
+    DELETE_RUNLESS: Final = f"DELETE FROM stream_blocks WHERE run_id = '{NO_RUN}' AND last_ms <= ?"
+
+    def delete_runless(self, at_ms: int) -> None:
+        """Forget what happened besides runs, at a time or before it."""
+        self._storage.execute(self.DELETE_RUNLESS, at_ms)
 
     DELETE_NOTE: Final = "DELETE FROM stream_notes WHERE run_id = ? AND kind = ?"
     INSERT_NOTE: Final = "INSERT INTO stream_notes (run_id, kind, part, at_ms, body) VALUES (?, ?, ?, ?, ?)"
@@ -255,6 +327,10 @@ class EventLog:
     def _note(self, run_id: str, kind: str) -> str | None:
         rows = self._storage.execute(self.NOTE, run_id, kind)
         return "".join(row["body"] for row in rows) if rows else None
+
+
+def _frames(run_id: str, rows: Sequence[Row]) -> list[Frame]:
+    return sse.split("".join(row["body"] for row in rows), run_id)
 
 
 def _parts(text: str) -> list[str]:

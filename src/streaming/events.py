@@ -13,7 +13,7 @@ _ID: Final = re.compile(r"(\d{1,15})-(\d{1,9})", re.ASCII)
 
 
 class EventId(NamedTuple):
-    """`<ms>-<n>`: strictly increasing within one thread object, also when its clock goes backwards."""
+    """`<ms>-<n>`: both parts increase within one thread, also when its clock goes backwards, `n` with each event."""
 
     ms: int
     n: int
@@ -71,5 +71,7 @@ class Frame:
     """One released event, encoded for the wire."""
 
     id: EventId
+    #: Empty for what happened besides runs.
+    run_id: str
     name: str
     text: str

@@ -1,6 +1,6 @@
-"""The streams of a thread object's runs, and subscriptions to them.
+"""The streams of a thread object: those of its runs, and subscriptions to one run or to the whole thread.
 
-A subscription may be opened before its run starts, while it runs, or after it ended; see `RunStreams.subscribe`.
+A subscription to a run may be opened before the run starts, while it runs, or after it ended.
 """
 
 import asyncio
@@ -9,23 +9,21 @@ from enum import Enum, auto
 from typing import Final
 
 from ports import ObjectStorage
-from streaming import sse
-from streaming.event_log import PAGE_RUNS, EventLog
-from streaming.events import BEFORE_ALL, START, EventId, Frame
-from streaming.run_stream import EventIds, RunStream
+from streaming import sse, views
+from streaming.event_log import NO_RUN, PAGE_RUNS
+from streaming.events import START, EventId
+from streaming.run_stream import RunStream, StreamEnd
+from streaming.thread_log import ThreadLog
+from streaming.views import View
 
 #: `result` looks again at least this often, so that no lost wake-up can hang a caller for ever.
 _RESULT_POLL_SECONDS: Final = 60.0
 
 
-#: In place of a run id: what happens on the thread besides its runs.
-NO_RUN: Final = ""
-
-
 class From(Enum):
     """Where a subscription begins when it names no event id."""
 
-    #: With the first event of the run.
+    #: With the first event.
     START = auto()
     #: With the next event: nothing of what is already released. All of a pending run, nothing of a finished one.
     NOW = auto()
@@ -35,8 +33,7 @@ class RunStreams:
     """All streams of one thread object; the log in its storage is their memory."""
 
     def __init__(self, storage: ObjectStorage, now_ms: Callable[[], int]) -> None:
-        self._log = EventLog(storage)
-        self._ids = EventIds(self._log.last_id(), now_ms)
+        self.log: Final = ThreadLog(storage, now_ms)
         self._streams: dict[str, RunStream] = {}
         self._users: dict[str, int] = {}
 
@@ -44,7 +41,7 @@ class RunStreams:
         """The stream of a run for its executor; give it back with `close`."""
         self._users[run_id] = self._users.get(run_id, 0) + 1
         if run_id not in self._streams:
-            self._streams[run_id] = RunStream(run_id, self._log, self._ids)
+            self._streams[run_id] = RunStream(run_id, self.log)
         return self._streams[run_id]
 
     def close(self, run_id: str) -> None:
@@ -55,14 +52,26 @@ class RunStreams:
 
     def subscribe(self, run_id: str, after: EventId | From = From.NOW, modes: Collection[str] = ()) -> "Subscription":
         """Follow a run. `modes` filters by stream mode; none means everything."""
-        return Subscription(self, run_id, after, frozenset(modes))
+        stream = self.open(run_id)
+        return Subscription(
+            self.log,
+            run_id,
+            _position(after, stream.last_id),
+            views.run_view(frozenset(modes)),
+            has_ended=lambda: stream.result is not None,
+            on_close=lambda: self.close(run_id),
+        )
 
-    def end(self, run_id: str, result: str) -> None:
+    def follow(self, view: View, after: EventId | From = From.NOW) -> "Subscription":
+        """Follow the whole thread; never ends."""
+        return Subscription(self.log, None, _position(after, self.log.last_id()), view)
+
+    def end(self, run_id: str, result: str, ending: StreamEnd) -> None:
         """End a run that is not executing: close its streams and keep its result. Idempotent."""
         stream = self.open(run_id)
         if stream.result is None:
             stream.show_held()
-            stream.finish(result)
+            stream.finish(result, ending)
         self.close(run_id)
 
     async def result(self, run_id: str) -> str:
@@ -77,8 +86,8 @@ class RunStreams:
 
     def state_updated(self, thread_id: str, state: str) -> None:
         """Show the thread's followers a state that somebody made by hand."""
-        data = f'{{"state":{state},"thread_id":"{thread_id}"}}'
-        self._log.append(NO_RUN, BEFORE_ALL.root_step, [sse.frame(self._ids.next(), "state_update", data)])
+        self.log.append(NO_RUN, views.STATE_UPDATE, f'{{"state":{state},"thread_id":"{thread_id}"}}')
+        self.log.show(NO_RUN, durably=True)
 
     def followed(self) -> list[str]:
         """The runs that somebody follows and that have not ended."""
@@ -86,41 +95,56 @@ class RunStreams:
 
     def stored_result(self, run_id: str) -> str | None:
         """The result of a run that has ended here, or None."""
-        return self._log.result(run_id)
+        return self.log.stored.result(run_id)
 
     def delete(self, run_id: str) -> None:
         """Forget a run, after ending the streams that follow it."""
-        self.end(run_id, "{}")
-        self._log.delete(run_id)
+        self.end(run_id, "{}", "interrupted")
+        self.log.stored.delete(run_id)
 
     def retire(self, at_ms: int) -> bool:
         """Forget a page of runs that ended by a time and that nobody follows; whether some may be left."""
-        ended = self._log.ended_by(at_ms)
+        self.log.stored.delete_runless(at_ms)
+        if not self.log.has_ended_by(at_ms):
+            return False
+        ended = self.log.stored.ended_by(at_ms)
         for run_id in ended:
             if run_id not in self._users:
-                self._log.delete(run_id)
+                self.log.stored.delete(run_id)
         return len(ended) == PAGE_RUNS or any(run_id in self._users for run_id in ended)
 
 
 class Subscription:
-    """One client's view of a run as chunks of SSE text; made by `RunStreams.subscribe`, always closed by its owner."""
+    """One client's view of a run or a thread as chunks of SSE text; made by `RunStreams`, closed by its owner."""
 
-    def __init__(self, streams: RunStreams, run_id: str, after: EventId | From, modes: frozenset[str]) -> None:
-        self._streams = streams
+    def __init__(
+        self,
+        log: ThreadLog,
+        run_id: str | None,
+        position: EventId,
+        view: View,
+        *,
+        has_ended: Callable[[], bool] = lambda: False,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._log = log
         self._run_id = run_id
-        self._stream = streams.open(run_id)
-        self._modes = modes
-        self._position = _position(self._stream, after)
+        self._position = position
+        self._view = view
+        self._has_ended = has_ended
+        self._on_close = on_close
         self._is_closed = False
         self._next_heartbeat = asyncio.get_running_loop().time() + sse.HEARTBEAT_SECONDS
 
     async def next_chunk(self) -> str | None:
         """Everything that may be sent now as one text; waits while there is nothing; None at the end of the stream."""
         while not self._is_closed:
-            # Read before looking for frames: a result that arrives later brings its frames along.
-            has_ended = self._stream.result is not None
-            frames = self._stream.frames_after(self._position)
-            if text := self._advance(frames):
+            # Read before looking for frames: an end that arrives later brings its frames along.
+            has_ended = self._has_ended()
+            frames = self._log.read(self._position, self._run_id)
+            if frames:
+                self._position = frames[-1].id
+            if text := "".join(map(self._view, frames)):
                 return text
             if heartbeat := self._due_heartbeat():
                 return heartbeat
@@ -128,19 +152,14 @@ class Subscription:
                 continue
             if has_ended:
                 return None
-            await self._stream.changed(self._seconds_to_heartbeat())
+            await self._log.changed(self._run_id, self._seconds_to_heartbeat())
         return None
 
     def close(self) -> None:
         """The client has left or has everything; ends a waiting `next_chunk` at its next heartbeat. Idempotent."""
         if not self._is_closed:
             self._is_closed = True
-            self._streams.close(self._run_id)
-
-    def _advance(self, frames: list[Frame]) -> str:
-        if frames:
-            self._position = frames[-1].id
-        return "".join(frame.text for frame in frames if sse.is_wanted(frame.name, self._modes))
+            self._on_close()
 
     def _seconds_to_heartbeat(self) -> float:
         return max(0.0, self._next_heartbeat - asyncio.get_running_loop().time())
@@ -154,7 +173,7 @@ class Subscription:
         return sse.HEARTBEAT
 
 
-def _position(stream: RunStream, after: EventId | From) -> EventId:
+def _position(after: EventId | From, last: EventId) -> EventId:
     if isinstance(after, EventId):
         return after
-    return START if after is From.START else stream.last_id
+    return START if after is From.START else last

@@ -18,14 +18,19 @@ _FROM_THE_START: Final = ("-1", "-", "0")
 _QUALIFIER: Final = re.compile(r"[/|]")
 
 
-def frame(event_id: EventId, name: str, data: str) -> Frame:
+def frame(event_id: EventId, run_id: str, name: str, data: str) -> Frame:
     """One event; `data` is JSON text, which never holds a line end."""
-    return Frame(event_id, name, f"event: {name}\r\ndata: {data}\r\nid: {event_id}\r\n\r\n")
+    return Frame(event_id, run_id, name, encode(name, data, event_id))
 
 
-def split(text: str) -> list[Frame]:
+def encode(name: str, data: str, event_id: object) -> str:
+    """The text of one event."""
+    return f"event: {name}\r\ndata: {data}\r\nid: {event_id}\r\n\r\n"
+
+
+def split(text: str, run_id: str = "") -> list[Frame]:
     """The frames of a text that `frame` produced, one after the other."""
-    return [_parse(body) for body in text.split("\r\n\r\n") if body]
+    return [_parse(body, run_id) for body in text.split("\r\n\r\n") if body]
 
 
 def data_of(stored: Frame) -> str:
@@ -46,8 +51,8 @@ def parse_last_event_id(header: str) -> EventId | None:
     return START if header.strip() in _FROM_THE_START else EventId.parse(header)
 
 
-def _parse(body: str) -> Frame:
+def _parse(body: str, run_id: str) -> Frame:
     name, _, rest = body.removeprefix("event: ").partition("\r\n")
     event_id = EventId.parse(rest.rpartition("id: ")[2])
     assert event_id is not None, "a stored frame has an id"
-    return Frame(event_id, name, body + "\r\n\r\n")
+    return Frame(event_id, run_id, name, body + "\r\n\r\n")

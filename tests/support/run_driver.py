@@ -16,7 +16,7 @@ from langgraph_terms import Graph
 from ports import Row, Statement
 from runs import execution
 from runs.job import Job
-from runs.outcome import Outcome
+from runs.outcome import Outcome, stream_end
 from streaming import sse
 from streaming.events import START, EventId, Frame
 from streaming.fanout import RunStreams
@@ -111,7 +111,7 @@ class RunDriver:
             if outcome.status != "drained":
                 # Where the run's row would be stored.
                 await asyncio.sleep(0)
-                stream.finish(outcome.wait_result, error=outcome.error)
+                stream.finish(outcome.wait_result, stream_end(outcome), error=outcome.error)
             return outcome
         finally:
             self.streams.close(job.run_id)

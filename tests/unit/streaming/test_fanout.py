@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from streaming import run_stream, sse
+from streaming import sse, thread_log
 from streaming.events import START, Delivery, Event, EventId, Superstep
 from streaming.fanout import From, RunStreams, Subscription
 from streaming.run_stream import RunStream
@@ -63,7 +63,7 @@ async def test_a_subscriber_from_before_the_start_sees_all(streams: RunStreams) 
     for number in range(3):
         stream.emit(token(str(number)))
         await asyncio.sleep(0)
-    stream.finish("{}")
+    stream.finish("{}", "completed")
     streams.close(RUN)
     assert await reading == [("custom", "0"), ("custom", "1"), ("custom", "2")]
 
@@ -79,7 +79,7 @@ async def test_a_late_subscriber_sees_what_it_asks_for(streams: RunStreams) -> N
         streams.subscribe(RUN, second),
     )
     stream.emit(token("2"))
-    stream.finish("{}")
+    stream.finish("{}", "completed")
     streams.close(RUN)
     assert [data for _, data in await everything(from_now)] == ["2"]
     assert [data for _, data in await everything(from_start)] == ["0", "1", "2"]
@@ -92,7 +92,7 @@ async def test_a_finished_run_is_empty_from_now_and_whole_from_the_start(
     stream = streams.open(RUN)
     stream.emit_now("metadata", "{}")
     stream.emit(token())
-    stream.finish("{}", error='{"error":"E"}')
+    stream.finish("{}", "failed", error='{"error":"E"}')
     streams.close(RUN)
     for later in (streams, RunStreams(storage, clock)):
         assert await everything(later.subscribe(RUN)) == []
@@ -109,7 +109,7 @@ async def test_a_filter_leaves_out_other_modes(streams: RunStreams) -> None:
     stream.emit(token())
     stream.committed("", 1)
     stream.emit(update("{}", 1))
-    stream.finish("{}")
+    stream.finish("{}", "completed")
     streams.close(RUN)
     assert await everything(streams.subscribe(RUN, START, ["updates"])) == [("updates", "{}")]
 
@@ -117,14 +117,14 @@ async def test_a_filter_leaves_out_other_modes(streams: RunStreams) -> None:
 async def test_a_slow_subscriber_reads_from_the_log_and_costs_no_memory(
     streams: RunStreams, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_stream, "RECENT_CHARACTERS", 2000)
+    monkeypatch.setattr(thread_log, "RECENT_CHARACTERS", 2000)
     stream = streams.open(RUN)
     slow = streams.subscribe(RUN, START)
     for number in range(500):
         clock.ms += 10
         stream.emit(token(str(number)))
-        assert len(stream._recent) < 100  # pyright: ignore[reportPrivateUsage]
-    stream.finish("{}")
+        assert len(streams.log._recent) < 100  # pyright: ignore[reportPrivateUsage]
+    stream.finish("{}", "completed")
     streams.close(RUN)
     assert [data for _, data in await everything(slow)] == [str(number) for number in range(500)]
 
@@ -135,7 +135,7 @@ async def test_an_event_larger_than_a_row_is_stored_and_read_back(streams: RunSt
     stream.emit(update(large, 1))
     stream.before_commit("", 1)
     stream.committed("", 1)
-    stream.finish(large)
+    stream.finish(large, "completed")
     streams.close(RUN)
     assert await everything(streams.subscribe(RUN, START)) == [("updates", large)]
     assert await streams.result(RUN) == large
@@ -165,7 +165,7 @@ async def test_ids_increase_across_runs_incarnations_and_clocks_that_go_backward
         for _ in range(3):
             stream.emit(token())
             ids.append(stream.last_id)
-        stream.finish("{}")
+        stream.finish("{}", "completed")
 
     emit_three(streams.open("one"))
     emit_three(streams.open("two"))
@@ -179,8 +179,8 @@ async def test_a_result_reaches_those_who_wait_and_those_who_come_later(streams:
     waiting = asyncio.create_task(streams.result(RUN))
     await asyncio.sleep(0)
     assert streams.stored_result(RUN) is None
-    streams.end(RUN, '{"a":1}')
-    streams.end(RUN, '{"never":1}')
+    streams.end(RUN, '{"a":1}', "completed")
+    streams.end(RUN, '{"never":1}', "completed")
     assert await waiting == await streams.result(RUN) == streams.stored_result(RUN) == '{"a":1}'
 
 
@@ -200,7 +200,7 @@ async def test_old_runs_are_retired_unless_someone_follows_them(
     for name in ("old", "followed", "new"):
         stream = streams.open(name)
         stream.emit(token())
-        stream.finish("{}")
+        stream.finish("{}", "completed")
         streams.close(name)
         clock.ms += 1000
     follower = streams.subscribe("followed", START)

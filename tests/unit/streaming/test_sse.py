@@ -7,10 +7,10 @@ from streaming.events import START, EventId
 
 
 def test_a_frame_has_event_data_id_and_crlf() -> None:
-    framed = sse.frame(EventId(12, 3), "values", '{"a":1}')
+    framed = sse.frame(EventId(12, 3), "run", "values", '{"a":1}')
     assert framed.text == 'event: values\r\ndata: {"a":1}\r\nid: 12-3\r\n\r\n'
     assert sse.data_of(framed) == '{"a":1}'
-    assert sse.split(framed.text * 2) == [framed, framed]
+    assert sse.split(framed.text * 2, "run") == [framed, framed]
 
 
 @pytest.mark.parametrize("header", ["-1", "-", "0", " 0 "])
