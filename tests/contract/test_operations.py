@@ -1,24 +1,15 @@
 """Every operation of the LangGraph Server API has a route, served or not."""
 
-import csv
-from pathlib import Path
-
 from api.routes import ROUTES
-
-OPERATIONS = Path(__file__).with_name("langgraph_server_operations.csv")
+from tools import operations
 
 #: Listed there and no route of ours: preflights are answered for any path, a WebSocket begins as a GET, and the server
 #: that the list was taken from answers 405 to this PATCH, as we do.
-ELSEWHERE = {
-    ("OPTIONS", "/{any}"),
-    ("WS", "/threads/{thread_id}/stream/events"),
-    ("PATCH", "/threads/{thread_id}/state"),
-}
+ELSEWHERE = {"OPTIONS /{any}", "WS /threads/{thread_id}/stream/events", "PATCH /threads/{thread_id}/state"}
 #: Our spelling of those.
-OURS = {("GET", "/threads/{thread_id}/stream/events")}
+OURS = {"GET /threads/{thread_id}/stream/events"}
 
 
 def test_every_operation_has_a_route_and_no_route_is_made_up() -> None:
-    with OPERATIONS.open() as file:
-        listed = {(row["method"], row["path"]) for row in csv.DictReader(file)}
-    assert {(route.method, route.path) for route in ROUTES} == (listed - ELSEWHERE) | OURS
+    listed = {operation.name for operation in operations.read()}
+    assert {f"{route.method} {route.path}" for route in ROUTES} == (listed - ELSEWHERE) | OURS

@@ -1,15 +1,18 @@
-"""The official JavaScript client under Node, through every door."""
+"""The official JavaScript client under Node: through every door, and to every operation that it has a method for."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tools import operations
+
 ROOT = Path(__file__).resolve().parents[2]
 NODE = ROOT / "node_modules" / ".bin" / "node"
-SCRIPT = Path(__file__).parent / "javascript" / "every_door.mjs"
+SCRIPTS = Path(__file__).parent / "javascript"
 ARTICLE = ["planner:J", "researcher:J", "writer:J", "editor:J"]
 
 
@@ -17,7 +20,12 @@ ARTICLE = ["planner:J", "researcher:J", "writer:J", "editor:J"]
 def seen(server_url: str) -> dict[str, Any]:
     """What the script got from each call."""
     finished = subprocess.run(
-        [NODE, SCRIPT, server_url], cwd=ROOT, text=True, capture_output=True, timeout=120, check=False
+        [NODE, SCRIPTS / "every_door.mjs", server_url],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
     return json.loads(finished.stdout)
@@ -63,3 +71,39 @@ def test_failures_are_raised_with_their_status(seen: dict[str, Any]) -> None:
     assert "boom" in seen["failed"]["message"]
     assert seen["missing"]["status"] == 404
     assert seen["unknown"]["status"] == 422
+
+
+@pytest.fixture(scope="module")
+def visits(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What the client asked for, and by which of its methods, in the tests of `tour.test.mjs`, which must pass."""
+    noted = tmp_path_factory.mktemp("tour") / "visits"
+    finished = subprocess.run(
+        [NODE, "--test", SCRIPTS / "tour.test.mjs"],
+        cwd=ROOT,
+        env={**os.environ, "SUPERSTEP_URL": server_url, "TOUR_VISITS": str(noted)},
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout
+    return [json.loads(line) for line in noted.read_text().splitlines()]
+
+
+RESOURCES = dict.fromkeys(operation.resource for operation in operations.read() if operation.javascript)
+
+
+@pytest.mark.parametrize("resource", RESOURCES)
+def test_the_javascript_client_is_served_every_operation_of(resource: str, visits: list[dict[str, Any]]) -> None:
+    statuses = {
+        (visit["method"], operations.asked_for(visit["asked"], visit["path"])): visit["status"]
+        for visit in visits
+        if visit["resource"] == resource
+    }
+    if 501 in statuses.values():
+        pytest.skip("not served yet")
+    for operation in operations.read():
+        if operation.resource == resource and operation.javascript:
+            status = statuses.get((operation.javascript, operation.name))
+            assert status is not None, f"{operation.javascript} never asked for {operation.name}"
+            assert status < 300 or operation.name == "PATCH /threads/{thread_id}/state"

@@ -6,20 +6,14 @@ wording only its presence counts.
 """
 
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from tools import paths
+from tools import operations
 from tools.differential.recording import Exchange
-
-sys.path.insert(0, str(paths.SOURCE))
-
-from api.routes import ROUTER
-from errors import SuperstepError
 
 #: Answered headers that clients act on.
 HEADERS: Final = (
@@ -80,7 +74,8 @@ class NormalForm:
         request = f"{exchange.method} {self._text(exchange.path, 'id')}"
         body = _wordless(self._value(exchange.body, "body"), exchange)
         headers = {name: self._text(exchange.headers[name], name) for name in HEADERS if name in exchange.headers}
-        return NormalExchange(operation_of(exchange), request, exchange.sent, exchange.status, headers, body)
+        operation = operations.asked_for(exchange.method, exchange.path)
+        return NormalExchange(operation, request, exchange.sent, exchange.status, headers, body)
 
     def _value(self, value: Any, key: str) -> Any:
         match value:
@@ -111,15 +106,6 @@ class NormalForm:
             self._counts[key] += 1
             self._names[identity] = f"<{key} {self._counts[key]}>"
         return self._names[identity]
-
-
-def operation_of(exchange: Exchange) -> str:
-    """Method and path template."""
-    try:
-        path = ROUTER.match(exchange.method, exchange.path.partition("?")[0]).route.path
-    except SuperstepError:
-        path = "(elsewhere)"
-    return f"{exchange.method} {path}"
 
 
 def _wordless(body: Any, exchange: Exchange) -> Any:
