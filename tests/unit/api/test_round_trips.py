@@ -1,0 +1,45 @@
+"""What an operation asks of D1: one batch to read, and at most one to read and one to write."""
+
+import pytest
+
+from api.routing import Route
+from http_messages import HttpResponse, Passthrough
+from tests.support import every_operation
+from tests.support.every_operation import served
+
+#: Operations that never write, though their method would allow it.
+READING = ("/search", "/count", "/versions", "/history", "/state/checkpoint", "/namespaces", "/stream/events")
+
+#: What differs from that: no row is needed, the write needs nothing read before it, or the graph is looked for first.
+OTHERS = {
+    "GET /": 0,
+    "GET /ok": 0,
+    "GET /info": 0,
+    "GET /docs": 0,
+    "GET /openapi.json": 0,
+    "POST /assistants": 1,
+    "DELETE /assistants/{assistant_id}": 1,
+    "POST /threads": 1,
+    "GET /threads/{thread_id}/state": 2,
+    "GET /threads/{thread_id}/state/{checkpoint_id}": 2,
+    "POST /threads/{thread_id}/state/checkpoint": 2,
+    "GET /threads/{thread_id}/history": 2,
+    "POST /threads/{thread_id}/history": 2,
+    "PUT /store/items": 1,
+    "DELETE /store/items": 1,
+}
+
+
+def expected(route: Route) -> int:
+    """The number of batches."""
+    reads = route.method == "GET" or route.path.endswith(READING)
+    return OTHERS.get(every_operation.name(route), 1 if reads else 2)
+
+
+@pytest.mark.parametrize("route", served(), ids=every_operation.name)
+async def test_an_operation_takes_as_many_batches_as_promised(route: Route) -> None:
+    world = await every_operation.world()
+    before = world.api.db.round_trips
+    answer = await world.ask(route)
+    assert isinstance(answer, Passthrough) or (isinstance(answer, HttpResponse) and answer.status < 300), answer
+    assert world.api.db.round_trips - before == expected(route)
