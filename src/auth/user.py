@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 _NAMES: Final = ("identity", "is_authenticated", "display_name", "permissions")
 
 
-class User:
+class User(Mapping[str, Any]):
     """What `authenticate` returned, or a run's `langgraph_auth_user`: `user.identity`, `user["identity"]`."""
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
@@ -57,10 +57,6 @@ class User:
         """All fields, JSON values only."""
         return json.loads(json.dumps(self._fields, default=str))
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """One field, as of a mapping."""
-        return self._fields.get(key, default)
-
     def __getattr__(self, name: str) -> Any:
         fields = cast(dict[str, Any], self.__dict__.get("_fields", {}))
         if name not in fields:
@@ -70,14 +66,11 @@ class User:
     def __getitem__(self, key: str) -> Any:
         return self._fields[key]
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._fields
-
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, User) and self._fields == other._fields
+    def __len__(self) -> int:
+        return len(self._fields)
 
     def __hash__(self) -> int:
         return hash(self.identity)

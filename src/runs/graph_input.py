@@ -8,6 +8,7 @@ from uuid import UUID
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Send
 
+from auth.user import User
 from langgraph_terms import CHECKPOINT_KEYS
 
 #: Every checkpoint, task and model call of a run carries these, as on other LangGraph servers.
@@ -42,6 +43,8 @@ def config(kwargs: Mapping[str, Any], *, run_id: str, thread_id: str, attempt: i
         "run_id": run_id,
         "thread_id": thread_id,
     }
+    if (user := configurable.get("langgraph_auth_user")) is not None:
+        configurable["langgraph_auth_user"] = User(user)
     metadata: dict[str, Any] = {
         **_harmless(given.get("metadata")),
         "run_attempt": attempt,
