@@ -1,7 +1,7 @@
 """What an operation asks of the gatekeeper: the request in the words of its handlers, and what they changed put back.
 
-The words are those of `langgraph_sdk.auth.types`: `value["namespace"]` is a search's `namespace_prefix`, most fields of
-a new run are in `value["kwargs"]`. Handlers change them in place, and the operation goes by what it finds then.
+The words are those of `langgraph_sdk.auth.types`: most fields of a new run, say, are in `value["kwargs"]`. Handlers
+change them in place, and the operation goes by what it finds then.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,6 @@ Fields: TypeAlias = Mapping[str, tuple[str, Any]]
 
 _METADATA: Final[Fields] = {"metadata": ("metadata", {})}
 _PAGE: Final[Fields] = {"limit": ("limit", 10), "offset": ("offset", 0)}
-_ITEM: Final[Fields] = {"namespace": ("namespace", ()), "key": ("key", None)}
 _CRON: Final[Fields] = {
     **_METADATA,
     "schedule": ("schedule", None),
@@ -81,23 +80,6 @@ _FIELDS: Final[Mapping[Event, Fields]] = {
         "assistant_id": ("assistant_id", None),
         "thread_id": ("thread_id", None),
     },
-    "store.put": {**_ITEM, "value": ("value", None), "index": ("index", None), "ttl": ("ttl", None)},
-    "store.get": {**_ITEM, "refresh_ttl": ("refresh_ttl", None)},
-    "store.delete": _ITEM,
-    "store.search": {
-        **_PAGE,
-        "namespace": ("namespace_prefix", ()),
-        "filter": ("filter", None),
-        "query": ("query", None),
-        "refresh_ttl": ("refresh_ttl", None),
-    },
-    "store.list_namespaces": {
-        "namespace": ("prefix", None),
-        "suffix": ("suffix", None),
-        "max_depth": ("max_depth", None),
-        "limit": ("limit", 100),
-        "offset": ("offset", 0),
-    },
 }
 
 
@@ -121,7 +103,7 @@ def _value(event: Event, call: AnyCall) -> dict[str, Any]:
         given = _given(part)
         for key, (name, nothing) in _fields(event, part).items():
             found = given.get(name)
-            _put(value, key, deepcopy(nothing) if found is None else _spoken(key, found))
+            _put(value, key, deepcopy(nothing) if found is None else found)
     return value
 
 
@@ -163,7 +145,7 @@ def _changes(event: Event, part: BaseModel, value: dict[str, Any]) -> dict[str, 
     """The fields of a body or query that a handler may have changed."""
     given = _given(part)
     found = {name: (_at(value, key), nothing) for key, (name, nothing) in _fields(event, part).items()}
-    return {name: _written(now) for name, (now, nothing) in found.items() if name in given or now != nothing}
+    return {name: now for name, (now, nothing) in found.items() if name in given or now != nothing}
 
 
 def _fields(event: Event, part: BaseModel | None) -> Fields:
@@ -173,14 +155,6 @@ def _fields(event: Event, part: BaseModel | None) -> Fields:
 
 def _given(part: BaseModel | None) -> dict[str, Any]:
     return part.model_dump(exclude_unset=True) if part else {}
-
-
-def _spoken(key: str, found: Any) -> Any:
-    return tuple(found) if key == "namespace" or key == "suffix" else found
-
-
-def _written(found: Any) -> Any:
-    return list(found) if isinstance(found, tuple) else found
 
 
 def _identifier(text: str | None) -> UUID | str | None:
