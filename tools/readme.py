@@ -4,10 +4,9 @@ import inspect
 import re
 import sys
 from dataclasses import fields
-from itertools import groupby
 from typing import Final
 
-from tools import paths
+from tools import operations, paths
 
 sys.path.insert(0, str(paths.SOURCE))
 
@@ -46,12 +45,20 @@ def _comments(source: str) -> list[tuple[str, str]]:
 
 
 def operations_table() -> str:
-    """One row for each path; methods that answer 501 are struck out."""
-    lines = ["| Path | Methods |\n|---|---|\n"]
-    for path, routes in groupby(ROUTES, key=lambda route: route.path):
-        methods = " ".join(route.method if route.handler else f"~~{route.method}~~" for route in routes)
-        lines.append(f"| `{path}` | {methods} |\n")
+    """One row for each operation, struck out when it answers 501, with the methods of the official clients for it."""
+    lines = ["| Operation | Python | JavaScript |\n|---|---|---|\n"]
+    methods = {operation.name: operation for operation in operations.read()}
+    for route in ROUTES:
+        name = f"{route.method} {route.path}"
+        shown = f"`{name}`" if route.handler else f"~~`{name}`~~"
+        listed = methods.get(name)
+        python, javascript = (listed.python, listed.javascript) if listed else ("", "")
+        lines.append(f"| {shown} | {_code(python)} | {_code(javascript)} |\n")
     return "".join(lines)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""
 
 
 if __name__ == "__main__":
