@@ -21,6 +21,7 @@ from project_config import ProjectConfig
 from runs.creation import Creator
 from settings import Settings
 from tables.access import EVERYTHING, Access
+from tables.threads import Ttl
 
 
 class Registry(Protocol):
@@ -59,6 +60,11 @@ class Services:
     def graphs(self) -> dict[str, str | None]:
         """For each graph its description."""
         return {graph_id: self.registry.description(graph_id) for graph_id in self.registry.graph_ids()}
+
+    def default_ttl(self) -> Ttl | None:
+        """How long threads live unless their creator says otherwise: `checkpointer.ttl` of langgraph.json."""
+        ttl = self.config.checkpointer.ttl
+        return Ttl(minutes=ttl.default_ttl, strategy=ttl.strategy) if ttl and ttl.default_ttl else None
 
 
 BodyT_co = TypeVar("BodyT_co", covariant=True)

@@ -1,7 +1,7 @@
 """The JSON of rows as callers read it, put together from the JSON texts that the rows hold."""
 
 from collections.abc import Container
-from typing import Final
+from typing import Any, Final
 
 from compact_json import compact_json
 from tables.assistant_versions import AssistantVersion
@@ -34,8 +34,8 @@ def run_text(run: Run, select: Container[str] | None = None) -> str:
     return join_object({name: fields[name] for name in RunObject.model_fields if not select or name in select})
 
 
-def thread_text(thread: Thread, select: Container[str] | None = None) -> str:
-    """A thread; only the selected columns, if any are."""
+def thread_text(thread: Thread, select: Container[str] | None = None, **more: Any) -> str:
+    """A thread; only the selected columns, if any are, and whatever more belongs to it."""
     fields = {name: compact_json(getattr(thread, name)) for name in _THREAD_STRINGS}
     fields |= {
         "metadata": thread.metadata,
@@ -44,7 +44,9 @@ def thread_text(thread: Thread, select: Container[str] | None = None) -> str:
         "error": thread.error or "null",
         "interrupts": thread.interrupts,
     }
-    return join_object({name: fields[name] for name in ThreadObject.model_fields if not select or name in select})
+    columns = (name for name in ThreadObject.model_fields if name in fields)
+    shown = {name: fields[name] for name in columns if not select or name in select}
+    return join_object(shown | {name: compact_json(value) for name, value in more.items()})
 
 
 def assistant_text(assistant: Assistant, select: Container[str] | None = None) -> str:

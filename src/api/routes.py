@@ -41,7 +41,17 @@ from wire.store import (
     NamespaceSearch,
 )
 from wire.thread_state import HistorySearch, StateAtCheckpoint, ThreadStateObject
-from wire.threads import ThreadCount, ThreadCreate, ThreadObject, ThreadPatch, ThreadSearch
+from wire.threads import (
+    ThreadCount,
+    ThreadCreate,
+    ThreadObject,
+    ThreadPatch,
+    ThreadPrune,
+    ThreadQuery,
+    ThreadSearch,
+    ThreadsPruned,
+    ThreadStorage,
+)
 
 ASSISTANT: Final = "/assistants/{assistant_id}"
 THREAD: Final = "/threads/{thread_id}"
@@ -83,12 +93,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/threads", "Create a thread", threads.create, body=ThreadCreate, returns=ThreadObject, on="threads.create"),
     Route("POST", "/threads/search", "Search threads", threads.search, body=ThreadSearch, returns=list[ThreadObject], on="threads.search"),
     Route("POST", "/threads/count", "Count threads", threads.count, body=ThreadCount, returns=int, on="threads.search"),
-    Route("POST", "/threads/prune", "Prune threads", on="threads.delete"),
-    Route("GET", THREAD, "Get a thread", threads.get, returns=ThreadObject, on="threads.read"),
+    Route("POST", "/threads/prune", "Prune threads", threads.prune, body=ThreadPrune, returns=ThreadsPruned, on="threads.delete"),
+    Route("GET", THREAD, "Get a thread", threads.get, query=ThreadQuery, returns=ThreadObject, on="threads.read"),
     Route("PATCH", THREAD, "Set keys of a thread's metadata", threads.update, body=ThreadPatch, returns=ThreadObject, on="threads.update"),
     Route("DELETE", THREAD, "Delete a thread", threads.delete, answers="empty", on="threads.delete"),
-    Route("POST", f"{THREAD}/copy", "Copy a thread", on="threads.read"),
-    Route("GET", f"{THREAD}/storage", "Measure a thread's storage", on="threads.read"),
+    Route("POST", f"{THREAD}/copy", "Copy a thread", threads.copy, returns=ThreadObject, on="threads.read"),
+    Route("GET", f"{THREAD}/storage", "Measure a thread's storage", threads.storage, returns=ThreadStorage, on="threads.read"),
 
     Route("GET", f"{THREAD}/state", "Get a thread's state", thread_state.get, query=thread_state.StateQuery, returns=ThreadStateObject, on="threads.read"),
     Route("POST", f"{THREAD}/state", "Update a thread's state", on="threads.update"),

@@ -1,23 +1,25 @@
 """Threads: the conversations that runs belong to."""
 
 import json
-import logging
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import clock
 import ids
 from api import paging
-from api.context import Call, Services
+from api.context import Call
 from api.representations import thread_text
 from compact_json import compact_json
-from errors import Conflict, NotFound, Unavailable, Unprocessable
+from errors import Conflict, NotFound, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
-from ports import Statement
-from tables import checkpoints, large_text, runs, threads
+from runs import thread_deletion, thread_pruning
+from tables import runs, thread_copy, thread_search, thread_storage, threads
+from tables.access import EVERYTHING
+from tables.threads import Thread, Ttl
+from wire.bodies import JsonObject
+from wire.extract_paths import ExtractPath
 from wire.json_objects import join_array
-from wire.threads import ThreadCount, ThreadCreate, ThreadPatch, ThreadSearch
-
-logger = logging.getLogger(__name__)
+from wire.threads import ThreadCount, ThreadCreate, ThreadPatch, ThreadPrune, ThreadQuery, ThreadSearch, ThreadTtl
 
 #: How often a change of metadata is tried again when others change them at the same moment.
 _MERGE_TRIES: Final = 5
@@ -30,8 +32,7 @@ def thread_not_found(thread_id: str) -> NotFound:
 
 async def create(call: Call[ThreadCreate, None]) -> Reply:
     """Create a thread, or with `if_exists: do_nothing` return the one that has the id."""
-    body = call.body
-    _refuse_ttl(given=body.ttl is not None)
+    body, db = call.body, call.services.db
     if body.supersteps:
         raise Unprocessable("Creating a thread with 'supersteps' is not served yet by Superstep; run a graph on it.")
     thread = threads.new(
@@ -39,113 +40,148 @@ async def create(call: Call[ThreadCreate, None]) -> Reply:
         metadata=compact_json(body.metadata or {}),
         config="{}",
         now=clock.now_iso(),
+        ttl=_ttl(body.ttl) or call.services.default_ttl(),
     )
-    inserted, stored = await call.services.db.batch(
-        [threads.insert(thread), threads.select(thread.thread_id, call.access)]
-    )
-    if not inserted and body.if_exists != "do_nothing":
+    inserted, stored = await db.batch([threads.insert(thread), threads.select(thread.thread_id, call.access)])
+    existing = await threads.first_from_rows(db, stored)
+    if not inserted and (existing is None or body.if_exists != "do_nothing"):  # None: somebody else's
         raise Conflict(f"Thread with ID {thread.thread_id} already exists")
-    existing = await threads.first_from_rows(call.services.db, stored)
-    if existing is None and not inserted:
-        raise Conflict(f"Thread with ID {thread.thread_id} already exists")  # somebody else's
     return json_response(thread_text(existing or thread))
 
 
-async def get(call: Call[None, None]) -> Reply:
+async def get(call: Call[None, ThreadQuery]) -> Reply:
     """One thread."""
     thread = await threads.get(call.services.db, call.path["thread_id"], call.access)
     if thread is None:
         raise thread_not_found(call.path["thread_id"])
-    return json_response(thread_text(thread))
+    return json_response(thread_text(thread, **_included(thread, call.query.include.split(","))))
+
+
+def _included(thread: Thread, include: Sequence[str]) -> JsonObject:
+    if thread.ttl_minutes is None or "ttl" not in include:
+        return {}
+    lives = {"strategy": thread.ttl_strategy, "ttl_minutes": thread.ttl_minutes, "expires_at": thread.expires_at}
+    return {"ttl": lives}
 
 
 async def update(call: Call[ThreadPatch, None]) -> Reply:
-    """Set keys of a thread's metadata; the others stay."""
-    _refuse_ttl(given=call.body.ttl is not None)
+    """Set keys of a thread's metadata, the others stay; or how long it lives."""
     db, now = call.services.db, clock.now_iso()
     for _ in range(_MERGE_TRIES):
         thread = await threads.get(db, call.path["thread_id"], call.access)
         if thread is None:
             raise NotFound("Not Found")
         metadata = compact_json({**json.loads(thread.metadata), **(call.body.metadata or {})})
-        updated = await threads.replace_metadata(db, thread, metadata, now=now)
+        updated = await threads.update(db, thread, metadata, _ttl(call.body.ttl), now=now)
         if updated is not None:
             minimal = call.request.headers.get("prefer") == "return=minimal"
             return HttpResponse(204) if minimal else json_response(thread_text(updated))
     raise Conflict(f"The metadata of thread {call.path['thread_id']} are being changed by others; try again.")
 
 
+def _ttl(given: ThreadTtl | None) -> Ttl | None:
+    return Ttl(minutes=given.ttl, strategy=given.strategy) if given else None
+
+
 async def delete(call: Call[None, None]) -> Reply:
-    """Delete a thread with its runs and checkpoints: all of it, or nothing when a run was created meanwhile."""
-    db, thread_id = call.services.db, call.path["thread_id"]
-    head, unfinished = await db.batch(
+    """Delete a thread with its runs, checkpoints and crons: all of it, or nothing when it has a run to finish."""
+    services, thread_id = call.services, call.path["thread_id"]
+    head, unfinished = await services.db.batch(
         [threads.select_head(thread_id, call.access), runs.unfinished_of_thread(thread_id)]
     )
     if not head:
         raise thread_not_found(thread_id)
     if unfinished:
-        raise _unfinished(thread_id, unfinished[0]["run_id"])
-    deleted, *_ = await db.batch(
-        [
-            threads.delete_resting(thread_id),
-            *(Statement(sql, (thread_id,)) for sql in checkpoints.DELETE_ORPHANS),
-            large_text.delete_of_thread(thread_id),
-            runs.delete_of_thread(thread_id),
-        ]
-    )
-    if not deleted:
+        run_id = unfinished[0]["run_id"]
+        raise Conflict(f"Thread {thread_id} still has run {run_id} to finish; join it before deleting the thread.")
+    if not await thread_deletion.delete(services.db, services.thread_objects, [thread_id], call.access):
         raise Conflict(f"Thread {thread_id} was changed by others while it was deleted; try again.")
-    await _let_object_forget(call.services, thread_id)
     return HttpResponse(204)
 
 
-async def _let_object_forget(services: Services, thread_id: str) -> None:
-    """The thread's object still has the events of its runs; it forgets them when it sees that the thread is gone."""
-    try:
-        await services.thread_objects.wake(thread_id)
-    except Unavailable:
-        # The thread is gone: an error would make the caller try again, and read 404.
-        logger.exception("the object of deleted thread %s was not told; it keeps the events of its runs", thread_id)
+async def prune(call: Call[ThreadPrune, None]) -> Reply:
+    """Delete threads, or all but their latest checkpoints; those with a run to finish are left alone."""
+    services, thread_ids = call.services, list(dict.fromkeys(call.body.thread_ids))
+    if call.body.strategy == "delete":
+        pruned = await thread_deletion.delete(services.db, services.thread_objects, thread_ids, call.access)
+    elif len(thread_ids) > thread_pruning.MAX_PRUNED:
+        raise Unprocessable(f"thread_ids: 'keep_latest' takes at most {thread_pruning.MAX_PRUNED} threads at once")
+    else:
+        pruned = await thread_pruning.keep_latest(services.db, thread_ids, call.access)
+    return json_response(compact_json({"pruned_count": len(pruned)}))
+
+
+async def copy(call: Call[None, None]) -> Reply:
+    """A new thread with the state and all checkpoints of another."""
+    db, source, target = call.services.db, call.path["thread_id"], ids.time_ordered()
+    [found] = await db.batch([threads.select_head(source, call.access)])
+    if not found:
+        raise Conflict(f"Conflict: thread {source} cannot be copied, it does not exist.")
+    value: JsonObject = {"thread_id": target, "metadata": json.loads(found[0]["metadata"])}
+    await call.authorize("threads.create", value)
+    statements = thread_copy.statements(source, target, metadata=compact_json(value["metadata"]), now=clock.now_iso())
+    *_, stored = await db.batch([*statements, threads.select(target, EVERYTHING)])
+    copied = await threads.first_from_rows(db, stored)
+    if copied is None:
+        raise Conflict(f"Conflict: thread {source} was deleted while it was copied.")
+    return json_response(thread_text(copied))
+
+
+async def storage(call: Call[None, None]) -> Reply:
+    """What a thread takes in the database."""
+    thread_id = call.path["thread_id"]
+    head, *measured = await call.services.db.batch(
+        [threads.select_head(thread_id, call.access), *thread_storage.statements(thread_id)]
+    )
+    if not head:
+        raise thread_not_found(thread_id)
+    return json_response(compact_json({"thread_id": thread_id, **thread_storage.read(measured)}))
 
 
 async def search(call: Call[ThreadSearch, None]) -> Reply:
     """A page of threads."""
-    body = call.body
-    if body.extract:
-        raise Unprocessable("Searching threads with 'extract' is not served yet by Superstep; use 'select'.")
+    body, db = call.body, call.services.db
+    paths = {alias: ExtractPath.parse(path) for alias, path in (body.extract or {}).items()}
     limit, offset = body.limit or paging.DEFAULT_LIMIT, body.offset or 0
-    found = await threads.search(
-        call.services.db,
+    found = await thread_search.search(
+        db,
         _wanted(call),
         sort_by=body.sort_by or "updated_at",
         sort_order=body.sort_order or "desc",
         limit=limit + 1,
         offset=offset,
     )
-    texts = [thread_text(thread, body.select) for thread in found[:limit]]
+    shown = found[:limit]
+    if not body.select or "values" in body.select or any(path.root == "values" for path in paths.values()):
+        shown = await threads.whole(db, shown)
+    texts = [thread_text(thread, body.select, **_extracted(thread, paths)) for thread in shown]
     return json_response(join_array(texts), headers=paging.headers(found, limit=limit, offset=offset))
+
+
+def _extracted(thread: Thread, paths: Mapping[str, ExtractPath]) -> JsonObject:
+    if not paths:
+        return {}
+    texts = {
+        "config": thread.config,
+        "interrupts": thread.interrupts,
+        "metadata": thread.metadata,
+        "values": thread.values_json or "null",
+    }
+    roots = {root: json.loads(texts[root]) for root in {path.root for path in paths.values()}}
+    return {"extracted": {alias: path.follow(roots[path.root]) for alias, path in paths.items()}}
 
 
 async def count(call: Call[ThreadCount, None]) -> Reply:
     """How many threads match."""
-    return json_response(str(await threads.count(call.services.db, _wanted(call))))
+    return json_response(str(await thread_search.count(call.services.db, _wanted(call))))
 
 
-def _wanted(call: Call[ThreadCount, None]) -> threads.Search:
+def _wanted(call: Call[ThreadCount, None]) -> thread_search.Search:
     body = call.body
-    return threads.Search(
+    return thread_search.Search(
         metadata=body.metadata or {},
         values=body.values or {},
         ids=body.ids or (),
         status=body.status,
         access=call.access,
     )
-
-
-def _refuse_ttl(*, given: bool) -> None:
-    if given:
-        raise Unprocessable("A thread's 'ttl' is not served yet by Superstep; delete the thread when it is done.")
-
-
-def _unfinished(thread_id: str, run_id: str) -> Conflict:
-    return Conflict(f"Thread {thread_id} still has run {run_id} to finish; join it before deleting the thread.")

@@ -261,11 +261,6 @@ DELETE_THREAD: Final = (
     "DELETE FROM checkpoint_writes WHERE thread_id = ?1",
 )
 
-#: The same, provided that the thread itself is gone.
-DELETE_ORPHANS: Final = tuple(
-    f"{statement} AND NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?1)" for statement in DELETE_THREAD
-)
-
 #: Everything of thread ?1 once more under ?2.
 COPY_THREAD: Final = (
     """

@@ -10,8 +10,8 @@ from typing import Any, Final
 from compact_json import compact_json
 from errors import Unprocessable
 
-#: Two parameters each; D1 takes 100 in one statement and the other conditions need some.
-MAX_CONDITIONS: Final = 40
+#: Two parameters each; D1 takes 100 in one statement, which may have two filters and needs some for the rest.
+MAX_CONDITIONS: Final = 20
 
 
 def conditions(**wanted: Mapping[str, Any]) -> tuple[list[str], list[str]]:

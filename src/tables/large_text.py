@@ -4,7 +4,7 @@ D1 refuses a row or a bound value over 2 MB. A row whose JSON is larger keeps th
 the parts are written in the same batch, so a row never points at parts that are not there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ports import Database, Statement
@@ -59,6 +59,16 @@ def replace(owner: str, texts: list[str], fence: tuple[str, str, int]) -> list[S
     return [*inserts, Statement(_TRIM, (owner, len(texts), *fence))]
 
 
+_PUT: Final = "INSERT OR REPLACE INTO large_texts (owner, part, text) VALUES (?, ?, ?)"
+_CUT: Final = "DELETE FROM large_texts WHERE owner = ? AND part >= ?"
+
+
+def put(owner: str, texts: list[str]) -> list[Statement]:
+    """Make `texts` the parts of `owner`."""
+    inserts = [Statement(_PUT, (owner, number, text)) for number, text in enumerate(texts)]
+    return [*inserts, Statement(_CUT, (owner, len(texts)))]
+
+
 #: All parts of one owner, in order.
 _SELECT: Final = """
 SELECT text
@@ -70,8 +80,13 @@ ORDER BY part
 
 async def load(db: Database, owner: str) -> str:
     """The whole text."""
-    [rows] = await db.batch([Statement(_SELECT, (owner,))])
-    return "".join(row["text"] for row in rows)
+    return (await load_all(db, [owner]))[owner]
+
+
+async def load_all(db: Database, owners: Sequence[str]) -> dict[str, str]:
+    """The whole text of each owner, in one round trip."""
+    parts_of = await db.batch([Statement(_SELECT, (owner,)) for owner in owners])
+    return {owner: "".join(row["text"] for row in rows) for owner, rows in zip(owners, parts_of, strict=True)}
 
 
 #: The parts of a thread's values and of all its runs' kwargs, provided that the thread is gone.

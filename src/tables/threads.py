@@ -1,13 +1,15 @@
 """The table `threads`: what a client sees of a conversation; its state itself is in the checkpoints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
-from langgraph_sdk.schema import SortOrder, ThreadSortBy, ThreadStatus
+from langgraph_sdk.schema import ThreadStatus
 
-from ports import Database, Row, SqlValue, Statement
-from tables import json_filter, large_text
+import clock
+from compact_json import compact_json
+from ports import Database, Row, Statement
+from tables import large_text, values_outline
 from tables.access import Access
 from tables.runs import Run
 
@@ -16,6 +18,16 @@ FORMAT: Final = 1
 
 #: A thread's status when it has no run to do.
 RestingStatus: TypeAlias = Literal["idle", "interrupted", "error"]
+
+TtlStrategy: TypeAlias = Literal["delete", "keep_latest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ttl:
+    """How long a thread lives after its last activity, and what becomes of it then."""
+
+    minutes: float
+    strategy: TtlStrategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +45,17 @@ class Thread:
     created_at: str
     updated_at: str
     state_updated_at: str
+    ttl_minutes: float | None
+    ttl_strategy: TtlStrategy | None
+    expires_at: str | None
 
     @classmethod
     def from_row(cls, row: Row) -> "Thread":
-        """The thread as stored; when `values_parts` is not 0, `values_json` is still to be loaded."""
+        """The thread as stored; when `values_parts` is not 0, `values_json` is only an outline of its values."""
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
-def new(thread_id: str, *, metadata: str, config: str, now: str) -> Thread:
+def new(thread_id: str, *, metadata: str, config: str, now: str, ttl: Ttl | None = None) -> Thread:
     """A thread that never ran."""
     return Thread(
         thread_id=thread_id,
@@ -54,16 +69,25 @@ def new(thread_id: str, *, metadata: str, config: str, now: str) -> Thread:
         created_at=now,
         updated_at=now,
         state_updated_at=now,
+        ttl_minutes=ttl and ttl.minutes,
+        ttl_strategy=ttl and ttl.strategy,
+        expires_at=ttl and clock.shifted(now, ttl.minutes * 60),
     )
 
 
-_COLUMNS: Final = """thread_id, status, metadata, config, values_json, values_parts, interrupts, error,
-    created_at, updated_at, state_updated_at"""
+COLUMNS: Final = """thread_id, status, metadata, config, values_json, values_parts, interrupts, error,
+    created_at, updated_at, state_updated_at, ttl_minutes, ttl_strategy, expires_at"""
+
+#: The time ? and the thread's TTL; NULL without one.
+EXPIRY: Final = "strftime('%Y-%m-%dT%H:%M:%f000+00:00', ?, '+' || ttl_minutes || ' minutes')"
 
 #: A thread that never ran, unless the id is taken.
 _INSERT: Final = f"""
-INSERT INTO threads (thread_id, status, metadata, config, created_at, updated_at, state_updated_at, format)
-VALUES (?, ?, ?, ?, ?, ?, ?, {FORMAT})
+INSERT INTO threads (
+    thread_id, status, metadata, config, created_at, updated_at, state_updated_at,
+    ttl_minutes, ttl_strategy, expires_at, format
+)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {FORMAT})
 ON CONFLICT (thread_id) DO NOTHING
 RETURNING thread_id
 """
@@ -71,13 +95,19 @@ RETURNING thread_id
 
 def insert(thread: Thread) -> Statement:
     """Insert a thread that never ran; returns a row exactly when the id was free."""
-    values = (thread.thread_id, thread.status, thread.metadata, thread.config)
-    return Statement(_INSERT, (*values, thread.created_at, thread.updated_at, thread.state_updated_at))
+    return Statement(
+        _INSERT,
+        (
+            *(thread.thread_id, thread.status, thread.metadata, thread.config),
+            *(thread.created_at, thread.updated_at, thread.state_updated_at),
+            *(thread.ttl_minutes, thread.ttl_strategy, thread.expires_at),
+        ),
+    )
 
 
 #: One thread.
 _GET: Final = f"""
-SELECT {_COLUMNS}
+SELECT {COLUMNS}
 FROM threads
 WHERE thread_id = ?
 """
@@ -88,9 +118,9 @@ def select(thread_id: str, access: Access) -> Statement:
     return _within(access, _GET, thread_id)
 
 
-def _within(access: Access, sql: str, thread_id: str) -> Statement:
+def _within(access: Access, sql: str, param: str) -> Statement:
     where, params = access.where()
-    return Statement(f"{sql}  AND {where}\n", (thread_id, *params))
+    return Statement(f"{sql}  AND {where}\n", (param, *params))
 
 
 #: The parts of a thread that creating a run depends on: no state, which may be large.
@@ -133,7 +163,7 @@ def engage(run: Run, *, graph_id: str, config: str) -> Statement:
 
 
 #: The thread after a run: busy while others are left, otherwise resting; under the run's fencing token.
-_SETTLE: Final = """
+_SETTLE: Final = f"""
 UPDATE threads
 SET status = CASE
         WHEN EXISTS (
@@ -142,7 +172,7 @@ SET status = CASE
         ) THEN 'busy'
         WHEN ? IS NOT NULL THEN ?
         WHEN error IS NOT NULL THEN 'error'
-        WHEN interrupts <> '{}' THEN 'interrupted'
+        WHEN interrupts <> '{{}}' THEN 'interrupted'
         ELSE 'idle'
     END,
     values_json = CASE WHEN ? THEN ? ELSE values_json END,
@@ -150,7 +180,8 @@ SET status = CASE
     interrupts = COALESCE(?, interrupts),
     error = CASE WHEN ? IS NOT NULL THEN ? ELSE error END,
     updated_at = ?,
-    state_updated_at = CASE WHEN ? THEN ? ELSE state_updated_at END
+    state_updated_at = CASE WHEN ? THEN ? ELSE state_updated_at END,
+    expires_at = {EXPIRY}
 WHERE thread_id = ?
   AND EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ?)
 """
@@ -177,12 +208,13 @@ def settle(
         _SETTLE,
         (
             *(run.thread_id, run.run_id, resting, resting),
-            *(has_values, None if texts else values),
+            *(has_values, values_outline.outline(values) if texts and values else values),
             *(has_values, len(texts)),
             interrupts,
             *(resting, error),
             now,
             *(has_values, now),
+            now,
             run.thread_id,
             *(run.thread_id, run.run_id, run.status, run.attempt),
         ),
@@ -193,35 +225,95 @@ def settle(
     return [statement, *parts]
 
 
-#: New metadata, provided that the old is still what the caller has read.
-_REPLACE_METADATA: Final = f"""
+#: The thread after its state was changed by a caller.
+_REFRESH: Final = f"""
 UPDATE threads
-SET metadata = ?, updated_at = ?
-WHERE thread_id = ? AND metadata = ?
-RETURNING {_COLUMNS}
+SET status = ?, values_json = ?, values_parts = ?, interrupts = ?, error = NULL,
+    updated_at = ?, state_updated_at = ?, expires_at = {EXPIRY}
+WHERE thread_id = ?
 """
 
 
-async def replace_metadata(db: Database, thread: Thread, metadata: str, *, now: str) -> Thread | None:
-    """Compare-and-set the metadata; None when they changed since `thread` was read, or the thread is gone."""
-    [rows] = await db.batch([Statement(_REPLACE_METADATA, (metadata, now, thread.thread_id, thread.metadata))])
+def refresh(thread_id: str, *, status: RestingStatus, values: str, interrupts: str, now: str) -> list[Statement]:
+    """Show a new state; whether that may be done, another statement of the batch must say."""
+    texts = large_text.parts(values)
+    shown = (values_outline.outline(values) if texts else values, len(texts), interrupts)
+    return [
+        Statement(_REFRESH, (status, *shown, now, now, now, thread_id)),
+        *large_text.put(f"thread:{thread_id}", texts),
+    ]
+
+
+#: New metadata and TTL, provided that the old metadata are still what the caller has read.
+_UPDATE: Final = f"""
+UPDATE threads
+SET metadata = ?,
+    ttl_minutes = COALESCE(?, ttl_minutes),
+    ttl_strategy = COALESCE(?, ttl_strategy),
+    expires_at = COALESCE(?, expires_at),
+    updated_at = ?
+WHERE thread_id = ? AND metadata = ?
+RETURNING {COLUMNS}
+"""
+
+
+async def update(db: Database, thread: Thread, metadata: str, ttl: Ttl | None, *, now: str) -> Thread | None:
+    """Compare-and-set the metadata; None when they changed since `thread` was read, or the thread is gone.
+
+    With `ttl` None the thread keeps the one it has, and the time it expires at.
+    """
+    lives = (ttl.minutes, ttl.strategy, clock.shifted(now, ttl.minutes * 60)) if ttl else (None, None, None)
+    [rows] = await db.batch([Statement(_UPDATE, (metadata, *lives, now, thread.thread_id, thread.metadata))])
     return await first_from_rows(db, rows)
 
 
-#: A thread with nothing left to do.
-_DELETE_RESTING: Final = """
-DELETE FROM threads
-WHERE thread_id = ?
+#: Which of the threads in a JSON list have nothing left to do.
+_RESTING: Final = """
+SELECT thread_id
+FROM threads
+WHERE thread_id IN (SELECT value FROM json_each(?))
   AND NOT EXISTS (
-    SELECT 1 FROM runs INDEXED BY runs_unfinished WHERE thread_id = ? AND status IN ('pending', 'running')
+    SELECT 1 FROM runs INDEXED BY runs_unfinished
+    WHERE runs.thread_id = threads.thread_id AND runs.status IN ('pending', 'running')
   )
-RETURNING thread_id
 """
 
 
-def delete_resting(thread_id: str) -> Statement:
-    """Delete a thread unless it has an unfinished run; returns a row exactly when it did."""
-    return Statement(_DELETE_RESTING, (thread_id, thread_id))
+def select_resting(thread_ids: Sequence[str], access: Access) -> Statement:
+    """The `thread_id` of those without an unfinished run."""
+    return _within(access, _RESTING, compact_json(list(thread_ids)))
+
+
+#: Threads whose time is up, the longest first, but for those with something to do.
+_EXPIRED: Final = """
+SELECT thread_id
+FROM threads INDEXED BY threads_by_expires_at
+WHERE expires_at IS NOT NULL AND expires_at <= ? AND ttl_strategy = ?
+  AND NOT EXISTS (
+    SELECT 1 FROM runs INDEXED BY runs_unfinished
+    WHERE runs.thread_id = threads.thread_id AND runs.status IN ('pending', 'running')
+  )
+ORDER BY expires_at
+LIMIT ?
+"""
+
+
+def select_expired(strategy: TtlStrategy, *, now: str, limit: int) -> Statement:
+    """The `thread_id` of threads whose time is up."""
+    return Statement(_EXPIRED, (now, strategy, limit))
+
+
+#: Threads in a JSON list whose time is up need not be looked at before their next activity.
+_FORGET_EXPIRY: Final = """
+UPDATE threads
+SET expires_at = NULL
+WHERE thread_id IN (SELECT value FROM json_each(?)) AND expires_at <= ?
+"""
+
+
+def forget_expiry(thread_ids: Sequence[str], *, now: str) -> Statement:
+    """Note that these were dealt with."""
+    return Statement(_FORGET_EXPIRY, (compact_json(list(thread_ids)), now))
 
 
 #: The temporary thread of a stateless run, under the run's fencing token.
@@ -238,60 +330,14 @@ def delete_temporary(run: Run) -> Statement:
     return Statement(_DELETE_TEMPORARY, (run.thread_id, run.thread_id, run.run_id, run.status, run.attempt))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """What to look for; an empty field looks for nothing in particular."""
-
-    metadata: Mapping[str, Any]
-    values: Mapping[str, Any]
-    ids: Sequence[str]
-    status: ThreadStatus | None
-    access: Access
-
-    def where(self) -> tuple[str, list[SqlValue]]:
-        """The condition and its parameters."""
-        clauses, texts = json_filter.conditions(metadata=self.metadata, values_json=self.values)
-        params: list[SqlValue] = [*texts]
-        if self.ids:
-            clauses.append("thread_id IN (SELECT value FROM json_each(?))")
-            params.append("[" + ",".join(f'"{thread_id}"' for thread_id in self.ids) + "]")
-        if self.status:
-            clauses.append("status = ?")
-            params.append(self.status)
-        allowed, allowed_params = self.access.where()
-        return " AND ".join([*clauses, allowed]), [*params, *allowed_params]
-
-
-async def search(
-    db: Database, wanted: Search, *, sort_by: ThreadSortBy, sort_order: SortOrder, limit: int, offset: int
-) -> list[Thread]:
-    """A page of threads. Only the order by `updated_at` is read from an index; others sort all that match."""
-    where, params = wanted.where()
-    # `sort_by` and `sort_order` are literals that the body's model has checked.
-    sql = f"""
-SELECT {_COLUMNS}
-FROM threads
-WHERE {where}
-ORDER BY {sort_by} {sort_order}, thread_id {sort_order}
-LIMIT ? OFFSET ?
-"""
-    [rows] = await db.batch([Statement(sql, (*params, limit, offset))])
-    return [await _whole(db, Thread.from_row(row)) for row in rows]
-
-
-async def count(db: Database, wanted: Search) -> int:
-    """How many threads match."""
-    where, params = wanted.where()
-    [[row]] = await db.batch([Statement(f"SELECT COUNT(*) AS number FROM threads WHERE {where}", tuple(params))])
-    return row["number"]
-
-
 async def first_from_rows(db: Database, rows: Sequence[Row]) -> Thread | None:
-    """The thread of a statement that returns at most one."""
-    return await _whole(db, Thread.from_row(rows[0])) if rows else None
+    """The thread of a statement that returns at most one, with all its values."""
+    [thread] = await whole(db, [Thread.from_row(row) for row in rows]) or [None]
+    return thread
 
 
-async def _whole(db: Database, thread: Thread) -> Thread:
-    if not thread.values_parts:
-        return thread
-    return replace(thread, values_json=await large_text.load(db, f"thread:{thread.thread_id}"))
+async def whole(db: Database, found: Sequence[Thread]) -> list[Thread]:
+    """The threads with all their values; those over a row's size cost one round trip more, all together."""
+    owners = {thread.thread_id: f"thread:{thread.thread_id}" for thread in found if thread.values_parts}
+    texts = await large_text.load_all(db, list(owners.values())) if owners else {}
+    return [replace(each, values_json=texts.get(owners.get(each.thread_id, ""), each.values_json)) for each in found]

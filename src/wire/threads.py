@@ -1,11 +1,13 @@
 """Threads on the wire: bodies, and the object that a caller reads."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from langgraph_sdk.schema import OnConflictBehavior, SortOrder, ThreadSortBy, ThreadStatus
 from pydantic import BaseModel, Field
 
-from wire.bodies import Body, JsonObject, Limit, Offset, ThreadId
+from wire.bodies import MAX_LIMIT, Body, JsonObject, Limit, Offset, ThreadId
+from wire.queries import Query
+from wire.state_updates import MAX_SUPERSTEPS, Superstep
 
 ThreadColumn: TypeAlias = Literal[
     "thread_id",
@@ -21,11 +23,18 @@ ThreadColumn: TypeAlias = Literal[
 ]
 
 
-class ThreadTtl(Body):
-    """How long to keep a thread."""
+#: A hundred years.
+MAX_TTL_MINUTES: Final = 100 * 366 * 24 * 60
 
-    ttl: float | None = None
-    strategy: Literal["delete", "keep_latest"] | None = None
+#: As the LangGraph SDKs know it.
+MAX_EXTRACTS: Final = 10
+
+
+class ThreadTtl(Body):
+    """How long a thread lives after its last activity, in minutes, and what becomes of it then."""
+
+    ttl: Annotated[float, Field(gt=0, le=MAX_TTL_MINUTES)]
+    strategy: Literal["delete", "keep_latest"] = "delete"
 
 
 class ThreadCreate(Body):
@@ -35,7 +44,7 @@ class ThreadCreate(Body):
     metadata: JsonObject | None = None
     if_exists: OnConflictBehavior | None = None
     ttl: ThreadTtl | None = None
-    supersteps: list[JsonObject] | None = None
+    supersteps: Annotated[list[Superstep], Field(max_length=MAX_SUPERSTEPS)] | None = None
 
 
 class ThreadPatch(Body):
@@ -62,7 +71,29 @@ class ThreadSearch(ThreadCount):
     sort_by: ThreadSortBy | None = None
     sort_order: SortOrder | None = None
     select: list[ThreadColumn] | None = None
-    extract: dict[str, str] | None = None
+    extract: Annotated[dict[str, str], Field(max_length=MAX_EXTRACTS)] | None = None
+
+
+class ThreadPrune(Body):
+    """The body of POST /threads/prune."""
+
+    thread_ids: Annotated[list[ThreadId], Field(max_length=MAX_LIMIT)]
+    strategy: Literal["delete", "keep_latest"] = "delete"
+
+
+class ThreadQuery(Query):
+    """The query of GET /threads/{thread_id}."""
+
+    #: Separated by commas; `ttl` is the only one there is.
+    include: str = ""
+
+
+class ThreadTtlObject(BaseModel):
+    """A thread's TTL as callers read it."""
+
+    strategy: str
+    ttl_minutes: float
+    expires_at: str | None
 
 
 class ThreadObject(BaseModel):
@@ -78,3 +109,43 @@ class ThreadObject(BaseModel):
     values: Any
     error: JsonObject | None
     interrupts: JsonObject
+    #: Only when it was asked for, and the thread has one.
+    ttl: ThreadTtlObject | None = None
+    #: Only when it was asked for: for each alias what its path led to.
+    extracted: JsonObject | None = None
+
+
+class ThreadsPruned(BaseModel):
+    """What came of POST /threads/prune."""
+
+    pruned_count: int
+
+
+class BytesOf(BaseModel):
+    """How much there is of something."""
+
+    count: int
+    bytes: int
+
+
+class ChannelBytes(BaseModel):
+    """How many values of a channel are stored."""
+
+    versions: int
+    bytes: int
+
+
+class ChannelValuesBytes(BytesOf):
+    """How much the channels' values take."""
+
+    by_channel: dict[str, ChannelBytes]
+
+
+class ThreadStorage(BaseModel):
+    """What a thread takes in the database."""
+
+    thread_id: str
+    total_bytes: int
+    checkpoints: BytesOf
+    channel_values: ChannelValuesBytes
+    pending_writes: BytesOf

@@ -1,7 +1,6 @@
 """Threads over HTTP."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
@@ -58,17 +57,15 @@ async def test_a_taken_id_is_refused_or_returns_the_thread_that_has_it(api: Api)
         ({"metadata": []}, "metadata"),
         ({"if_exists": "nope"}, "if_exists: Input should be 'raise' or 'do_nothing', not 'nope'"),
         ({"ttl": 5}, "ttl"),
+        ({"ttl": {"ttl": -1}}, "ttl.ttl"),
+        ({"ttl": {"ttl": 1e12}}, "ttl.ttl"),
+        ({"ttl": {"strategy": "delete"}}, '"ttl.ttl" is a required property'),
+        ({"ttl": {"ttl": 5, "strategy": "archive"}}, "ttl.strategy"),
         ([], "The body"),
     ],
 )
 async def test_a_wrong_field_is_named(api: Api, body: object, says: str) -> None:
     assert (await api.detail("POST", "/threads", body, status=422)).startswith(says)
-    assert api.rows("threads") == 0
-
-
-@pytest.mark.parametrize("body", [{"ttl": {"ttl": 5}}, {"supersteps": [{"updates": []}]}])
-async def test_what_would_be_forgotten_is_refused(api: Api, body: dict[str, Any]) -> None:
-    assert "is not served yet by Superstep" in await api.detail("POST", "/threads", body, status=422)
     assert api.rows("threads") == 0
 
 
@@ -140,108 +137,3 @@ async def test_a_thread_is_deleted_also_when_its_object_does_not_answer(api: Api
     api.thread_objects.failures = [Unavailable("the object is being reset")]
     await api.json("DELETE", f"/threads/{thread_id}", status=204)
     assert api.rows("threads") == 0
-
-
-async def search(api: Api, **body: Any) -> list[str]:
-    """The ids of the threads found."""
-    return [thread["thread_id"] for thread in await api.json("POST", "/threads/search", body)]
-
-
-async def test_search_by_metadata_is_containment(api: Api) -> None:
-    a = await api.new_thread(metadata={"n": {"a": 1, "b": [1, 2]}, "t": True, "z": None, "s": "é", "o": {}})
-    await api.new_thread(metadata={"n": {"a": 2}, "t": 1, "s": "e"})
-    for wanted in (
-        {"n": {"a": 1}},
-        {"n": {"b": [1, 2]}},
-        {"t": True},
-        {"z": None},
-        {"s": "é"},
-        {"o": {}},
-        {"n": {"a": 1}, "t": True},
-    ):
-        assert await search(api, metadata=wanted) == [a], wanted
-        assert await api.json("POST", "/threads/count", {"metadata": wanted}) == 1
-    for wanted in ({"n": {"b": [1]}}, {"n": {"a": "1"}}, {"t": "true"}, {"missing": None}, {"n": 1}, {"s": {"x": 1}}):
-        assert await search(api, metadata=wanted) == [], wanted
-    assert len(await search(api, metadata={})) == 2
-
-
-async def test_search_by_values_status_and_ids(api: Api) -> None:
-    a, b = await api.new_thread(), await api.new_thread()
-    api.db.connection.execute(
-        "UPDATE threads SET values_json = ?, status = 'interrupted' WHERE thread_id = ?",
-        ('{"topic":"aa","messages":["x","y"]}', a),
-    )
-    assert await search(api, values={"topic": "aa"}) == [a]
-    assert await search(api, values={"messages": ["x"]}) == []
-    assert await search(api, values={"nope": 1}) == []
-    assert await search(api, status="interrupted") == [a]
-    assert await search(api, status="idle") == [b]
-    assert await search(api, ids=[b, UNKNOWN]) == [b]
-    assert (
-        await api.json("POST", "/threads/count", {"values": {"topic": "aa"}, "status": "interrupted", "ids": [a]}) == 1
-    )
-
-
-async def test_search_pages_by_last_update_and_says_whether_there_is_more(api: Api) -> None:
-    ids = [await api.new_thread() for _ in range(3)]
-    await api.json("PATCH", f"/threads/{ids[0]}", {"metadata": {}})
-    newest_first = [ids[0], ids[2], ids[1]]
-    assert await search(api) == newest_first
-    assert await search(api, sort_by="created_at", sort_order="asc") == ids
-    for offset, limit, headers in (
-        (0, 2, {"x-pagination-total": "3", "x-pagination-next": "2"}),
-        (2, 2, {"x-pagination-total": "3"}),
-        (1, 2, {"x-pagination-total": "3"}),
-        (9, 2, {"x-pagination-total": "9"}),
-    ):
-        answer = await api.ask("POST", "/threads/search", {"limit": limit, "offset": offset, "select": ["thread_id"]})
-        assert isinstance(answer, HttpResponse)
-        assert {name: value for name, value in answer.headers.items() if name.startswith("x-p")} == headers
-        expected = [f'{{"thread_id":"{thread_id}"}}' for thread_id in newest_first[offset : offset + limit]]
-        assert answer.body == f"[{','.join(expected)}]"
-
-
-async def test_the_default_page_is_read_from_the_index(api: Api) -> None:
-    plan = api.db.connection.execute(
-        "EXPLAIN QUERY PLAN SELECT * FROM threads WHERE 1 ORDER BY updated_at desc, thread_id desc LIMIT 10"
-    ).fetchall()
-    assert [row["detail"] for row in plan] == ["SCAN threads USING INDEX threads_by_updated_at"]
-
-
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ({"limit": 0}, "limit"),
-        ({"limit": 1001}, "limit"),
-        ({"limit": "10"}, "limit"),
-        ({"offset": -1}, "offset"),
-        ({"offset": 10**30}, "offset"),
-        ({"status": "bogus"}, "status"),
-        ({"ids": ["abc"]}, "ids.0: Invalid thread ID"),
-        ({"sort_by": "metadata"}, "sort_by"),
-        ({"sort_order": "DESC; DROP TABLE threads"}, "sort_order"),
-        ({"select": ["bogus"]}, "select.0"),
-        ({"metadata": {'a"b': 1}}, "A filter's keys may not contain quotes"),
-        ({"metadata": {"a": {"\\": 1}}}, "A filter's keys may not contain quotes"),
-        ({"metadata": {str(n): n for n in range(41)}}, "A filter may compare at most 40 values, not 41"),
-        (
-            {"metadata": {str(n): n for n in range(40)}, "values": {"a": 1}},
-            "A filter may compare at most 40 values, not 41",
-        ),
-    ],
-)
-async def test_a_search_that_cannot_be_done_is_refused(api: Api, body: dict[str, Any], says: str) -> None:
-    assert (await api.detail("POST", "/threads/search", body, status=422)).startswith(says)
-
-
-@pytest.mark.parametrize("key", ["", "a.b", "$", "[0]", "#", "a'b", "é", "0", "a]b", "%", "\ufffd"])
-async def test_any_printable_key_can_be_searched_for(api: Api, key: str) -> None:
-    thread_id = await api.new_thread(metadata={key: {key: "v"}})
-    await api.new_thread()
-    assert await search(api, metadata={key: {key: "v"}}) == [thread_id]
-
-
-async def test_extract_is_refused_rather_than_forgotten(api: Api) -> None:
-    detail = await api.detail("POST", "/threads/search", {"extract": {"a": "values.x"}}, status=422)
-    assert "'extract' is not served yet" in detail

@@ -9,7 +9,7 @@ import pytest
 import clock
 from runs import completion
 from runs.completion import Ending
-from tables import large_text, runs, threads
+from tables import large_text, runs, thread_deletion, thread_guard, threads
 from tables.access import EVERYTHING
 from tables.runs import Claim, Run
 from tests.support.sqlite_database import SqliteDatabase
@@ -185,7 +185,10 @@ async def test_threads_with_stale_runs_are_found_in_pages(db: SqliteDatabase) ->
         runs._CLAIM,
         runs.insert(DETACHED, EVERYTHING, only_if_idle=True)[0].sql,
         threads.settle(DETACHED, resting="idle", values=None, interrupts=None, error=None, now=NOW)[0].sql,
-        threads.delete_resting(THREAD).sql,
+        thread_deletion.delete_resting([THREAD], EVERYTHING)[0].sql,
+        threads.select_resting([THREAD], EVERYTHING).sql,
+        threads.select_expired("delete", now=NOW, limit=1).sql,
+        thread_guard.rests(THREAD, {}).sql,
     ],
 )
 async def test_unfinished_runs_are_found_by_their_index_alone(db: SqliteDatabase, statement: str) -> None:

@@ -1,0 +1,58 @@
+"""Deleting threads with all that belongs to them: the one place that knows every table with rows of a thread."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from compact_json import compact_json
+from ports import Statement
+from tables.access import Access
+
+#: Those of the threads in a JSON list that have nothing left to do.
+_DELETE_RESTING: Final = """
+DELETE FROM threads
+WHERE thread_id IN (SELECT value FROM json_each(?))
+  AND NOT EXISTS (
+    SELECT 1 FROM runs INDEXED BY runs_unfinished
+    WHERE runs.thread_id = threads.thread_id AND runs.status IN ('pending', 'running')
+  )
+"""
+
+#: What is left of threads in the JSON list ?1 that are gone. `large_texts` is found by `runs`, so it goes first.
+_DELETE_ORPHANS: Final = (
+    """
+    DELETE FROM large_texts
+    WHERE owner IN (
+        WITH gone (thread_id) AS (
+            SELECT value FROM json_each(?1) WHERE NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = value)
+        )
+        SELECT 'thread:' || thread_id FROM gone
+        UNION ALL
+        SELECT 'run:' || runs.run_id FROM gone CROSS JOIN runs USING (thread_id) WHERE runs.kwargs_parts > 0
+    )
+    """,
+    *(
+        f"""
+        DELETE FROM {table}
+        WHERE thread_id IN (SELECT value FROM json_each(?1))
+          AND NOT EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = {table}.thread_id)
+        """
+        for table in ("runs", "checkpoints", "checkpoint_blobs", "checkpoint_writes")
+    ),
+)
+
+
+def delete_resting(thread_ids: Sequence[str], access: Access, *, expired_by: str | None = None) -> list[Statement]:
+    """Delete threads with everything of theirs, unless they have an unfinished run or, if given, still have time.
+
+    The first statement returns the `thread_id` of each that it deleted.
+    """
+    where, params = access.where()
+    ids = compact_json(list(thread_ids))
+    sql = f"{_DELETE_RESTING}  AND (? IS NULL OR expires_at <= ?) AND {where}\nRETURNING thread_id\n"
+    return [Statement(sql, (ids, expired_by, expired_by, *params)), *delete_orphans(thread_ids)]
+
+
+def delete_orphans(thread_ids: Sequence[str]) -> list[Statement]:
+    """Delete everything of those threads that an earlier statement of the batch deleted."""
+    ids = compact_json(list(thread_ids))
+    return [Statement(sql, (ids,)) for sql in _DELETE_ORPHANS]

@@ -1,0 +1,78 @@
+"""Searching the table `threads`: pages in any order, and counts.
+
+Everything but `values` is in the index `threads_search`, so a search reads that alone until it knows its page: a row of
+the table may be megabytes (docs/decisions/0011-one-index-for-searching-threads.md).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from langgraph_sdk.schema import SortOrder, ThreadSortBy, ThreadStatus
+
+from compact_json import compact_json
+from ports import Database, SqlValue, Statement
+from tables import json_filter, threads
+from tables.access import Access
+from tables.threads import Thread
+
+_SAME: Final = "it.thread_id = listed.thread_id"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What to look for; an empty field looks for nothing in particular."""
+
+    metadata: Mapping[str, Any]
+    #: Of values too large for their row, only what `tables.values_outline` keeps is looked at.
+    values: Mapping[str, Any]
+    ids: Sequence[str]
+    status: ThreadStatus | None
+    access: Access
+
+    def source(self) -> tuple[str, tuple[SqlValue, ...]]:
+        """What follows FROM, up to the conditions and with them, and its parameters."""
+        clauses, texts = json_filter.conditions(metadata=self.metadata)
+        params: list[SqlValue] = [*texts]
+        if self.ids:
+            clauses.append("thread_id IN (SELECT value FROM json_each(?))")
+            params.append(compact_json(list(self.ids)))
+        if self.status:
+            clauses.append("status = ?")
+            params.append(self.status)
+        allowed, allowed_params = self.access.where()
+        clauses.append(allowed)
+        params += allowed_params
+        if self.values:
+            wanted, texts = json_filter.conditions(values_json=self.values)
+            clauses.append(f"EXISTS (SELECT 1 FROM threads AS it WHERE {' AND '.join([_SAME, *wanted])})")
+            params += texts
+        index = "" if self.ids else " INDEXED BY threads_search"
+        return f"threads AS listed{index} WHERE {' AND '.join(clauses)}", tuple(params)
+
+
+async def search(
+    db: Database, wanted: Search, *, sort_by: ThreadSortBy, sort_order: SortOrder, limit: int, offset: int
+) -> list[Thread]:
+    """A page of threads; values over a row's size are still to be loaded."""
+    source, params = wanted.source()
+    # `sort_by` and `sort_order` are literals that the body's model has checked.
+    sql = f"""
+SELECT {threads.COLUMNS}
+FROM threads
+WHERE thread_id IN (
+    SELECT thread_id FROM {source}
+    ORDER BY {sort_by} {sort_order}, thread_id {sort_order}
+    LIMIT ? OFFSET ?
+)
+ORDER BY {sort_by} {sort_order}, thread_id {sort_order}
+"""
+    [rows] = await db.batch([Statement(sql, (*params, limit, offset))])
+    return [Thread.from_row(row) for row in rows]
+
+
+async def count(db: Database, wanted: Search) -> int:
+    """How many threads match."""
+    source, params = wanted.source()
+    [[row]] = await db.batch([Statement(f"SELECT COUNT(*) AS number FROM {source}", params)])
+    return row["number"]
