@@ -20,6 +20,7 @@ OTHERS = {
     "POST /assistants": 1,
     "DELETE /assistants/{assistant_id}": 1,
     "POST /threads": 1,
+    "POST /threads/prune": 1,
     "GET /threads/{thread_id}/state": 2,
     "GET /threads/{thread_id}/state/{checkpoint_id}": 2,
     "POST /threads/{thread_id}/state/checkpoint": 2,
