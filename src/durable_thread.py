@@ -5,7 +5,7 @@ what a request started is dropped some time after that request, an alarm is wait
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 import workers
@@ -20,12 +20,12 @@ from bindings.store import store
 from bindings.workflows import RunWorkflowBinding
 from graphs.deployed import REGISTRY
 from http_messages import HttpResponse
-from runs import thread_object_paths
-from runs.thread_object_paths import RunRequest
+from runs import following, thread_object_paths
+from runs.thread_object_paths import FollowRequest, RunRequest
 from runs.thread_runner import ThreadRunner
 from streaming import sse
 from streaming.events import EventId
-from streaming.fanout import From, RunStreams
+from streaming.fanout import From, RunStreams, Subscription
 
 #: A waiting caller gets a line end this often: legal before JSON, and it keeps the connection open.
 KEEPALIVE_SECONDS: Final = 5.0
@@ -75,8 +75,10 @@ class ThreadObject(DurableObject):
         self._streams.state_updated(self._thread_id, state)
 
     async def fetch(self, request: Request) -> Any:
-        """The stream or the result of a run; paths are `runs/thread_object_paths.py`'s."""
+        """Streams and results; paths are `runs/thread_object_paths.py`'s."""
         wanted = thread_object_paths.parse(request.url)
+        if isinstance(wanted, FollowRequest):
+            return self._follow(wanted)
         if wanted.joins:
             await self._runner.recall(wanted.run_id)
         else:
@@ -87,21 +89,13 @@ class ThreadObject(DurableObject):
 
     def _stream(self, wanted: RunRequest) -> Any:
         subscription = self._streams.subscribe(wanted.run_id, _position(wanted), wanted.stream_modes)
+        return _event_stream(
+            subscription, thread_object_paths.response_headers(wanted), lambda: self._client_left(wanted)
+        )
 
-        def on_cancel() -> None:
-            subscription.close()
-            self._client_left(wanted)
-
-        async def next_chunk() -> str | None:
-            chunk = None
-            try:
-                chunk = await subscription.next_chunk()
-            finally:
-                if chunk is None:
-                    subscription.close()
-            return chunk
-
-        return stream_response(next_chunk, on_cancel, thread_object_paths.response_headers(wanted))
+    def _follow(self, wanted: FollowRequest) -> Any:
+        subscription = following.subscription(self._streams, wanted)
+        return _event_stream(subscription, thread_object_paths.response_headers(wanted))
 
     def _client_left(self, wanted: RunRequest) -> None:
         if wanted.cancel_on_disconnect:
@@ -122,6 +116,25 @@ class ThreadObject(DurableObject):
             self._client_left(wanted)
 
         return stream_response(lambda: anext(chunks, None), on_cancel, headers | UNCOMPRESSED)
+
+
+def _event_stream(
+    subscription: Subscription, headers: Mapping[str, str], on_leave: Callable[[], None] = lambda: None
+) -> Any:
+    def on_cancel() -> None:
+        subscription.close()
+        on_leave()
+
+    async def next_chunk() -> str | None:
+        chunk = None
+        try:
+            chunk = await subscription.next_chunk()
+        finally:
+            if chunk is None:
+                subscription.close()
+        return chunk
+
+    return stream_response(next_chunk, on_cancel, headers)
 
 
 def _position(wanted: RunRequest) -> EventId | From:

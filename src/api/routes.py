@@ -13,6 +13,7 @@ from api import (
     system,
     thread_runs,
     thread_state,
+    thread_stream,
     threads,
 )
 from api.routing import Route, Router
@@ -106,7 +107,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{THREAD}/state/checkpoint", "Get the state at a checkpoint", thread_state.get_at_checkpoint, body=StateAtCheckpoint, returns=ThreadStateObject, on="threads.read"),
     Route("GET", f"{THREAD}/history", "List a thread's states", thread_state.history, query=thread_state.HistoryQuery, returns=list[ThreadStateObject], on="threads.read"),
     Route("POST", f"{THREAD}/history", "List a thread's states", thread_state.search_history, body=HistorySearch, returns=list[ThreadStateObject], on="threads.read"),
-    Route("GET", f"{THREAD}/stream", "Stream all runs of a thread", on="threads.read"),
+    Route("GET", f"{THREAD}/stream", "Stream what happens on a thread", thread_stream.stream, query=thread_stream.ThreadStreamQuery, answers="events", on="threads.read"),
 
     Route("POST", f"{THREAD}/runs", "Create a background run", thread_runs.create, body=RunCreate, returns=RunObject, answers="accepted", on="threads.create_run"),
     Route("GET", f"{THREAD}/runs", "List a thread's runs", thread_runs.list_runs, query=thread_runs.ListQuery, returns=list[RunObject], on="threads.read"),

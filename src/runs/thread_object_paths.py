@@ -1,8 +1,8 @@
-"""The paths by which the Worker asks a thread's object for a run's stream or result; built and parsed here only."""
+"""The paths by which the Worker asks a thread's object for streams and results; built and parsed here only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from http_messages import EVENT_STREAM_HEADERS, JSON_HEADERS, cross_origin_headers
@@ -32,23 +32,48 @@ class RunRequest:
     allowed_origins: str = "*"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowRequest:
+    """What a caller wants of a whole thread."""
+
+    #: `stream`: the thread stream; `events`: the thread streaming protocol; `socket`: the same as a WebSocket.
+    kind: Literal["stream", "events", "socket"]
+    #: JSON of what the kind needs to know.
+    options: str = "{}"
+    #: Nothing of the thread may be shown to the caller: it is unknown, or somebody else's.
+    is_hidden: bool = False
+    origin: str | None = None
+    allowed_origins: str = "*"
+
+
 _FLAGS: Final = ("joins", "cancel_on_disconnect")
 _TEXTS: Final = ("last_event_id", "location", "content_location", "origin", "allowed_origins")
 
 
-def build(request: RunRequest) -> str:
+def build(request: RunRequest | FollowRequest) -> str:
     """The path for `ports.ThreadObjects.open`."""
+    if isinstance(request, FollowRequest):
+        given = {name: value for name, value in asdict(request).items() if name != "kind" and value is not None}
+        return f"/{request.kind}?{urlencode({**given, 'is_hidden': int(request.is_hidden)}, errors='replace')}"
     query: list[tuple[str, str]] = [("stream_mode", mode) for mode in request.stream_modes]
     query += [(name, "1") for name in _FLAGS if getattr(request, name)]
     query += [(name, getattr(request, name)) for name in _TEXTS if getattr(request, name) is not None]
     return f"/runs/{request.run_id}/{request.kind}?{urlencode(query, errors='replace')}"
 
 
-def parse(path: str) -> RunRequest:
+def parse(path: str) -> RunRequest | FollowRequest:
     """The inverse of `build`; also takes a whole URL."""
     url = urlsplit(path)
-    _, _, run_id, kind = url.path.split("/")
     query = parse_qs(url.query, keep_blank_values=True)
+    if url.path in ("/stream", "/events", "/socket"):
+        return FollowRequest(
+            kind=cast(Any, url.path[1:]),
+            options=query["options"][0],
+            is_hidden=query["is_hidden"] == ["1"],
+            origin=_first(query.get("origin")),
+            allowed_origins=query["allowed_origins"][0],
+        )
+    _, _, run_id, kind = url.path.split("/")
     return RunRequest(
         run_id=run_id,
         kind="wait" if kind == "wait" else "stream",
@@ -67,8 +92,10 @@ def _first(values: Sequence[str] | None) -> str | None:
     return values[0] if values else None
 
 
-def response_headers(request: RunRequest) -> dict[str, str]:
+def response_headers(request: RunRequest | FollowRequest) -> dict[str, str]:
     """All headers of the object's answer: the Worker hands it on untouched."""
+    if isinstance(request, FollowRequest):
+        return {**EVENT_STREAM_HEADERS, **cross_origin_headers(request.allowed_origins, request.origin)}
     return {
         **(JSON_HEADERS if request.kind == "wait" else EVENT_STREAM_HEADERS),
         **cross_origin_headers(request.allowed_origins, request.origin),

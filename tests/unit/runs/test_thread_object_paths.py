@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.thread_object_paths import RunRequest, build, parse, response_headers
+from runs.thread_object_paths import FollowRequest, RunRequest, build, parse, response_headers
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -30,6 +30,14 @@ def test_parsing_is_the_inverse_of_building(joins, cancel, kind, modes, last, or
         origin=origin,
     )
     assert parse(build(request)) == request
+    assert parse("http://thread" + build(request)) == request
+
+
+@given(
+    kind=st.sampled_from(["stream", "events", "socket"]), options=texts, hidden=st.booleans(), origin=st.none() | texts
+)
+def test_parsing_is_the_inverse_of_building_for_followers(kind, options, hidden, origin) -> None:
+    request = FollowRequest(kind=kind, options=options, is_hidden=hidden, origin=origin)
     assert parse("http://thread" + build(request)) == request
 
 

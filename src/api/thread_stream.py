@@ -1,0 +1,68 @@
+"""What happens on a thread, run by run, as one stream that never ends."""
+
+import re
+from itertools import chain
+from typing import Any, Final
+
+from pydantic import Field
+
+from api.context import Call
+from errors import Unprocessable
+from http_messages import Passthrough, Reply
+from runs import following, thread_object_paths
+from runs.thread_object_paths import FollowRequest
+from streaming.events import START, EventId
+from tables import threads
+from wire.queries import Query
+
+MODES: Final = ("run_modes", "lifecycle", "state_update")
+
+_POSITION: Final = re.compile(r"(\d{1,15})(?:-(\d{1,9}))?", re.ASCII)
+
+
+class ThreadStreamQuery(Query):
+    """The query of GET /threads/{thread_id}/stream: two names for one list; each may be repeated or have commas."""
+
+    stream_modes: list[str] = Field(default_factory=list[str])
+    stream_mode: list[str] = Field(default_factory=list[str])
+
+
+async def stream(call: Call[None, ThreadStreamQuery]) -> Reply:
+    """Stream what happens on a thread; of a thread that does not exist, or is not the caller's, nothing."""
+    given = chain.from_iterable(text.split(",") for text in (*call.query.stream_modes, *call.query.stream_mode))
+    modes = [mode.strip() for mode in given if mode.strip()] or ["run_modes"]
+    for mode in modes:
+        if mode not in MODES:
+            raise Unprocessable(f"Invalid stream mode: {mode[:100]!a} is none of {', '.join(MODES)}")
+    after = _position(call.request.headers.get("last-event-id"))
+    return await follow(call, FollowRequest(kind="stream", options=following.thread_stream_options(modes, after)))
+
+
+def _position(header: str | None) -> EventId | None:
+    if header is None:
+        return None
+    if header.strip() == "-":
+        return START
+    found = _POSITION.fullmatch(header.strip())
+    if found is None:
+        raise Unprocessable("Invalid last-event-id: must be an id that a stream has sent, or '-' for all there is")
+    return EventId(int(found[1]), int(found[2] or 0))
+
+
+async def follow(call: Call[Any, Any], request: FollowRequest) -> Reply:
+    """Hand a follower of the thread over to the thread's object."""
+    thread_id = call.path["thread_id"]
+    asked = FollowRequest(
+        kind=request.kind,
+        options=request.options,
+        is_hidden=await is_hidden(call),
+        origin=call.request.headers.get("origin"),
+        allowed_origins=call.services.settings.cors_allow_origins,
+    )
+    return Passthrough(await call.services.thread_objects.open(thread_id, thread_object_paths.build(asked)))
+
+
+async def is_hidden(call: Call[Any, Any]) -> bool:
+    """Whether the caller may see nothing of the thread. One that does not exist yet may become anybody's."""
+    [head] = await call.services.db.batch([threads.select_head(call.path["thread_id"], call.access)])
+    return not head and not call.services.gatekeeper.is_open
