@@ -1,8 +1,7 @@
 """LangGraph's checkpoint saver on D1; the only user of the checkpoint tables.
 
-Only the asynchronous half of the interface exists: D1 cannot be awaited from a synchronous call. A method returns when
-its rows are committed and raises if they are not, so a graph never goes on from state that was lost; `write_behind`
-puts that off to the end of the run.
+A method returns when its rows are committed and raises if they are not, so a graph never goes on from state that was
+lost; `write_behind` puts that off to the end of the run.
 """
 
 import asyncio
@@ -10,9 +9,9 @@ import copy
 import random
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -31,11 +30,13 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from checkpoints import codec, retention, rows
 from checkpoints.appended_values import AppendedValues
-from checkpoints.async_only_saver import AsyncOnlySaver
 from checkpoints.group_commit import GroupCommit
 from checkpoints.rows import Key
+from checkpoints.waiting_saver import WaitingSaver
 from ports import Database, Row, SqlValue, Statement
 from tables import checkpoints as sql
+
+T = TypeVar("T")
 
 #: So many keys of a filter are compared by the database; each takes two of D1's 100 parameters. The rest come after.
 MAX_LISTED_KEYS: Final = 40
@@ -58,7 +59,7 @@ class CommittedCheckpoint:
     run_id: str | None
 
 
-class D1Saver(AsyncOnlySaver):
+class D1Saver(WaitingSaver):
     """LangGraph's `BaseCheckpointSaver` over `ports.Database`.
 
     `guard` (see `group_commit.fence`) goes first in every batch that writes, so that an executor which was replaced
@@ -96,6 +97,10 @@ class D1Saver(AsyncOnlySaver):
 
         clone._on_commit = both
         return clone
+
+    def wait(self, call: Coroutine[Any, Any, T]) -> T:
+        """See `ports.Database.wait`."""
+        return self._database.wait(call)
 
     async def flush(self) -> None:
         """Return when everything that was put is committed; raises the error that prevented it."""

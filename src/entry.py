@@ -8,7 +8,11 @@ from functools import lru_cache
 from typing import Any
 
 # isort: off
-from bindings import logs, process_environment  # first: LangGraph and graphs read os.environ when they are imported
+from bindings import (
+    blocking_calls,
+    logs,
+    process_environment,
+)  # first: LangGraph and graphs read os.environ when they are imported
 # isort: on
 
 from workers import Request, WorkerEntrypoint
@@ -33,6 +37,7 @@ from workflow_steps import RunWorkflow
 __all__ = ["Default", "RunWorkflow", "ThreadObject"]
 
 logs.install()
+blocking_calls.install()
 logger = logging.getLogger(__name__)
 
 

@@ -4,9 +4,11 @@ Only Python values cross these borders. Any call may be the last thing that happ
 says what is atomic.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+T = TypeVar("T")
 
 #: What a statement may bind: no bools (bind `int(x)`), no integers beyond 2**53 (bind text).
 SqlValue: TypeAlias = str | int | float | bytes | None
@@ -30,6 +32,13 @@ class Database(Protocol):
         """Run the statements as one transaction and one round trip; each one's rows (SELECT or RETURNING).
 
         All or nothing. Raises `errors.DatabaseError` with the database's own message, and nothing was written.
+        """
+        ...
+
+    def wait(self, call: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine that uses the database to its end inside a synchronous call; other tasks go on meanwhile.
+
+        Raises NotImplementedError where nothing can wait.
         """
         ...
 

@@ -6,16 +6,18 @@ error only as text.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from js import JSON
-from pyodide.ffi import JsException, jsnull, to_js
+from pyodide.ffi import JsException, jsnull, run_sync, to_js
 from workers import env
 
 from errors import DatabaseError
 from ports import Row, SqlValue, Statement
+
+T = TypeVar("T")
 
 #: How many statements stay prepared.
 MAX_PREPARED = 200
@@ -42,6 +44,10 @@ class D1Database:
         except JsException as error:
             raise DatabaseError.saying(f"D1 did not run a batch of {len(statements)}: {error.message}") from error
         return [_rows(answer["results"]) for answer in json.loads(JSON.stringify(answers))]
+
+    def wait(self, call: Coroutine[Any, Any, T]) -> T:
+        """See `ports.Database.wait`."""
+        return run_sync(call)
 
     def _bind(self, statement: Statement) -> Any:
         prepared = self._prepare(statement.sql)

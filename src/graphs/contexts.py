@@ -18,6 +18,13 @@ def context_for(schema: Any, given: Mapping[str, Any] | None) -> Mapping[str, An
     return {key: value for key, value in (given or {}).items() if key in fields}
 
 
+def context_object(schema: Any, given: Mapping[str, Any] | None) -> Any:
+    """The same as the object that a node finds in `runtime.context`."""
+    context = context_for(schema, given)
+    is_class = isinstance(schema, type) and (dataclasses.is_dataclass(schema) or issubclass(schema, BaseModel))
+    return schema(**(context or {})) if is_class else context
+
+
 def _fields(schema: Any) -> set[str] | None:
     if not isinstance(schema, type):
         return None

@@ -16,7 +16,7 @@ from langgraph_sdk.runtime import (
     _ReadRuntime,  # pyright: ignore[reportPrivateUsage]
 )
 
-from graphs.contexts import context_for
+from graphs.contexts import context_object
 
 logger = logging.getLogger(__name__)
 
@@ -93,12 +93,6 @@ def _hints(factory: Factory) -> dict[str, Any]:
 def _runtime(purpose: Purpose, annotation: Any) -> Any:
     if purpose.access != "threads.create_run":
         return _ReadRuntime(access_context=purpose.access, user=purpose.user, store=purpose.store)
-    schemas = [schema for schema in typing.get_args(annotation) if isinstance(schema, type)]
-    schema = schemas[0] if schemas else None
-    context = context_for(schema, purpose.context)
-    return _ExecutionRuntime(
-        access_context=purpose.access,
-        user=purpose.user,
-        store=purpose.store,
-        context=schema(**context) if schema is not None and isinstance(context, dict) else context,
-    )
+    schema = next(iter(typing.get_args(annotation)), None)
+    context = context_object(schema, purpose.context)
+    return _ExecutionRuntime(access_context=purpose.access, user=purpose.user, store=purpose.store, context=context)

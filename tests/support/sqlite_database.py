@@ -2,11 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from errors import DatabaseError
 from ports import Row, SqlValue, Statement
+
+T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
@@ -50,6 +53,11 @@ class SqliteDatabase:
             raise DatabaseError.saying(f"SQLite did not run a batch of {len(statements)}: {error}") from error
         self.connection.execute("COMMIT")
         return results
+
+    def wait(self, call: Coroutine[Any, Any, T]) -> T:
+        """See `ports.Database.wait`: nothing can wait beside a running loop."""
+        call.close()
+        raise NotImplementedError("nothing can wait here: use the asynchronous method")
 
     def close(self) -> None:
         """Close the connection."""

@@ -379,13 +379,6 @@ async def test_versions_are_those_of_the_other_savers(database: SqliteDatabase) 
     assert saver.get_next_version(7, None).startswith(f"{8:032}.0.")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("method", ["get_tuple", "put_writes", "delete_thread", "prune", "copy_thread"])
-async def test_a_synchronous_call_is_told_what_to_await(database: SqliteDatabase, method: str) -> None:
-    arguments = {"put_writes": (THREAD, [], "task"), "copy_thread": ("a", "b")}.get(method, (THREAD,))
-    with pytest.raises(NotImplementedError, match=f"await a{method}"):
-        getattr(D1Saver(database), method)(*arguments)
-
-
-async def test_a_synchronous_run_is_told_to_run_asynchronously(database: SqliteDatabase) -> None:
-    with pytest.raises(NotImplementedError, match="ainvoke"):
-        conversation("planner").compile(checkpointer=D1Saver(database)).invoke({"messages": []}, THREAD)
+async def test_where_nothing_can_wait_a_synchronous_call_says_so(database: SqliteDatabase) -> None:
+    with pytest.raises(NotImplementedError, match="asynchronous"):
+        D1Saver(database).get_tuple(THREAD)

@@ -56,6 +56,10 @@ async def both(runtime: ServerRuntime[Settings], config: RunnableConfig) -> Any:
     return (runtime.execution_runtime and runtime.execution_runtime.context, config)
 
 
+async def any_context(runtime: ServerRuntime[Any]) -> Any:
+    return runtime.execution_runtime and runtime.execution_runtime.context
+
+
 async def keyword_only(*, runtime: ServerRuntime) -> Any:
     return runtime.access_context
 
@@ -70,6 +74,7 @@ async def keyword_only(*, runtime: ServerRuntime) -> Any:
         (with_defaults, (CONFIG, "m", (), {})),
         (runtime, ("threads.create_run", STORE, "Ada")),
         (both, (Settings(model="big"), CONFIG)),
+        (any_context, {"model": "big", "unknown": 1}),
         (keyword_only, "threads.create_run"),
     ],
 )

@@ -41,6 +41,10 @@ async def start(state: State) -> Any:
     return {"log": ["start"]}
 
 
+def next_nodes(state: State) -> list[str]:
+    return ["one", "two"] if state["mistake"] == "two writers" else ["one"]
+
+
 async def one(_: State) -> State:
     return {"single": "one"}
 
@@ -55,7 +59,6 @@ graph = (
     .add_node(one)
     .add_node(two)
     .add_edge(START, "start")
-    .add_edge("start", "one")
-    .add_edge("start", "two")
+    .add_conditional_edges("start", next_nodes, ["one", "two"])
     .compile()
 )
