@@ -1,15 +1,19 @@
 """The served graphs run in this process too: what LangGraph itself streams is what the server has to send."""
 
+import dataclasses
 import importlib.util
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
-from langgraph.types import Interrupt
+from langgraph.types import Command, Interrupt, Send
+from pydantic import BaseModel
+
+_CONFIG = {"configurable": {"thread_id": "local"}}
 
 PROJECT = Path(__file__).parent / "graphs"
 
@@ -31,12 +35,83 @@ async def events(
     graph_id: str, graph_input: Any, modes: Sequence[str], *, subgraphs: bool = False
 ) -> AsyncIterator[tuple[str, Any]]:
     """(event name, data) as the server should name and order them; data still holds message objects."""
-    config = {"configurable": {"thread_id": "local"}}
     native = ["messages" if mode == "messages-tuple" else mode for mode in modes]
-    stream = load(graph_id).astream(graph_input, config, stream_mode=native, subgraphs=True)  # type: ignore[arg-type]
+    stream = load(graph_id).astream(graph_input, _CONFIG, stream_mode=native, subgraphs=True)  # type: ignore[arg-type]
     async for namespace, mode, chunk in stream:
         if subgraphs or not namespace:
             yield "|".join([mode, *namespace]), chunk
+
+
+class LocalThread:
+    """A thread in this process, which takes what the server takes as the body of a run."""
+
+    def __init__(self, graph_id: str) -> None:
+        self._graph = load(graph_id)
+
+    async def run(self, body: Mapping[str, Any]) -> AsyncIterator[tuple[str, Any]]:
+        """What `events` yields for any run; an exception is its last event."""
+        options = {name: body.get(name) for name in ("interrupt_before", "interrupt_after", "durability")}
+        stream = self._graph.astream(
+            _command(body["command"]) if "command" in body else body["input"],
+            {**body.get("config", {}), **_CONFIG},
+            context=body.get("context"),
+            stream_mode=body.get("stream_mode", ["values"]),
+            subgraphs=True,
+            **options,
+        )
+        try:
+            async for namespace, mode, chunk in stream:
+                if body.get("stream_subgraphs") or not namespace:
+                    yield "|".join([mode, *namespace]), chunk
+        except Exception as error:  # noqa: BLE001 - whatever a graph raises is to be compared
+            yield "error", {"error": type(error).__name__, "message": _text(error)}
+
+    async def questions(self) -> list[str]:
+        """The ids of the questions that wait."""
+        state = await self._graph.aget_state(_CONFIG)
+        return [question.id for task in state.tasks for question in task.interrupts]
+
+    async def comparable_state(self) -> Any:
+        """What `comparable_state` makes of the server's; None where the graph cannot show it."""
+        try:
+            state = await self._graph.aget_state(_CONFIG)
+        except Exception:  # noqa: BLE001 - user code, see `run`
+            return None
+        tasks = [[task.name, _repr(task.error), task.interrupts, task.result] for task in state.tasks]
+        return _as_json([state.values, state.next, tasks])
+
+
+def comparable_state(shown: Mapping[str, Any]) -> Any:
+    """A thread's state as the server shows it, without what differs between two executions; None for a refusal."""
+    if "detail" in shown:
+        return None
+    tasks = [[task[key] for key in ("name", "error", "interrupts", "result")] for task in shown["tasks"]]
+    return _as_json([shown["values"], shown["next"], tasks])
+
+
+def _command(body: Mapping[str, Any]) -> Command[Any]:
+    goto = body.get("goto", ())
+    update = body.get("update")
+    return Command(
+        resume=body.get("resume"),
+        update=[tuple(pair) for pair in update] if isinstance(update, list) else update,
+        goto=[_destination(place) for place in goto] if isinstance(goto, list | tuple) else _destination(goto),
+    )
+
+
+def _destination(place: str | Mapping[str, Any]) -> str | Send:
+    return place if isinstance(place, str) else Send(place["node"], place["input"])
+
+
+def _repr(error: object) -> str | None:
+    return error if error is None or isinstance(error, str) else repr(error)
+
+
+def _text(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - one of the mistakes is an error without a text
+        return f"<{type(error).__name__}>"
 
 
 def comparable(event: str, data: Any) -> Any:
@@ -53,7 +128,7 @@ def comparable(event: str, data: Any) -> Any:
             payload = data["payload"]
             told = data["step"], data["type"], _checkpoint(payload) if data["type"] == "checkpoint" else payload["name"]
         case "tasks":
-            told = {key: data.get(key) for key in ("name", "input", "triggers", "result", "interrupts")}
+            told = {key: data.get(key) for key in ("name", "input", "triggers", "error", "result", "interrupts")}
         case _:
             told = data
     return _as_json([name, told])
@@ -74,6 +149,12 @@ def _as_json(value: Any) -> Any:
             return [kind, content]
         case Interrupt(value=asked) | {"value": asked, "id": str()}:
             return {"asked": _as_json(asked)}
+        case BaseModel():
+            return _as_json(value.model_dump())
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return _as_json(dataclasses.asdict(value))
+        case BaseException():
+            return {"error": type(value).__name__, "message": _text(value)}
         case dict():
             return {key: _as_json(item) for key, item in value.items()}
         case list() | tuple():
