@@ -77,20 +77,29 @@ def test_failures_are_raised_with_their_status(seen: dict[str, Any]) -> None:
 def visits(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What the client asked for, and by which of its methods, in the tests of `tour.test.mjs`, which must pass."""
     noted = tmp_path_factory.mktemp("tour") / "visits"
+    run_tests("tour.test.mjs", SUPERSTEP_URL=server_url, TOUR_VISITS=str(noted))
+    return [json.loads(line) for line in noted.read_text().splitlines()]
+
+
+def run_tests(script: str, **variables: str) -> None:
+    """Run the tests of a script under Node; all must pass."""
     finished = subprocess.run(
-        [NODE, "--test", SCRIPTS / "tour.test.mjs"],
+        [NODE, "--test", SCRIPTS / script],
         cwd=ROOT,
-        env={**os.environ, "SUPERSTEP_URL": server_url, "TOUR_VISITS": str(noted)},
+        env={**os.environ, **variables},
         text=True,
         capture_output=True,
         timeout=120,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout
-    return [json.loads(line) for line in noted.read_text().splitlines()]
 
 
 RESOURCES = dict.fromkeys(operation.resource for operation in operations.read() if operation.javascript)
+
+#: Asked for in other ways than with `fetch`, or refused as by any server.
+NOT_FETCHED = ("WS /threads/{thread_id}/stream/events",)
+REFUSED = ("PATCH /threads/{thread_id}/state",)
 
 
 @pytest.mark.parametrize("resource", RESOURCES)
@@ -103,7 +112,11 @@ def test_the_javascript_client_is_served_every_operation_of(resource: str, visit
     if 501 in statuses.values():
         pytest.skip("not served yet")
     for operation in operations.read():
-        if operation.resource == resource and operation.javascript:
+        if operation.resource == resource and operation.javascript and operation.name not in NOT_FETCHED:
             status = statuses.get((operation.javascript, operation.name))
             assert status is not None, f"{operation.javascript} never asked for {operation.name}"
-            assert status < 300 or operation.name == "PATCH /threads/{thread_id}/state"
+            assert status < 300 or operation.name in REFUSED
+
+
+def test_the_hook_use_stream_works(server_url: str) -> None:
+    run_tests("use_stream.test.mjs", SUPERSTEP_URL=server_url)

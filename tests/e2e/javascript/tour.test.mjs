@@ -26,7 +26,8 @@ tour("threads", async ({ threads }) => {
   assert.deepEqual((await threads.update(made, { metadata: { more: 1 } })).metadata, { tour: 12, more: 1 });
   assert.deepEqual((await threads.search({ ids: [made] })).map((one) => one.thread_id), [made]);
   assert.ok((await threads.count({ metadata: { tour: 12, more: 1 } })) >= 1);
-  await threads.delete((await threads.copy(made)).thread_id);
+  const { thread_id: copied } = await threads.copy(made);
+  assert.deepEqual(await threads.prune([copied]), { pruned_count: 1 });
   await threads.delete(made);
 });
 
@@ -72,7 +73,8 @@ tour("runs", async ({ threads, runs }) => {
 tour("stateless", async ({ runs }) => {
   assert.ok((await runs.wait(null, "sequence", { input })).messages);
   assert.ok((await collect(runs.stream(null, "sequence", { input }))).length > 0);
-  assert.equal((await runs.create(null, "sequence", { input })).status, "pending");
+  const kept = await runs.create(null, "sequence", { input, onCompletion: "keep", afterSeconds: 600 });
+  await runs.cancelMany({ threadId: kept.thread_id, runIds: [kept.run_id] });
   const one = { assistantId: "sequence", input };
   assert.equal((await runs.createBatch([one, one])).length, 2);
 });
@@ -96,4 +98,13 @@ tour("store", async ({ store }) => {
   assert.deepEqual((await store.searchItems(namespace)).items.map((item) => item.key), ["k"]);
   assert.deepEqual((await store.listNamespaces({ prefix: namespace })).namespaces, [namespace]);
   await store.deleteItem(namespace, "k");
+});
+
+tour("protocol", async ({ threads }) => {
+  for (const transport of ["sse", "websocket"]) {
+    const stream = threads.stream({ assistantId: "sequence", transport });
+    await stream.run.start({ input });
+    assert.ok((await stream.output).messages);
+    await stream.close();
+  }
 });

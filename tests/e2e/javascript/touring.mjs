@@ -1,7 +1,7 @@
 // A client that notes which of its methods asked for what, as lines of JSON in the file TOUR_VISITS.
 import { appendFileSync } from "node:fs";
 import { test } from "node:test";
-import { Client, overrideFetchImplementation } from "@langchain/langgraph-sdk";
+import { Client } from "langgraph-sdk-1";
 
 const NOT_IMPLEMENTED = 501;
 const RESOURCES = ["assistants", "threads", "runs", "crons", "store"];
@@ -10,13 +10,14 @@ const RESOURCES = ["assistants", "threads", "runs", "crons", "store"];
 let resource = "";
 let method = "";
 
-overrideFetchImplementation(async (input, init) => {
+const { fetch } = globalThis;
+globalThis.fetch = async (input, init) => {
   const asked = new Request(input, init);
   const visit = { resource, method, asked: asked.method, path: new URL(asked.url).pathname };
   const response = await fetch(asked);
   appendFileSync(process.env.TOUR_VISITS, `${JSON.stringify({ ...visit, status: response.status })}\n`);
   return response;
-});
+};
 
 const client = new Client({ apiUrl: process.env.SUPERSTEP_URL, callerOptions: { maxRetries: 0 } });
 for (const name of RESOURCES) {
