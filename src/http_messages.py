@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Final, TypeAlias
+
+from project_config import HeaderPatterns
 
 JSON_HEADERS: Final[Mapping[str, str]] = MappingProxyType({"content-type": "application/json"})
 
@@ -46,9 +49,10 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Passthrough:
-    """The platform's own response object, to hand on untouched."""
+    """The platform's own response object, to hand on with these headers and its own."""
 
     foreign: object
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 Reply: TypeAlias = HttpResponse | Passthrough
@@ -57,6 +61,26 @@ Reply: TypeAlias = HttpResponse | Passthrough
 def json_response(text: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> HttpResponse:
     """A response whose body is JSON that was already encoded."""
     return HttpResponse(status, {**JSON_HEADERS, **headers}, text)
+
+
+#: Headers that say who calls: they are for nobody else unless named outright.
+_SECRET_HEADERS: Final = frozenset(
+    {"authorization", "cookie", "x-api-key", "x-tenant-id", "x-service-key", "x-auth-scheme"}
+)
+
+
+def chosen_headers(headers: Mapping[str, str], patterns: HeaderPatterns) -> dict[str, str]:
+    """The headers that a project wants to have."""
+    return {name: value for name, value in headers.items() if _is_chosen(name, patterns)}
+
+
+def _is_chosen(name: str, patterns: HeaderPatterns) -> bool:
+    if "_" in name:  # such as `checkpoint_id`, which would mean something to a graph's config
+        return False
+    includes = [pattern.lower() for pattern in patterns.includes]
+    if any(fnmatchcase(name, pattern.lower()) for pattern in patterns.excludes):
+        return False
+    return name in includes or (name not in _SECRET_HEADERS and any(fnmatchcase(name, pattern) for pattern in includes))
 
 
 def cross_origin_headers(allowed_origins: str, origin: str | None) -> dict[str, str]:

@@ -6,12 +6,16 @@ library is imported here, since the bundle step has nothing else.
 """
 
 import difflib
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+#: A path before all others; empty for none.
+MOUNT_PREFIX: Final = re.compile(r"(/[^/?#]+)*")
 
 
 class ProjectConfigError(ValueError):
@@ -131,7 +135,8 @@ class CorsConfig:
     """The section `http.cors`."""
 
     allow_origins: tuple[str, ...] = ()
-    allow_methods: tuple[str, ...] | None = None
+    #: Empty for all; the same for headers.
+    allow_methods: tuple[str, ...] = ()
     allow_headers: tuple[str, ...] = ()
     allow_credentials: bool = False
     allow_origin_regex: str | None = None
@@ -236,16 +241,24 @@ def _checked(config: ProjectConfig) -> ProjectConfig:
                 f"langgraph.json: 'checkpointer.serde.{name}' cannot be true: whoever can write a checkpoint "
                 "could run code; list the classes"
             )
-    if http.cors and http.cors.allow_credentials and "*" in http.cors.allow_origins:
+    if http.cors and _allows_every_site(http.cors) and http.cors.allow_credentials:
         raise ProjectConfigError(
             "langgraph.json: 'http.cors' allows credentials to every site; list the sites in 'allow_origins'"
         )
-    prefix = http.mount_prefix
-    if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+    if not MOUNT_PREFIX.fullmatch(http.mount_prefix):
         raise ProjectConfigError(
-            f"langgraph.json: 'http.mount_prefix' must begin with a slash and end without one, unlike {prefix!r}"
+            "langgraph.json: 'http.mount_prefix' must begin with a slash and end without one, "
+            f"unlike {http.mount_prefix!r}"
         )
     return config
+
+
+def _allows_every_site(cors: CorsConfig) -> bool:
+    try:
+        pattern = re.compile(cors.allow_origin_regex or "(?!)")
+    except re.error as error:
+        raise ProjectConfigError(f"langgraph.json: 'http.cors.allow_origin_regex' is wrong: {error}") from None
+    return "*" in cors.allow_origins or pattern.fullmatch("https://nobody-owns-this.invalid") is not None
 
 
 def _read(kind: type[T], value: Any, where: str) -> T:

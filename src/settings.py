@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
+from project_config import MOUNT_PREFIX
+
 #: Superstep's own version, as `GET /info` and the OpenAPI document say it.
 VERSION: Final = "0.1.0"
 
@@ -80,7 +82,7 @@ def _positive(env: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _prefix(text: str) -> str:
-    if text and (not text.startswith("/") or text.endswith("/")):
+    if not MOUNT_PREFIX.fullmatch(text):
         raise ValueError(f"MOUNT_PREFIX must begin with a slash and end without one, unlike {text!r}")
     return text
 

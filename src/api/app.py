@@ -1,6 +1,7 @@
 """From a request to a response: the one place that parses, routes, turns errors into answers and adds CORS headers."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -8,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import ids
-from api import authorization
+from api import authorization, exposure
 from api.context import Call, Services
 from api.routes import ROUTER
 from api.routing import Match, Route
@@ -29,7 +30,7 @@ from http_messages import (
     Passthrough,
     Reply,
     announced_bytes,
-    cross_origin_headers,
+    chosen_headers,
     json_response,
 )
 from tables.access import NOTHING
@@ -43,24 +44,30 @@ _UUID_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
     {"thread_id": "thread", "run_id": "run", "assistant_id": "assistant"}
 )
 
-_PREFLIGHT_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "access-control-allow-methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY",
-        "access-control-max-age": "600",
-        "access-control-allow-private-network": "true",
-        "content-type": "text/plain; charset=utf-8",
-    }
-)
+#: By which a caller finds its request again in the log: theirs, or one made here.
+REQUEST_ID: Final = "x-request-id"
+_REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
 async def handle(request: HttpRequest, services: Services) -> Reply:
-    """Answer any request; never raises. An opaque answer already has all its headers."""
+    """Answer any request; never raises."""
+    request = _identified(request)
     reply = await _answer(request, services)
+    headers = {
+        **reply.headers,
+        **services.cross_origin.response_headers(request.headers.get("origin")),
+        REQUEST_ID: request.headers[REQUEST_ID],
+    }
     if isinstance(reply, Passthrough):
-        return reply
-    origin = cross_origin_headers(services.settings.cors_allow_origins, request.headers.get("origin"))
-    body = "" if request.method == "HEAD" else reply.body
-    return replace(reply, headers={**reply.headers, **origin}, body=body)
+        return replace(reply, headers=headers)
+    return replace(reply, headers=headers, body="" if request.method == "HEAD" else reply.body)
+
+
+def _identified(request: HttpRequest) -> HttpRequest:
+    """The request with an id: the caller's own, if it is fit for a log line."""
+    given = request.headers.get(REQUEST_ID, "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else ids.random_id()
+    return replace(request, headers={**request.headers, REQUEST_ID: request_id})
 
 
 def misconfigured(error: ValueError) -> HttpResponse:
@@ -72,10 +79,12 @@ def misconfigured(error: ValueError) -> HttpResponse:
 async def _answer(request: HttpRequest, services: Services) -> Reply:
     try:
         if request.method == "OPTIONS":
-            return _preflight(request)
-        if request.path != "/" and request.path.endswith("/") and ROUTER.knows(request.path.rstrip("/")):
-            return _without_trailing_slash(request)
-        return await _dispatch(request, services)
+            return services.cross_origin.preflight(request.headers)
+        prefix = services.mount_prefix
+        inner = _below(prefix, request)
+        if inner.path != "/" and inner.path.endswith("/") and ROUTER.knows(inner.path.rstrip("/")):
+            return _without_trailing_slash(prefix, inner)
+        return await _dispatch(inner, services)
     except MethodNotAllowed as error:
         return _refusal(error, {"allow": ", ".join(error.allowed)})
     except AccessRefused as error:
@@ -85,9 +94,9 @@ async def _answer(request: HttpRequest, services: Services) -> Reply:
     except SuperstepError as error:
         if error.status < 500:
             return _refusal(error)
-        return _unavailable(request, error) if error.retryable else _unexpected(request, error)
+        return _unavailable(request, services, error) if error.retryable else _unexpected(request, services, error)
     except Exception as error:  # noqa: BLE001 - the HTTP boundary: the caller gets an id, the log the rest
-        return _unexpected(request, error)
+        return _unexpected(request, services, error)
 
 
 async def _dispatch(request: HttpRequest, services: Services) -> Reply:
@@ -97,7 +106,10 @@ async def _dispatch(request: HttpRequest, services: Services) -> Reply:
         await services.gatekeeper.authenticate(request)
         raise
     route = match.route
-    principal = ANYONE if route.is_public else await services.gatekeeper.authenticate(request)
+    is_public = exposure.is_public(route, services.config.http)
+    principal = ANYONE if is_public else await services.gatekeeper.authenticate(request)
+    if exposure.is_disabled(route, services.config.http):
+        raise NotFound("Not Found")
     if route.handler is None:
         raise NotSupported(f"{route.summary}: {route.method} {route.path} is not served yet by Superstep.")
     _check_size(request, services.settings.max_body_bytes)
@@ -134,16 +146,19 @@ def _checked(route: Route, name: str, value: str) -> str:
     return canonical
 
 
-def _preflight(request: HttpRequest) -> HttpResponse:
-    """Any path may be asked about: the answer to the request itself says what is wrong with it."""
-    wanted = request.headers.get("access-control-request-headers")
-    allowed = {"access-control-allow-headers": wanted} if wanted else {}
-    return HttpResponse(200, {**_PREFLIGHT_HEADERS, **allowed}, "OK")
+def _below(prefix: str, request: HttpRequest) -> HttpRequest:
+    """The request as it would be without a mount prefix; health checks need none."""
+    if not prefix or request.path in ("/", "/ok"):
+        return request
+    path = request.path.removeprefix(prefix)
+    if path == request.path or not path.startswith("/"):
+        raise NotFound("Not Found")
+    return replace(request, path=path)
 
 
-def _without_trailing_slash(request: HttpRequest) -> HttpResponse:
+def _without_trailing_slash(prefix: str, request: HttpRequest) -> HttpResponse:
     query = f"?{urlencode(request.query, errors='replace')}" if request.query else ""
-    return HttpResponse(307, {"location": storable(request.path.rstrip("/")) + query})
+    return HttpResponse(307, {"location": prefix + storable(request.path.rstrip("/")) + query})
 
 
 def _refusal(
@@ -157,25 +172,25 @@ def _refused_code(error: AccessRefused, request: HttpRequest) -> int:
     return 403 if request.headers.get("upgrade", "").lower() == "websocket" else error.code
 
 
-def _unavailable(request: HttpRequest, error: SuperstepError) -> HttpResponse:
-    error_id = ids.random_id()
+def _unavailable(request: HttpRequest, services: Services, error: SuperstepError) -> HttpResponse:
     logger.error(
-        "a part of the platform failed; the caller may try again", exc_info=error, extra=_about(request, error_id)
+        "a part of the platform failed; the caller may try again", exc_info=error, extra=_about(request, services)
     )
-    detail = f"Temporarily unavailable, try again in a moment. Error {error_id}."
+    detail = f"Temporarily unavailable, try again in a moment. Error {request.headers[REQUEST_ID]}."
     return json_response(compact_json({"detail": detail}), 503, {"retry-after": "1"})
 
 
-def _unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
-    error_id = ids.random_id()
+def _unexpected(request: HttpRequest, services: Services, error: Exception) -> HttpResponse:
     logger.error(
         "unexpected error: a bug in Superstep or in a graph's own code; nothing of the request was retried",
         exc_info=error,
-        extra=_about(request, error_id),
+        extra=_about(request, services),
     )
-    detail = f"Internal error {error_id}. The server's log says more."
+    detail = f"Internal error {request.headers[REQUEST_ID]}. The server's log says more."
     return json_response(compact_json({"detail": detail}), 500)
 
 
-def _about(request: HttpRequest, error_id: str) -> dict[str, str]:
-    return {"error_id": error_id, "method": request.method, "path": request.path}
+def _about(request: HttpRequest, services: Services) -> dict[str, Any]:
+    headers = chosen_headers(request.headers, services.config.http.logging_headers)
+    about = {"error_id": request.headers[REQUEST_ID], "method": request.method, "path": request.path}
+    return about | ({"headers": headers} if headers else {})

@@ -10,11 +10,13 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 from langgraph_sdk.runtime import AccessContext
 
+import cross_origin
 import ids
 from auth.gatekeeper import Event, Gatekeeper
 from auth.principal import Principal
+from cross_origin import CrossOrigin
 from graphs.factories import Purpose
-from http_messages import HttpRequest
+from http_messages import HttpRequest, chosen_headers
 from langgraph_terms import Graph, Saver
 from ports import Database, RunQueue, ThreadObjects
 from project_config import ProjectConfig
@@ -57,6 +59,16 @@ class Services:
     #: What graphs get as `runtime.store`.
     store: BaseStore
 
+    @property
+    def cross_origin(self) -> CrossOrigin:
+        """Which sites' scripts may call."""
+        return cross_origin.policy(self.config.http.cors, self.settings.cors_allow_origins)
+
+    @property
+    def mount_prefix(self) -> str:
+        """The path before all others, or nothing."""
+        return self.config.http.mount_prefix or self.settings.mount_prefix
+
     def graphs(self) -> dict[str, str | None]:
         """For each graph its description."""
         return {graph_id: self.registry.description(graph_id) for graph_id in self.registry.graph_ids()}
@@ -91,7 +103,13 @@ class Call(Generic[BodyT_co, QueryT_co]):
     async def creator(self) -> Creator:
         """The caller of a route on `threads.create_run`, who needs to read the assistant as well."""
         assistants = await self.runnable_assistants(cast(Any, self.body).assistant_id)
-        return Creator(principal=self.principal, threads=self.access, assistants=assistants)
+        return Creator(
+            principal=self.principal,
+            threads=self.access,
+            assistants=assistants,
+            request_id=self.request.headers.get("x-request-id"),
+            headers=chosen_headers(self.request.headers, self.services.config.http.configurable_headers),
+        )
 
     async def runnable_assistants(self, assistant_id: str) -> Access:
         """The assistants on which the caller may start a run; a graph's own are for everybody, so nobody is asked."""

@@ -8,9 +8,11 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 
 from api.context import Call
+from api.exposure import is_disabled
 from api.routing import Kind, Route
 from compact_json import compact_json
 from http_messages import HttpResponse, Reply, json_response
+from project_config import ProjectConfig
 from settings import VERSION
 from wire.bodies import JsonObject
 
@@ -26,6 +28,8 @@ _ERROR: Final = {
 }
 _ERROR_RESPONSES: Final = {
     "400": "The request cannot be carried out.",
+    "401": "Nobody knows who calls.",
+    "403": "The caller may not do this.",
     "404": "What the request names does not exist.",
     "409": "The state of the thread forbids it just now, or the id is taken.",
     "413": "The body is too long.",
@@ -43,20 +47,30 @@ _MEDIA_TYPES: Final[dict[Kind, str]] = {
 }
 
 
-def openapi(routes: Iterable[Route]) -> Reply:
-    """The OpenAPI document of the operations that are served."""
+def openapi(routes: Iterable[Route], config: ProjectConfig, mount_prefix: str) -> Reply:
+    """The OpenAPI document of the operations that are served, with what the project says about authentication."""
     schemas: dict[str, JsonSchemaValue] = {"Error": _ERROR}
     paths: dict[str, JsonObject] = {}
     for route in routes:
-        if route.handler is not None:
+        if route.handler is not None and not is_disabled(route, config.http):
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    security = config.auth.openapi
+    for path, methods in security.paths.items():
+        for method, wanted in methods.items():
+            if operation := paths.get(path, {}).get(method.lower()):
+                operation["security"] = wanted
     return json_response(
         compact_json(
             {
                 "openapi": "3.1.0",
                 "info": {"title": TITLE, "version": VERSION},
+                **({"servers": [{"url": mount_prefix}]} if mount_prefix else {}),
+                **({"security": security.security} if security.security else {}),
                 "paths": paths,
-                "components": {"schemas": schemas},
+                "components": {
+                    "schemas": schemas,
+                    **({"securitySchemes": security.securitySchemes} if security.securitySchemes else {}),
+                },
             }
         )
     )

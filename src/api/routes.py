@@ -59,9 +59,9 @@ THREAD: Final = "/threads/{thread_id}"
 RUN: Final = "/threads/{thread_id}/runs/{run_id}"
 
 
-async def _openapi(_call: documentation.AnyCall) -> documentation.Reply:
+async def _openapi(call: documentation.AnyCall) -> documentation.Reply:
     """This table as an OpenAPI document."""
-    return documentation.openapi(ROUTES)
+    return documentation.openapi(ROUTES, call.services.config, call.services.mount_prefix)
 
 
 async def _docs(_call: documentation.AnyCall) -> documentation.Reply:

@@ -32,7 +32,7 @@ async def ok(call: Call[None, OkQuery]) -> Reply:
     """Whether the server is up."""
     if call.query.check_db.lower() in ("1", "true"):
         await call.services.db.batch([Statement("SELECT 1")])
-    return json_response('{"ok":true,"services":{}}')
+    return json_response('{"ok":true}' if call.services.config.http.disable_meta else '{"ok":true,"services":{}}')
 
 
 async def info(call: Call[None, None]) -> Reply:

@@ -40,8 +40,18 @@ async def _read_body(js_request: Any, headers: Mapping[str, str], max_body_bytes
 def to_js_response(response: HttpResponse | Passthrough) -> Any:
     """The JavaScript `Response` to hand to the runtime."""
     if isinstance(response, Passthrough):
-        return response.foreign
+        return _with_headers(response.foreign, response.headers)
     return _response(response.body or None, response.status, response.headers)
+
+
+def _with_headers(response: Any, headers: Mapping[str, str]) -> Any:
+    """The response of another object, whose own headers cannot be changed; its body goes on without passing here."""
+    if response.status == 101:  # a WebSocket: scripts of any site may open one, headers make no difference
+        return response
+    copy = Response.new(response.body, response)
+    for name, value in headers.items():
+        copy.headers.set(name, value)
+    return copy
 
 
 def stream_response(

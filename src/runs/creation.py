@@ -6,7 +6,7 @@ found, so a thread that is deleted or becomes busy in between refuses the run in
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -48,6 +48,9 @@ class Creator:
     threads: Access
     #: The system assistants, which belong to nobody, may be used beyond it.
     assistants: Access
+    #: The id of the request that creates the run, and its headers that the graph may know.
+    request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 #: Who creates runs on a server without authentication.
@@ -210,6 +213,7 @@ def _kwargs(
         "config": {
             "configurable": {
                 **_chosen_configurable(request, surroundings),
+                **surroundings.creator.headers,
                 **_server_configurable(request, surroundings, thread_id, run_id),
             },
             **_chosen_config(request, surroundings),
@@ -262,7 +266,7 @@ def _server_configurable(
         "langgraph_auth_user": principal.user,
         "langgraph_auth_user_id": principal.identity,
         "langgraph_auth_permissions": principal.permissions,
-        "langgraph_request_id": ids.random_id(),
+        "langgraph_request_id": surroundings.creator.request_id or ids.random_id(),
         "__request_start_time_ms__": clock.now_ms(),
         "__after_seconds__": request.after_seconds or 0,
         "run_id": run_id,

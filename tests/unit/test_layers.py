@@ -24,6 +24,7 @@ LAYERS = (
         "settings",
         "project_config",
         "http_messages",
+        "cross_origin",
         "clock",
         "ids",
         "compact_json",

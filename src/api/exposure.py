@@ -1,0 +1,32 @@
+"""Which operations a project serves at all, as the section `http` of its langgraph.json says."""
+
+from api.routing import Route
+from project_config import HttpConfig
+
+_META = ("/openapi.json", "/info", "/metrics", "/docs")
+
+
+def is_disabled(route: Route, http: HttpConfig) -> bool:
+    """Whether the project does without the operation, which then might as well not exist."""
+    match route.path.split("/")[1:]:
+        case ["assistants", *_]:
+            return http.disable_assistants
+        case ["runs", *_] | ["threads", _, "runs", *_]:
+            return http.disable_runs
+        case ["threads", *_]:
+            return http.disable_threads
+        case ["store", *_]:
+            return http.disable_store
+        case ["mcp"]:
+            return http.disable_mcp
+        case ["a2a", *_] | [".well-known", *_]:
+            return http.disable_a2a
+        case ["ui", *_]:
+            return http.disable_ui
+        case _:
+            return http.disable_meta and route.path in _META
+
+
+def is_public(route: Route, http: HttpConfig) -> bool:
+    """Whether the operation is answered without asking who calls."""
+    return route.is_public and not (http.enable_custom_route_auth and route.path == "/info")
