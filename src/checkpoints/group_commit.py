@@ -21,8 +21,8 @@ MAX_BATCH_CHARS = 8_000_000
 #: So many submissions may wait before those who do not wait for their commit have to.
 MAX_WAITING = 50
 
-#: What SQLite says when the statement that `fence` builds finds no such attempt.
-FENCED = "malformed JSON"
+#: Part of what SQLite says, "bad JSON path: 'fenced'", when the statement that `fence` builds finds no such attempt.
+FENCED = "'fenced'"
 
 
 def fence(thread_id: str, run_id: str, attempt: int) -> Statement:
@@ -31,7 +31,7 @@ def fence(thread_id: str, run_id: str, attempt: int) -> Statement:
         """
         SELECT CASE
             WHEN EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ? AND attempt = ?) THEN 1
-            ELSE json('fenced')
+            ELSE json_extract('{}', 'fenced')
         END
         """,
         (thread_id, run_id, attempt),

@@ -13,6 +13,7 @@ from checkpoints.appended_values import AppendedValues, Whole, restored
 from checkpoints.codec import Blob
 from d1_checkpointer import D1Saver
 from errors import CheckpointIncomplete, DatabaseError
+from ports import Statement
 from tests.support.checkpoint_graphs import conversation
 from tests.support.sqlite_database import SqliteDatabase
 
@@ -138,7 +139,7 @@ async def test_pruning_and_deleting_runs_keep_the_bases_in_use(database: SqliteD
 
 
 async def test_a_base_that_is_gone_fails_the_write_and_the_read(database: SqliteDatabase) -> None:
-    saver = D1Saver(database)
+    saver = D1Saver(database, guard=Statement("SELECT 1"))
     versions = {"messages": "1"}
     checkpoint: Any = {"v": 4, "id": "1", "ts": "", "versions_seen": {}, "channel_versions": versions}
     messages = [AIMessage(LONG, id=str(n)) for n in range(9)]
@@ -152,5 +153,6 @@ async def test_a_base_that_is_gone_fails_the_write_and_the_read(database: Sqlite
         await saver.aget_tuple(stored)
     database.connection.execute("DELETE FROM checkpoint_blobs WHERE version = '2'")
     versions["messages"] = "3"
-    with pytest.raises(DatabaseError):
+    # Not as a run that was taken over: this attempt may go on with a saver that stores the value whole.
+    with pytest.raises(DatabaseError, match="malformed JSON"):
         await saver.aput(stored, {**longer, "id": "3"}, {"step": 3}, versions)
