@@ -159,8 +159,7 @@ async def join_stream(call: Call[None, StreamQuery]) -> Reply:
     """Stream the events of a run that exists. Callers read errors out of the stream, as those of the run itself."""
     missing = await _missing(call)
     if missing:
-        error = compact_json(_http_exception(f"404: {missing.capitalize()} not found"))
-        return HttpResponse(200, EVENT_STREAM_HEADERS, f"event: error\r\ndata: {error}\r\n\r\n")
+        return error_stream(f"404: {missing.capitalize()} not found")
     return await _open_joined(call, "stream", "stream", tuple(_stream_modes(call.query.stream_mode)))
 
 
@@ -207,6 +206,12 @@ def _array(text: str) -> Iterable[str]:
     except (ValueError, RecursionError):
         return (text,)  # no mode has such a name, so nothing is streamed
     return (str(mode) for mode in modes)
+
+
+def error_stream(message: str) -> Reply:
+    """A stream of nothing but an error: callers look for errors there."""
+    error = compact_json(_http_exception(message))
+    return HttpResponse(200, EVENT_STREAM_HEADERS, f"event: error\r\ndata: {error}\r\n\r\n")
 
 
 def _http_exception(message: str) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """What happens on a thread, run by run, as one stream that never ends."""
 
 import re
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Final
 
 from pydantic import Field
 
 from api.context import Call
+from api.thread_runs import error_stream
 from errors import Unprocessable
 from http_messages import Passthrough, Reply
 from runs import following, thread_object_paths
@@ -28,13 +30,15 @@ class ThreadStreamQuery(Query):
 
 
 async def stream(call: Call[None, ThreadStreamQuery]) -> Reply:
-    """Stream what happens on a thread; of a thread that does not exist, or is not the caller's, nothing."""
+    """Stream what happens on a thread; one that is not the caller's might as well not exist, and its object sleeps."""
     given = chain.from_iterable(text.split(",") for text in (*call.query.stream_modes, *call.query.stream_mode))
     modes = [mode.strip() for mode in given if mode.strip()] or ["run_modes"]
     for mode in modes:
         if mode not in MODES:
             raise Unprocessable(f"Invalid stream mode: {mode[:100]!a} is none of {', '.join(MODES)}")
     after = _position(call.request.headers.get("last-event-id"))
+    if await is_hidden(call):
+        return error_stream("404: Thread not found")
     return await follow(call, FollowRequest(kind="stream", options=following.thread_stream_options(modes, after)))
 
 
@@ -50,12 +54,10 @@ def _position(header: str | None) -> EventId | None:
 
 
 async def follow(call: Call[Any, Any], request: FollowRequest) -> Reply:
-    """Hand a follower of the thread over to the thread's object."""
+    """Hand a follower of the thread, who was asked about by `is_hidden`, over to the thread's object."""
     thread_id = call.path["thread_id"]
-    asked = FollowRequest(
-        kind=request.kind,
-        options=request.options,
-        is_hidden=await is_hidden(call),
+    asked = replace(
+        request,
         origin=call.request.headers.get("origin"),
         allowed_origins=call.services.settings.cors_allow_origins,
     )
