@@ -29,7 +29,7 @@ from bindings.store import store
 from bindings.thread_objects import ThreadObjectsBinding
 from d1_checkpointer import D1Saver
 from durable_thread import ThreadObject
-from graphs.deployed import AUTH, CONFIG, REGISTRY
+from graphs.deployed import AUTH, CONFIG, REGISTRY, UI
 from queue_consumer import deliver
 from runs import sweep
 from workflow_steps import RunWorkflow
@@ -63,6 +63,7 @@ class Default(WorkerEntrypoint):
             registry=REGISTRY,
             settings=settings,
             config=CONFIG,
+            ui=UI,
             gatekeeper=gatekeeper,
             checkpointer=lambda: D1Saver(database()),
             store=store(),

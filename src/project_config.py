@@ -28,6 +28,11 @@ IMAGE_KEYS: Final = (
     "pip_config_file", "pip_installer", "dockerfile_lines", "keep_pkg_tools",
 )  # fmt: skip
 
+#: Where the bundle step puts the UI components it has built, below the project's folder. Each file's name ends in
+#: `.txt` as well, because a Worker runs a `.js` file.
+UI_BUNDLES: Final = "ui_bundles"
+UI_SUFFIX: Final = ".txt"
+
 #: Read by the bundle step itself.
 _BUNDLE_KEYS: Final = ("dependencies", "graphs", "env", "$schema")
 
@@ -36,8 +41,6 @@ _REFUSED: Final[Mapping[str, str]] = {
     "source": "there is no image to build from a uv project; name its folder in 'dependencies'",
     "project_root": "name the folder in 'dependencies'",
     "package": "name its folder in 'dependencies'",
-    "ui": "UI components are not built here; serve them from your own site",
-    "ui_config": "UI components are not built here; serve them from your own site",
     "encryption": "handlers for encryption at rest are not called; D1 and Durable Objects encrypt what they store",
     "priority": "every thread has its own queue, so there is no order among threads to change",
     "checkpointer.path": "a checkpoint and the check that its run may still write it are one batch in D1, "
@@ -198,6 +201,14 @@ class WebhookConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UiConfig:
+    """The section `ui_config`."""
+
+    #: npm packages that the page provides, so that no bundle has them.
+    shared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectConfig:
     """All sections; one that langgraph.json leaves out has its defaults."""
 
@@ -206,6 +217,9 @@ class ProjectConfig:
     auth: AuthConfig = AuthConfig()
     http: HttpConfig = HttpConfig()
     webhooks: WebhookConfig = WebhookConfig()
+    #: The file of UI components of each graph.
+    ui: Mapping[str, str] = field(default_factory=dict[str, str])
+    ui_config: UiConfig = UiConfig()
 
     @classmethod
     def read(cls, sections: Mapping[str, Any]) -> "ProjectConfig":

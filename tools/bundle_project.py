@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "src"))
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))
+sys.path.append(str(ROOT / "src"))
 
 from project_config import IMAGE_KEYS, ProjectConfig, ProjectConfigError, known_sections
+from tools import ui_bundle
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG: Final = ROOT / "langgraph.json"
 SOURCE: Final = ROOT / "src"
 TARGET: Final = SOURCE / "project"
@@ -33,6 +35,9 @@ DATA_SUFFIXES: Final = frozenset({
     ".csv", ".html", ".j2", ".jinja", ".jinja2", ".json", ".jsonl",
     ".md", ".sql", ".toml", ".txt", ".xml", ".yaml", ".yml",
 })  # fmt: skip
+
+#: What UI components are made of.
+UI_SOURCES: Final = frozenset({".tsx", ".ts", ".jsx", ".js", ".css"})
 
 #: Folders that hold no part of a graph; any hidden folder and any virtual environment neither.
 SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules", "python_modules", "build", "dist"})
@@ -55,6 +60,8 @@ class Project:
     sections: Mapping[str, Any]
     #: File to copy by its path below the target.
     files: Mapping[str, Path]
+    #: What was made of other files: the UI components.
+    built: Mapping[str, bytes]
     requirements: tuple[str, ...]
     #: What a server has to watch.
     inputs: tuple[Path, ...]
@@ -69,6 +76,7 @@ def read_project(config_path: Path) -> Project:
     roots = [_import_root(path) for path in local]
     files = _files_to_copy(roots)
     shipped = {name: path for name, path in files.items() if path.suffix == ".py" or path.suffix in DATA_SUFFIXES}
+    sections = _sections(config, folder, roots)
     warnings = [
         f"langgraph.json: {key!r} is about building a container image and means nothing here"
         for key in IMAGE_KEYS
@@ -77,12 +85,14 @@ def read_project(config_path: Path) -> Project:
     warnings += [
         f"{files[name]} is not shipped: wrangler.toml has no rule for {files[name].suffix} files"
         for name in sorted(files.keys() - shipped.keys())
+        if not (sections.get("ui") and files[name].suffix in UI_SOURCES)
     ]
     return Project(
         graphs={name: _graph(name, entry, folder, roots) for name, entry in _graph_entries(config).items()},
         env=_environment(config.get("env", {}), folder),
-        sections=_sections(config, folder, roots),
+        sections=sections,
         files=shipped,
+        built=_ui(ProjectConfig.read(sections), folder),
         requirements=tuple(dict.fromkeys([*specs, *(spec for path in local for spec in _declared_requirements(path))])),
         inputs=(config_path, *local),
         warnings=tuple(warnings),
@@ -112,6 +122,7 @@ def bundled_files(project: Project) -> dict[str, bytes]:
     manifest = {"graphs": dict(project.graphs), "env": dict(project.env), "config": dict(project.sections)}
     return {
         **{name: path.read_bytes() for name, path in project.files.items()},
+        **project.built,
         MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode(),
     }
 
@@ -255,6 +266,13 @@ def _sections(config: Mapping[str, Any], folder: Path, roots: Iterable[Path]) ->
         index = {**sections["store"]["index"], "embed": ":".join(located)}
         sections["store"] = {**sections["store"], "index": index}
     return sections
+
+
+def _ui(config: ProjectConfig, folder: Path) -> dict[str, bytes]:
+    try:
+        return ui_bundle.build(config.ui, config.ui_config.shared, folder)
+    except ui_bundle.UiBundleError as error:
+        raise ProjectError(str(error)) from None
 
 
 def _names_a_file(embed: str) -> bool:

@@ -16,6 +16,7 @@ from auth.gatekeeper import Event, Gatekeeper
 from auth.principal import Principal
 from cross_origin import CrossOrigin
 from graphs.factories import Purpose
+from graphs.ui_bundles import UiBundles
 from http_messages import HttpRequest, chosen_headers
 from langgraph_terms import Graph, Saver
 from ports import Database, RunQueue, ThreadObjects
@@ -58,6 +59,7 @@ class Services:
     checkpointer: Callable[[], Saver]
     #: What graphs get as `runtime.store`.
     store: BaseStore
+    ui: UiBundles
 
     @property
     def cross_origin(self) -> CrossOrigin:

@@ -42,6 +42,7 @@ _MEDIA_TYPES: Final[dict[Kind, str]] = {
     "accepted": "application/json",
     "long_poll": "application/json",
     "html": "text/html",
+    "script": "text/javascript",
     "text_or_json": "application/json",
     "events": "text/event-stream",
 }

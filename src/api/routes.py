@@ -15,6 +15,7 @@ from api import (
     thread_state,
     thread_stream,
     threads,
+    ui,
 )
 from api.routing import Route, Router
 from wire.assistants import (
@@ -53,6 +54,7 @@ from wire.threads import (
     ThreadsPruned,
     ThreadStorage,
 )
+from wire.ui import ComponentRequest
 
 ASSISTANT: Final = "/assistants/{assistant_id}"
 THREAD: Final = "/threads/{thread_id}"
@@ -150,8 +152,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/a2a/{assistant_id}", "Open an A2A stream"),
     Route("GET", "/a2a/{assistant_id}/.well-known/agent-card.json", "Get an assistant's A2A card"),
     Route("GET", "/.well-known/agent-card.json", "Get the server's A2A card"),
-    Route("POST", "/ui/{graph_id}", "Load a graph's UI"),
-    Route("GET", "/ui/{graph_id}/{file}", "Get a file of a graph's UI"),
+    Route("POST", "/ui/{graph_id}", "Load a graph's UI", ui.component, body=ComponentRequest, answers="html"),
+    Route("GET", "/ui/{graph_id}/{file}", "Get a file of a graph's UI", ui.file, answers="script"),
 )
 # fmt: on
 

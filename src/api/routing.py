@@ -18,7 +18,7 @@ from wire.texts import storable
 
 Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Reply]]
 #: How a success looks: `accepted` is JSON with 202 or 200, the last two come from a thread's object.
-Kind: TypeAlias = Literal["json", "accepted", "empty", "html", "text_or_json", "events", "long_poll"]
+Kind: TypeAlias = Literal["json", "accepted", "empty", "html", "script", "text_or_json", "events", "long_poll"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
         query=parse_qsl(url.query, keep_blank_values=True),
         headers=headers,
         body=await _read_body(js_request, headers, max_body_bytes),
+        origin=f"{url.scheme}://{url.netloc}",
     )
 
 

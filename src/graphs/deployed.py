@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from graphs.registry import Registry, load_auth, read_config
+from graphs.ui_bundles import UiBundles
 
 #: Where the bundle step puts the graph project: beside the top-level modules.
 PROJECT: Final = Path(__file__).parent.parent / "project"
@@ -18,3 +19,6 @@ CONFIG: Final = read_config(PROJECT)
 
 #: The handlers that langgraph.json names as `auth.path`.
 AUTH: Final = load_auth(PROJECT, CONFIG.auth)
+
+#: The components that langgraph.json names as `ui`.
+UI: Final = UiBundles(PROJECT)

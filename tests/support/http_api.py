@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from operator import add
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,6 +19,7 @@ from api.context import Services
 from auth.gatekeeper import Gatekeeper, OpenDoor
 from d1_checkpointer import D1Saver
 from graphs.factories import Purpose
+from graphs.ui_bundles import UiBundles
 from http_messages import HttpRequest, HttpResponse, Passthrough
 from project_config import ProjectConfig
 from settings import Settings
@@ -139,6 +141,10 @@ class ThreadObjectNotes:
         return f"the answer to {path}"
 
 
+#: A project without UI components.
+NO_UI = UiBundles(Path(__file__).parent)
+
+
 class Api:
     """One server and its database."""
 
@@ -147,6 +153,8 @@ class Api:
         settings: Settings | None = None,
         config: ProjectConfig | None = None,
         gatekeeper: Gatekeeper | None = None,
+        *,
+        ui: UiBundles = NO_UI,
     ) -> None:
         self.db = SqliteDatabase()
         self.queue = QueueNotes()
@@ -164,6 +172,7 @@ class Api:
             gatekeeper=gatekeeper or OpenDoor(),
             checkpointer=lambda: self.saver,
             store=self.store,
+            ui=ui,
         )
 
     async def ask(

@@ -157,7 +157,7 @@ def test_every_key_that_is_honoured_has_its_place() -> None:
         ({"http": {"app": "a.py:app"}}, "'http.app' cannot be honoured"),
         ({"http": {"disable_mpc": True}}, "there is no key 'http.disable_mpc'; did you mean 'http.disable_mcp'?"),
         ({"webhooks": {"headers": {"x": 1}}}, "'webhooks.headers.x' must be a string, not 1"),
-        ({"ui": {"agent": "./ui.tsx"}}, "'ui' cannot be honoured"),
+        ({"ui": {"agent": 1}}, "'ui.agent' must be a string, not 1"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused_by_name(sections: Any, complaint: str) -> None:
