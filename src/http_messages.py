@@ -30,6 +30,8 @@ class HttpRequest:
     query: list[tuple[str, str]]
     headers: Mapping[str, str]
     body: bytes | str = b""
+    #: Scheme and host by which the caller reached the server: `https://agents.example`.
+    origin: str = ""
 
 
 def announced_bytes(headers: Mapping[str, str]) -> int:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT))
-sys.path.append(str(ROOT / "src"))
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+sys.path.append(str(Path(__file__).resolve().parent.parent / "src"))
 
 from project_config import IMAGE_KEYS, ProjectConfig, ProjectConfigError, known_sections
 from tools import ui_bundle
 
+ROOT: Final = Path(__file__).resolve().parent.parent
 DEFAULT_CONFIG: Final = ROOT / "langgraph.json"
 SOURCE: Final = ROOT / "src"
 TARGET: Final = SOURCE / "project"

@@ -21,7 +21,7 @@ def server() -> Iterator[Server]:
     """A server of the project with its components, whose bundler npm installs beside it."""
     folder = paths.BUILD / "ui-project"
     shutil.copytree(PROJECT, folder, dirs_exist_ok=True)
-    subprocess.run(["npm", "ci", "--no-progress", "--loglevel=error"], cwd=folder, check=True)
+    subprocess.run(["npm", "install", "--no-progress", "--loglevel=error"], cwd=folder, check=True)
     with local_server.serve(config=worker_copy.with_project("ui", folder / "langgraph.json")) as server:
         yield server
 

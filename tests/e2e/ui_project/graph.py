@@ -1,10 +1,9 @@
 """A graph that shows a component of its own."""
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 from langgraph.graph import START, StateGraph
 from langgraph.graph.ui import UIMessage, push_ui_message, ui_message_reducer
-from typing_extensions import Annotated
 
 
 class State(TypedDict, total=False):
