@@ -6,6 +6,7 @@ which it starts again whenever that one dies. All of them share one process grou
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -27,10 +28,12 @@ from tools import (
     paths,
     progress,
     pyodide_bundle,
+    server_output,
     worker_copy,
     worker_packages,
 )
 from tools.errors import SetupError
+from tools.server_output import Relay
 from tools.snapshots import Snapshot
 
 READY_PATH: Final = "/ok"
@@ -47,11 +50,12 @@ class Server:
     persist_to: Path
     config: Path
     vars: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: Where output goes; None passes it through to this process's own.
+    #: Where output goes; None shows it on this process's own standard error.
     log_path: Path | None = None
     #: Start from a memory snapshot of this very Worker, or make one; not for servers that reload on changes.
     use_snapshot: bool = True
     _process: subprocess.Popen[bytes] | None = None
+    _relay: Relay | None = None
 
     @property
     def url(self) -> str:
@@ -75,10 +79,13 @@ class Server:
                 cwd=self.config.parent,
                 env={**environment, **(snapshot.environment() if snapshot else {})},
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT if output else None,
+                stdout=output or subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if self._process.stdout:
+            self._relay = Relay(self._process.stdout)
+            self._relay.start()
         try:
             self.wait_until_ready()
         except BaseException:
@@ -92,7 +99,7 @@ class Server:
         deadline = time.monotonic() + timeout_seconds
         while not self._answers():
             if self._process is None or self._process.poll() is not None:
-                raise SetupError(f"the server ended before it was ready\n{self.log_tail()}")
+                raise SetupError(self.start_error() or f"the server ended before it was ready\n{self.log_tail()}")
             if time.monotonic() > deadline:
                 raise SetupError(f"the server was not ready after {timeout_seconds:.0f} s\n{self.log_tail()}")
             time.sleep(POLL_SECONDS)
@@ -140,6 +147,12 @@ class Server:
         """All output so far; empty when it is passed through."""
         return self.log_path.read_text(errors="replace") if self.log_path and self.log_path.exists() else ""
 
+    def start_error(self) -> str | None:
+        """Why the Worker did not start the last time, if its own code was the reason."""
+        if self._relay:
+            self._relay.join(STOP_TIMEOUT_SECONDS)
+        return server_output.start_error(self._relay.text() if self._relay else self.log())
+
     def log_tail(self, lines: int = 40) -> str:
         """The last lines of the output, or where they went."""
         if not self.log_path:
@@ -155,6 +168,10 @@ class Server:
         try:
             with urllib.request.urlopen(self.url + READY_PATH, timeout=30) as response:
                 return response.status == 200
+        except urllib.error.HTTPError as error:
+            if error.code == 503:  # what the Worker says when its variables are wrong
+                raise SetupError(json.load(error)["detail"]) from None
+            return False
         except (urllib.error.URLError, OSError):
             return False
 

@@ -55,7 +55,10 @@ def _serve_once(options: argparse.Namespace) -> int:
     try:
         server.start()
         print(f"\nSuperstep is up: {server.url} (Ctrl-C stops it)\n", flush=True)
-        return server.wait()
+        status = server.wait()
+        if status and (reason := server.start_error()):
+            print(f"\nerror: {reason}", file=sys.stderr)
+        return status
     finally:
         server.stop()
 

@@ -153,7 +153,7 @@ def _import(project: Path, module_path: str) -> ModuleType:
         return _import_file(name, path)
     except (Exception, SystemExit) as error:
         # User code: whatever its import raises is the reason, `sys.exit("no key")` among it.
-        raise GraphLoadError(f"importing {module_path} failed: {_reason(error)}") from error
+        raise GraphLoadError(f"importing {module_path} failed: {_reason(error, project)}") from error
 
 
 def _import_file(name: str, path: Path) -> ModuleType:
@@ -165,13 +165,14 @@ def _import_file(name: str, path: Path) -> ModuleType:
     return module
 
 
-def _reason(error: BaseException) -> str:
-    """The error and the line it comes from."""
+def _reason(error: BaseException, project: Path) -> str:
+    """The error and the last line of the project that led to it."""
     message = f"{type(error).__name__}: {error}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(str(project))]
     if isinstance(error, SyntaxError) or not frames:
         return message
-    return f"{message} ({frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line})"
+    file = Path(frames[-1].filename).relative_to(project)
+    return f"{message} ({file}, line {frames[-1].lineno}: {frames[-1].line})"
 
 
 def _compiled(found: object) -> Graph | None:
