@@ -11,7 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeAlias, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -85,6 +85,8 @@ class D1Saver(WaitingSaver):
         self._write_behind = write_behind
         self._appended = AppendedValues()
         self._on_commit = on_commit
+        #: What was read before it was asked for, by the statements that ask.
+        self._ahead: dict[tuple[Statement, ...], list[list[Row]]] = {}
 
     def observed(self, on_commit: Callable[[CommittedCheckpoint], None]) -> Self:
         """A clone that shares everything and calls `on_commit` as well, first."""
@@ -110,18 +112,26 @@ class D1Saver(WaitingSaver):
         """Wait while more is to be committed than one batch may hold: LangGraph itself never waits for its saver."""
         await self._commits.room()
 
+    async def read_ahead(self, questions: Sequence["Question"], also: Sequence[Statement]) -> list[list[Row]]:
+        """The rows of `also`; the same round trip answers `questions`, each when it is asked for the first time."""
+        asked = list(dict.fromkeys(tuple(question) for question in questions))
+        found = await self._read([*also, *(statement for question in asked for statement in question)])
+        answers = iter(found[len(also) :])
+        self._ahead = {question: [next(answers) for _ in question] for question in asked}
+        return found[: len(also)]
+
     async def _read(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Rows that include everything that was put before."""
+        ahead = self._ahead.pop(tuple(statements), None)
+        if ahead is not None:
+            return ahead
         await self.flush()
         return await self._database.batch(statements)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the latest of its namespace; one round trip."""
         thread_id, checkpoint_ns = _namespace(config)
-        where = _Where().equal(
-            thread_id=thread_id, checkpoint_ns=checkpoint_ns, checkpoint_id=get_checkpoint_id(config)
-        )
-        checkpoints, blob_rows, writes = await self._read(where.select(1))
+        checkpoints, blob_rows, writes = await self._read(one(config))
         blobs = rows.stored_blobs(blob_rows)
         found = rows.checkpoint_tuples(self.serde, checkpoints, blobs, writes)
         for whole in rows.named_values(checkpoints[0], blobs) if checkpoints else ():
@@ -141,7 +151,7 @@ class D1Saver(WaitingSaver):
         where = _listing(config, wanted, before)
         remaining = sys.maxsize if limit is None else limit
         while remaining > 0:
-            size = PAGE_CHECKPOINTS if wanted else min(remaining, PAGE_CHECKPOINTS)
+            size = _page_size(wanted, remaining)
             page = await self._page(where, size)
             found = [checkpoint for checkpoint in page if _contains(checkpoint.metadata, wanted)][:remaining]
             for checkpoint in found:
@@ -295,6 +305,28 @@ class D1Saver(WaitingSaver):
             await self._commits.commit(
                 [Statement(statement, (thread_id, page)) for statement in sql.DELETE_CHECKPOINTS]
             )
+
+
+#: What `aget_tuple` or `alist` asks the database first.
+Question: TypeAlias = Sequence[Statement]
+
+
+def one(config: RunnableConfig) -> Question:
+    """What `aget_tuple` asks."""
+    thread_id, checkpoint_ns = _namespace(config)
+    where = _Where().equal(thread_id=thread_id, checkpoint_ns=checkpoint_ns, checkpoint_id=get_checkpoint_id(config))
+    return where.select(1)
+
+
+def page(
+    config: RunnableConfig, *, filter: Mapping[str, Any] | None, before: RunnableConfig | None, limit: int
+) -> Question:
+    """What `alist` asks for its first page."""
+    return _listing(config, filter or {}, before).select(_page_size(filter, limit))
+
+
+def _page_size(wanted: Mapping[str, Any] | None, remaining: int) -> int:
+    return PAGE_CHECKPOINTS if wanted else min(remaining, PAGE_CHECKPOINTS)
 
 
 @dataclass(frozen=True, slots=True)

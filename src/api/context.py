@@ -15,10 +15,11 @@ import ids
 from auth.gatekeeper import Event, Gatekeeper
 from auth.principal import Principal
 from cross_origin import CrossOrigin
+from d1_checkpointer import D1Saver
 from graphs.factories import Purpose
 from graphs.ui_bundles import UiBundles
 from http_messages import HttpRequest, chosen_headers
-from langgraph_terms import Graph, Saver
+from langgraph_terms import Graph
 from ports import Database, RunQueue, ThreadObjects
 from project_config import ProjectConfig
 from runs.creation import Creator
@@ -56,7 +57,7 @@ class Services:
     config: ProjectConfig
     gatekeeper: Gatekeeper
     #: A new checkpoint saver over the Worker's database.
-    checkpointer: Callable[[], Saver]
+    checkpointer: Callable[[], D1Saver]
     #: What graphs get as `runtime.store`.
     store: BaseStore
     ui: UiBundles

@@ -32,6 +32,7 @@ from wire.assistants import (
     SchemasObject,
 )
 from wire.runs import RunCreate, RunObject
+from wire.state_updates import StateUpdate, StateUpdated
 from wire.store import (
     FoundItems,
     FoundNamespaces,
@@ -104,7 +105,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{THREAD}/storage", "Measure a thread's storage", threads.storage, returns=ThreadStorage, on="threads.read"),
 
     Route("GET", f"{THREAD}/state", "Get a thread's state", thread_state.get, query=thread_state.StateQuery, returns=ThreadStateObject, on="threads.read"),
-    Route("POST", f"{THREAD}/state", "Update a thread's state", on="threads.update"),
+    Route("POST", f"{THREAD}/state", "Update a thread's state", thread_state.update, body=StateUpdate, returns=StateUpdated, on="threads.update"),
     Route("GET", f"{THREAD}/state/{{checkpoint_id}}", "Get the state at a checkpoint", thread_state.get_at, query=thread_state.StateQuery, returns=ThreadStateObject, on="threads.read"),
     Route("POST", f"{THREAD}/state/checkpoint", "Get the state at a checkpoint", thread_state.get_at_checkpoint, body=StateAtCheckpoint, returns=ThreadStateObject, on="threads.read"),
     Route("GET", f"{THREAD}/history", "List a thread's states", thread_state.history, query=thread_state.HistoryQuery, returns=list[ThreadStateObject], on="threads.read"),

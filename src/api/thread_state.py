@@ -1,24 +1,33 @@
 """The state of a thread, now and at earlier checkpoints: what its graph reads from the checkpointer."""
 
 import json
+import logging
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Interrupt, PregelTask, StateSnapshot
 from pydantic import Field
 
+import d1_checkpointer
 from api.context import Call
 from api.threads import thread_not_found
-from errors import BadRequest, NotFound, SuperstepError
+from compact_json import compact_json
+from d1_checkpointer import Question
+from errors import BadRequest, NotFound, SuperstepError, Unavailable
 from http_messages import Reply, json_response
 from langgraph_terms import Graph, checkpoint_address
+from runs import state_update
 from streaming.json_text import described, dumps
 from tables import threads
 from wire.bodies import MAX_LIMIT, JsonObject
 from wire.queries import Query
+from wire.state_updates import StateUpdate
 from wire.thread_state import CheckpointRef, ConfigRef, HistorySearch, StateAtCheckpoint
+
+logger = logging.getLogger(__name__)
 
 _NEVER_RUN: Final = StateSnapshot(
     values={}, next=(), config={}, metadata=None, created_at=None, parent_config=None, tasks=(), interrupts=()
@@ -65,10 +74,40 @@ async def search_history(call: Call[HistorySearch, None]) -> Reply:
     return await _answer_history(call, call.body)
 
 
+async def update(call: Call[StateUpdate, None]) -> Reply:
+    """Write to the state as a node would."""
+    body = call.body
+    address = body.checkpoint.model_dump(exclude_none=True) if body.checkpoint else {}
+    if body.checkpoint_id is not None:
+        address["checkpoint_id"] = body.checkpoint_id
+    state = await state_update.update(
+        call.services.db,
+        partial(call.open_graph, access="threads.update"),
+        call.path["thread_id"],
+        call.access,
+        address,
+        [[(body.values, body.as_node)]],
+    )
+    await _tell_followers(call, state.snapshot)
+    made = state.checkpoint
+    return json_response(
+        compact_json({"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]})
+    )
+
+
+async def _tell_followers(call: Call[Any, Any], snapshot: StateSnapshot) -> None:
+    """The change is written: an error now would make the caller write it again."""
+    thread_id = call.path["thread_id"]
+    try:
+        await call.services.thread_objects.state_updated(thread_id, dumps(state_object(snapshot)))
+    except Unavailable:
+        logger.exception("the followers of thread %s were not told that its state was changed", thread_id)
+
+
 async def _answer_state(call: Call[Any, Any], ref: CheckpointRef, *, subgraphs: bool) -> Reply:
     thread_id = call.path["thread_id"]
     config = _config(thread_id, ref)
-    async with _graph(call, config) as graph:
+    async with _graph(call, config, d1_checkpointer.one(config)) as graph:
         if graph is None:
             return json_response(dumps(state_object(_NEVER_RUN)))
         with _answering_what_it_raises():
@@ -78,22 +117,28 @@ async def _answer_state(call: Call[Any, Any], ref: CheckpointRef, *, subgraphs: 
 
 async def _answer_history(call: Call[Any, Any], search: HistorySearch) -> Reply:
     thread_id = call.path["thread_id"]
-    config = _config(thread_id, search.checkpoint or CheckpointRef())
-    before = _before(thread_id, search)
-    async with _graph(call, config) as graph:
+    ref = search.checkpoint or CheckpointRef()
+    config = _config(thread_id, ref.model_copy(update={"checkpoint_ns": ref.checkpoint_ns or ""}))
+    before, limit = _before(thread_id, search), search.limit or 1
+    first = d1_checkpointer.page(config, filter=search.metadata, before=before, limit=limit)
+    async with _graph(call, config, first) as graph:
         if graph is None:
             return json_response("[]")
-        snapshots = graph.aget_state_history(config, filter=search.metadata, before=before, limit=search.limit or 1)
+        snapshots = graph.aget_state_history(config, filter=search.metadata, before=before, limit=limit)
         with _answering_what_it_raises():
             states = [state_object(snapshot) async for snapshot in snapshots]
         return json_response(dumps(states))
 
 
 @asynccontextmanager
-async def _graph(call: Call[Any, Any], config: RunnableConfig) -> AsyncGenerator[Graph | None]:
-    """The thread's graph with a checkpointer, or None when the thread never had one."""
+async def _graph(call: Call[Any, Any], config: RunnableConfig, first: Question) -> AsyncGenerator[Graph | None]:
+    """The thread's graph with a checkpointer, or None when the thread never had one.
+
+    What the graph will ask the checkpointer first is read together with the thread.
+    """
     services, thread_id = call.services, call.path["thread_id"]
-    [rows] = await services.db.batch([threads.select_head(thread_id, call.access)])
+    saver = services.checkpointer()
+    [rows] = await saver.read_ahead([first], also=[threads.select_head(thread_id, call.access)])
     if not rows:
         raise thread_not_found(thread_id)
     graph_id = json.loads(rows[0]["metadata"]).get("graph_id")
@@ -103,7 +148,7 @@ async def _graph(call: Call[Any, Any], config: RunnableConfig) -> AsyncGenerator
     if graph_id not in services.registry.graph_ids():
         raise NotFound(f"Thread {thread_id} belongs to graph {graph_id!r}, which is not served here.")
     async with call.open_graph(graph_id, config, "threads.read") as graph:
-        yield graph.copy(update={"checkpointer": services.checkpointer()})
+        yield graph.copy(update={"checkpointer": saver})
 
 
 @contextmanager

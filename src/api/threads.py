@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import clock
 import ids
@@ -10,15 +11,17 @@ from api import paging
 from api.context import Call
 from api.representations import thread_text
 from compact_json import compact_json
-from errors import Conflict, NotFound, Unprocessable
+from errors import Conflict, NotFound, SuperstepError, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
-from runs import thread_deletion, thread_pruning
+from ports import Row
+from runs import graph_input, state_update, thread_deletion, thread_pruning
 from tables import runs, thread_copy, thread_search, thread_storage, threads
 from tables.access import EVERYTHING
 from tables.threads import Thread, Ttl
 from wire.bodies import JsonObject
 from wire.extract_paths import ExtractPath
 from wire.json_objects import join_array
+from wire.state_updates import Superstep, SuperstepUpdate
 from wire.threads import ThreadCount, ThreadCreate, ThreadPatch, ThreadPrune, ThreadQuery, ThreadSearch, ThreadTtl
 
 #: How often a change of metadata is tried again when others change them at the same moment.
@@ -33,8 +36,6 @@ def thread_not_found(thread_id: str) -> NotFound:
 async def create(call: Call[ThreadCreate, None]) -> Reply:
     """Create a thread, or with `if_exists: do_nothing` return the one that has the id."""
     body, db = call.body, call.services.db
-    if body.supersteps:
-        raise Unprocessable("Creating a thread with 'supersteps' is not served yet by Superstep; run a graph on it.")
     thread = threads.new(
         body.thread_id or ids.time_ordered(),
         metadata=compact_json(body.metadata or {}),
@@ -42,9 +43,41 @@ async def create(call: Call[ThreadCreate, None]) -> Reply:
         now=clock.now_iso(),
         ttl=_ttl(body.ttl) or call.services.default_ttl(),
     )
+    if body.supersteps:
+        return await _create_with_state(call, thread, body.supersteps)
     inserted, stored = await db.batch([threads.insert(thread), threads.select(thread.thread_id, call.access)])
-    existing = await threads.first_from_rows(db, stored)
-    if not inserted and (existing is None or body.if_exists != "do_nothing"):  # None: somebody else's
+    return await _created(call, thread, stored, is_new=bool(inserted))
+
+
+async def _create_with_state(call: Call[ThreadCreate, None], thread: Thread, steps: Sequence[Superstep]) -> Reply:
+    """The thread and its state in one batch; without a state if the graph refuses it, and then the answer says so."""
+    db, thread_id = call.services.db, thread.thread_id
+    open_graph = partial(call.open_graph, access="threads.update")
+    try:
+        is_new = await state_update.create(db, open_graph, thread, [_step(step) for step in steps])
+    except SuperstepError as error:
+        if error.status >= 500:
+            raise
+        [is_new] = await db.batch([threads.insert(thread)])
+        if is_new:
+            detail = f"Thread {thread_id} was created, but there were problems updating the state: {error}"
+            return json_response(compact_json({"detail": detail}), 201)
+    [stored] = await db.batch([threads.select(thread_id, call.access)])
+    return await _created(call, thread, stored, is_new=bool(is_new))
+
+
+def _step(step: Superstep) -> list[tuple[Any, str]]:
+    return [(_written(update), update.as_node) for update in step.updates]
+
+
+def _written(update: SuperstepUpdate) -> Any:
+    command = update.command and graph_input.command(update.command.model_dump(exclude_unset=True))
+    return command or update.values
+
+
+async def _created(call: Call[ThreadCreate, None], thread: Thread, stored: Sequence[Row], *, is_new: bool) -> Reply:
+    existing = await threads.first_from_rows(call.services.db, stored)
+    if not is_new and (existing is None or call.body.if_exists != "do_nothing"):  # None: somebody else's
         raise Conflict(f"Thread with ID {thread.thread_id} already exists")
     return json_response(thread_text(existing or thread))
 

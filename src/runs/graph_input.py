@@ -27,8 +27,11 @@ _CHECKPOINT_COUNTERS: Final = "counters_since_delta_snapshot"
 def first_input(kwargs: Mapping[str, Any]) -> Any:
     """What the graph starts with: a Command when the request had one that says anything, else its input."""
     given = cast(Mapping[str, Any] | None, kwargs.get("command"))
-    if given is None:
-        return kwargs.get("input")
+    return kwargs.get("input") if given is None else command(given)
+
+
+def command(given: Mapping[str, Any]) -> Command[Any] | None:
+    """A Command as LangGraph takes it; None for one that says nothing."""
     update, goto, resume = given.get("update"), given.get("goto"), given.get("resume")
     if update is None and not goto and resume is None:
         return None

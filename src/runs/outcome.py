@@ -57,7 +57,7 @@ def stopped(state: StateSnapshot, streamed_values: Any) -> Outcome:
         status="success",
         values=dumps(state.values),
         next=state.next,
-        interrupts=_interrupts(state),
+        interrupts=interrupts_of(state),
         wait_result=dumps(_with_interrupts(streamed_values, state)),
     )
 
@@ -71,7 +71,7 @@ def failed(state: StateSnapshot | None, error: Mapping[str, str], *, values: str
         status="error",
         values=dumps(state.values) if state else values,
         next=state.next if state else (),
-        interrupts=_interrupts(state) if state else None,
+        interrupts=interrupts_of(state) if state else None,
         error=dumps(error),
         wait_result=dumps({"__error__": error}),
     )
@@ -84,7 +84,7 @@ def cancelled(state: StateSnapshot, error: Mapping[str, str]) -> Outcome:
         status="interrupted",
         values=values,
         next=state.next,
-        interrupts=_interrupts(state),
+        interrupts=interrupts_of(state),
         error=dumps(error),
         wait_result=values,
     )
@@ -105,7 +105,8 @@ def error_of(error: BaseException) -> dict[str, str]:
     return {"error": name, "message": "An internal error occurred" if name in _MASKED_ERRORS else message}
 
 
-def _interrupts(state: StateSnapshot) -> str:
+def interrupts_of(state: StateSnapshot) -> str:
+    """The interrupts that wait for an answer, as a thread shows them: `{task_id: [{"id", "value"}]}`."""
     return dumps(
         {
             task.id: [{"id": interrupt.id, "value": interrupt.value} for interrupt in task.interrupts]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from d1_checkpointer import D1Saver
-from errors import StaleAttempt
+from errors import DatabaseError
 from ports import Database, ThreadObjects
 from runs import thread_deletion
 from tables import thread_guard, threads
@@ -25,8 +25,10 @@ async def _prune(db: Database, thread_id: str) -> bool:
     saver = D1Saver(db, guard=thread_guard.rests(thread_id, {}))
     try:
         await saver.aprune([thread_id], strategy="keep_latest")
-    except StaleAttempt:
-        return False
+    except DatabaseError as error:
+        if thread_guard.REFUSED in str(error):
+            return False
+        raise
     return True
 
 

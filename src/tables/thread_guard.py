@@ -27,16 +27,16 @@ SELECT CASE
             )
         )
     THEN 1
-    ELSE json('changed')
+    ELSE json_extract('{}', 'changed')
 END
 """
 
 _IS_NEW: Final = """
-SELECT CASE WHEN EXISTS (SELECT 1 FROM threads WHERE thread_id = ?) THEN json('taken') ELSE 1 END
+SELECT CASE WHEN EXISTS (SELECT 1 FROM threads WHERE thread_id = ?) THEN json_extract('{}', 'changed') ELSE 1 END
 """
 
 #: What the database says when one of these refuses.
-REFUSED: Final = "malformed JSON"
+REFUSED: Final = "'changed'"
 
 
 def select_latest(thread_id: str, namespaces: Sequence[str]) -> Statement:

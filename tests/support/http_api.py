@@ -18,6 +18,7 @@ from api import app
 from api.context import Services
 from auth.gatekeeper import Gatekeeper, OpenDoor
 from d1_checkpointer import D1Saver
+from errors import NotFound
 from graphs.factories import Purpose
 from graphs.ui_bundles import UiBundles
 from http_messages import HttpRequest, HttpResponse, Passthrough
@@ -95,6 +96,8 @@ class GraphsInMemory:
     @asynccontextmanager
     async def open(self, graph_id: str, purpose: Purpose) -> AsyncGenerator[Pregel[Any, Any, Any, Any]]:
         """See `api.context.Registry`."""
+        if graph_id not in self.graphs:
+            raise NotFound(f"graph {graph_id!r} is not one of: {', '.join(self.graphs)}")
         yield self.graphs[graph_id]
 
 
@@ -131,6 +134,8 @@ class ThreadObjectNotes:
 
     async def state_updated(self, thread_id: str, state: str) -> None:
         """See `ports.ThreadObjects`."""
+        if self.failures:
+            raise self.failures.pop(0)
         self.state_updates.append((thread_id, json.loads(state)))
 
     async def open(self, thread_id: str, path: str) -> object:

@@ -10,7 +10,7 @@ from tests.support.every_operation import served
 #: Operations that never write, though their method would allow it.
 READING = ("/search", "/count", "/versions", "/history", "/state/checkpoint", "/namespaces", "/stream/events")
 
-#: What differs from that: no row is needed, the write needs nothing read before it, or the graph is looked for first.
+#: What differs from that: no row is needed, or the write needs nothing read before it.
 OTHERS = {
     "GET /": 0,
     "GET /ok": 0,
@@ -21,11 +21,6 @@ OTHERS = {
     "DELETE /assistants/{assistant_id}": 1,
     "POST /threads": 1,
     "POST /threads/prune": 1,
-    "GET /threads/{thread_id}/state": 2,
-    "GET /threads/{thread_id}/state/{checkpoint_id}": 2,
-    "POST /threads/{thread_id}/state/checkpoint": 2,
-    "GET /threads/{thread_id}/history": 2,
-    "POST /threads/{thread_id}/history": 2,
     "PUT /store/items": 1,
     "DELETE /store/items": 1,
 }
