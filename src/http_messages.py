@@ -1,6 +1,6 @@
 """Requests and responses as values: what `entry.py` unwraps from JavaScript and wraps again."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -57,7 +57,15 @@ class Passthrough:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-Reply: TypeAlias = HttpResponse | Passthrough
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A 200 whose body comes part by part."""
+
+    headers: Mapping[str, str]
+    parts: AsyncGenerator[str]
+
+
+Reply: TypeAlias = HttpResponse | Passthrough | Streamed
 
 
 def json_response(text: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> HttpResponse:

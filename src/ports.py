@@ -4,7 +4,7 @@ Only Python values cross these borders. Any call may be the last thing that happ
 says what is atomic.
 """
 
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -90,6 +90,10 @@ class ThreadObjects(Protocol):
 
         Paths: `/runs/{run_id}/stream?…` and `/runs/{run_id}/wait?…`, see `durable_thread.py`.
         """
+        ...
+
+    def read(self, thread_id: str, path: str) -> AsyncGenerator[str]:
+        """The body of the same answer, part by part as it comes, for a caller that makes another answer of it."""
         ...
 
 

@@ -27,7 +27,6 @@ from errors import (
 from http_messages import (
     HttpRequest,
     HttpResponse,
-    Passthrough,
     Reply,
     announced_bytes,
     chosen_headers,
@@ -38,11 +37,6 @@ from wire import bodies, queries
 from wire.texts import storable
 
 logger = logging.getLogger(__name__)
-
-#: Path parameters that must be UUIDs, and what a caller reads when they are not.
-_UUID_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
-    {"thread_id": "thread", "run_id": "run", "assistant_id": "assistant"}
-)
 
 #: By which a caller finds its request again in the log: theirs, or one made here.
 REQUEST_ID: Final = "x-request-id"
@@ -58,9 +52,10 @@ async def handle(request: HttpRequest, services: Services) -> Reply:
         **services.cross_origin.response_headers(request.headers.get("origin")),
         REQUEST_ID: request.headers[REQUEST_ID],
     }
-    if isinstance(reply, Passthrough):
-        return replace(reply, headers=headers)
-    return replace(reply, headers=headers, body="" if request.method == "HEAD" else reply.body)
+    answer = replace(reply, headers=headers)
+    if isinstance(answer, HttpResponse) and request.method == "HEAD":
+        return replace(answer, body="")
+    return answer
 
 
 def _identified(request: HttpRequest) -> HttpRequest:
@@ -137,8 +132,8 @@ def _path_parameters(match: Match) -> Mapping[str, str]:
 
 
 def _checked(route: Route, name: str, value: str) -> str:
-    kind = _UUID_PARAMETERS.get(name)
-    if kind is None or (name == "assistant_id" and route.takes_graph_names):
+    kind = route.identifies(name)
+    if kind is None:
         return value
     canonical = ids.canonical(value)
     if canonical is None:

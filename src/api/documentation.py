@@ -37,15 +37,18 @@ _ERROR_RESPONSES: Final = {
     "501": "This is not served yet.",
     "503": "A part of the platform is unavailable for a moment.",
 }
+#: Everything else is JSON.
 _MEDIA_TYPES: Final[dict[Kind, str]] = {
-    "json": "application/json",
-    "accepted": "application/json",
-    "long_poll": "application/json",
     "html": "text/html",
     "script": "text/javascript",
-    "text_or_json": "application/json",
     "events": "text/event-stream",
 }
+#: The answers to what is no message, or not asked of this server, in the words of another protocol.
+_NO_MESSAGE: Final = {
+    "description": "This is no message.",
+    "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
+}
+_NEVER: Final = {status: {"description": "This server never does."} for status in ("404", "405")}
 
 
 def openapi(routes: Iterable[Route], config: ProjectConfig, mount_prefix: str) -> Reply:
@@ -85,8 +88,8 @@ def _operation(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
         "parameters": [*_path_parameters(route), *_query_parameters(route)],
         "responses": _responses(route, schemas),
     }
-    if route.body:
-        content = {"application/json": {"schema": _schema(route.body, "validation", schemas)}}
+    if body := route.body or route.reads:
+        content = {"application/json": {"schema": _schema(body, "validation", schemas)}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -100,7 +103,7 @@ def _path_parameters(route: Route) -> Iterator[JsonObject]:
     for segment in route.path.split("/"):
         if segment.startswith("{"):
             name = segment[1:-1]
-            schema = {"type": "string"} if name == "checkpoint_id" else {"type": "string", "format": "uuid"}
+            schema = {"type": "string", "format": "uuid"} if route.identifies(name) else {"type": "string"}
             yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
@@ -115,20 +118,32 @@ def _responses(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
 
 
 def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
-    if route.answers == "empty":
-        return {"204": {"description": "Done."}}
+    match route.answers:
+        case "empty":
+            return {"204": {"description": "Done."}}
+        case "never":
+            return _NEVER
+        case "accepted":
+            accepted = {**_success(route, schemas), "description": "Accepted."}
+            return {"202": accepted, "200": accepted}
+        case "json_rpc":
+            nothing = {"description": "There is nothing to answer."}
+            return {"200": _success(route, schemas), "202": nothing, "400": _NO_MESSAGE}
+        case _ if route.method == "PATCH":
+            minimal = {"description": "Done, with `Prefer: return=minimal`."}
+            return {"200": _success(route, schemas), "204": minimal}
+        case _:
+            return {"200": _success(route, schemas)}
+
+
+def _success(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
     schema = _schema(route.returns, "serialization", schemas) if route.returns is not None else {}
     if _selects(route):
         schema = {**schema, "items": _selection(schema["items"]["$ref"], schemas)}
-    content = {_MEDIA_TYPES[route.answers]: {"schema": schema}}
+    content = {_MEDIA_TYPES.get(route.answers, "application/json"): {"schema": schema}}
     if route.answers == "text_or_json":
         content["text/plain"] = {"schema": {"type": "string"}}
-    success = {"description": "Success.", "content": content}
-    if route.answers == "accepted":
-        return {"202": {**success, "description": "Accepted."}, "200": {**success, "description": "Accepted."}}
-    if route.method == "PATCH":
-        return {"200": success, "204": {"description": "Done, with `Prefer: return=minimal`."}}
-    return {"200": success}
+    return {"description": "Success.", "content": content}
 
 
 def _errors(route: Route) -> JsonObject:

@@ -7,6 +7,7 @@ from api import (
     assistant_graphs,
     assistants,
     documentation,
+    mcp,
     metrics,
     stateless_runs,
     store,
@@ -31,6 +32,7 @@ from wire.assistants import (
     GraphSchemasObject,
     SchemasObject,
 )
+from wire.json_rpc import JsonRpcAnswer, JsonRpcMessage
 from wire.runs import RunCreate, RunObject
 from wire.state_updates import StateUpdate, StateUpdated
 from wire.store import (
@@ -146,9 +148,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{THREAD}/stream/events", "Subscribe to the thread streaming protocol", on="threads.read"),
     Route("GET", f"{THREAD}/stream/events", "Open a WebSocket of the thread streaming protocol", on="threads.read"),
 
-    Route("POST", "/mcp", "Speak MCP"),
-    Route("GET", "/mcp", "Open an MCP stream"),
-    Route("DELETE", "/mcp", "End an MCP session"),
+    Route("POST", "/mcp", "Speak MCP", mcp.post, reads=JsonRpcMessage, returns=JsonRpcAnswer, answers="json_rpc"),
+    Route("GET", "/mcp", "Open an MCP stream: there is nothing to hear", mcp.open_stream, answers="never"),
+    Route("DELETE", "/mcp", "End an MCP session: there are none", mcp.end_session, answers="never"),
     Route("POST", "/a2a/{assistant_id}", "Speak A2A"),
     Route("GET", "/a2a/{assistant_id}", "Open an A2A stream"),
     Route("GET", "/a2a/{assistant_id}/.well-known/agent-card.json", "Get an assistant's A2A card"),

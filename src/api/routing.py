@@ -5,7 +5,8 @@ A literal segment wins over a parameter at the same place, in whatever order the
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import unquote
 
 from pydantic import BaseModel
@@ -17,8 +18,15 @@ from http_messages import Reply
 from wire.texts import storable
 
 Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Reply]]
-#: How a success looks: `accepted` is JSON with 202 or 200, the last two come from a thread's object.
-Kind: TypeAlias = Literal["json", "accepted", "empty", "html", "script", "text_or_json", "events", "long_poll"]
+#: How a success looks: `accepted` is JSON with 202 or 200, `never` is none, the last two come from a thread's object.
+Kind: TypeAlias = Literal[
+    "json", "accepted", "empty", "html", "script", "text_or_json", "json_rpc", "never", "events", "long_poll"
+]
+
+#: Path parameters that must be UUIDs, and what a caller reads when they are not.
+_UUID_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
+    {"thread_id": "thread", "run_id": "run", "assistant_id": "assistant"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +34,15 @@ class Route:
     """One operation. Without a handler it is known and not served yet."""
 
     method: str
-    #: Segments in braces are parameters; those named `…_id` of a thread, run or assistant must be UUIDs.
+    #: Segments in braces are parameters.
     path: str
     #: What it does, for people: "Create a thread".
     summary: str
     handler: Handler | None = None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
+    #: The body of a handler that reads it itself, because its refusals are in the words of another protocol.
+    reads: type[BaseModel] | None = None
     #: What the caller must be allowed to do; None for what everybody may, or what the handler itself asks for.
     on: Event | None = None
     #: Answered without asking who calls.
@@ -42,6 +52,10 @@ class Route:
     #: What a success looks like: a model, or a Python type over models.
     returns: Any = None
     answers: Kind = "json"
+
+    def identifies(self, parameter: str) -> str | None:
+        """What a parameter of the path is the UUID of; None when it may be any text."""
+        return None if parameter == "assistant_id" and self.takes_graph_names else _UUID_PARAMETERS.get(parameter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from js import Object, ReadableStream, Response, TextEncoder, WritableStream
 from pyodide.ffi import create_proxy, to_js
 
-from http_messages import HttpRequest, HttpResponse, Passthrough, announced_bytes
+from http_messages import HttpRequest, Passthrough, Reply, Streamed, announced_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,12 @@ async def _read_body(js_request: Any, headers: Mapping[str, str], max_body_bytes
     return (await js_request.arrayBuffer()).to_bytes()
 
 
-def to_js_response(response: HttpResponse | Passthrough) -> Any:
+def to_js_response(response: Reply) -> Any:
     """The JavaScript `Response` to hand to the runtime."""
     if isinstance(response, Passthrough):
         return _with_headers(response.foreign, response.headers)
+    if isinstance(response, Streamed):
+        return _streamed(response)
     return _response(response.body or None, response.status, response.headers)
 
 
@@ -53,6 +55,15 @@ def _with_headers(response: Any, headers: Mapping[str, str]) -> Any:
     for name, value in headers.items():
         copy.headers.set(name, value)
     return copy
+
+
+def _streamed(response: Streamed) -> Any:
+    """When the client leaves, the runtime ends the invocation and with it whatever the parts wait for."""
+
+    async def next_part() -> str | None:
+        return await anext(response.parts, None)
+
+    return stream_response(next_part, lambda: None, response.headers)
 
 
 def stream_response(

@@ -4,9 +4,10 @@ A stub that threw may stay broken, so every call makes its own. `fetch` goes to 
 read the body of a stream that must pass through untouched.
 """
 
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from typing import Any
 
+from js import TextDecoderStream
 from pyodide.ffi import JsException
 
 from errors import Unavailable
@@ -32,6 +33,16 @@ class ThreadObjectsBinding:
     async def open(self, thread_id: str, path: str) -> object:
         """See `ports.ThreadObjects.open`."""
         return await _answer(thread_id, self._binding.getByName(thread_id).fetch(ORIGIN + path))
+
+    async def read(self, thread_id: str, path: str) -> AsyncGenerator[str]:
+        """See `ports.ThreadObjects.read`."""
+        answer: Any = await self.open(thread_id, path)
+        reader = answer.body.pipeThrough(TextDecoderStream.new()).getReader()
+        try:
+            while not (part := await _answer(thread_id, reader.read())).done:
+                yield part.value
+        finally:
+            reader.cancel()
 
     async def run_slice(self, thread_id: str, run_id: str, attempt: int) -> bool:
         """Run one slice of a long run; whether it needs another one."""

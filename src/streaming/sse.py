@@ -1,7 +1,7 @@
 """Server-sent events on the wire: CR LF line ends; event, data, id and a blank line, in that order."""
 
 import re
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, AsyncIterable, Collection
 from typing import Final
 
 from streaming.events import START, EventId, Frame
@@ -31,6 +31,17 @@ def encode(name: str, data: str, event_id: object) -> str:
 def split(text: str, run_id: str = "") -> list[Frame]:
     """The frames of a text that `frame` produced, one after the other."""
     return [_parse(body, run_id) for body in text.split("\r\n\r\n") if body]
+
+
+async def read(parts: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str]]:
+    """(name, data) of the events in a stream of these frames, however it was cut; heartbeats are left out."""
+    rest = ""
+    async for part in parts:
+        *bodies, rest = (rest + part).split("\r\n\r\n")
+        for body in bodies:
+            if body.startswith("event: "):
+                name, data = body.removeprefix("event: ").split("\r\n")[:2]
+                yield name, data.removeprefix("data: ")
 
 
 def data_of(stored: Frame) -> str:

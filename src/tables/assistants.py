@@ -127,6 +127,47 @@ def replace(read: Assistant, new: Assistant) -> Statement:
     return Statement(_REPLACE, (*content, read.assistant_id, read.assistant_id, read.version, read.updated_at))
 
 
+#: A page of the assistants whose graphs are served, as tools, which have unique names: when several assistants have one
+#: name, it is the oldest's.
+_SELECT_TOOLS: Final = f"""
+SELECT {COLUMNS}, EXISTS (
+    SELECT 1 FROM assistants AS older
+    WHERE older.name = assistants.name
+      AND (older.created_at, older.assistant_id) < (assistants.created_at, assistants.assistant_id)
+      AND older.graph_id IN (SELECT value FROM json_each(?)) AND {{older}}
+) AS is_shadowed
+FROM assistants
+WHERE graph_id IN (SELECT value FROM json_each(?)) AND {{where}}
+ORDER BY created_at DESC, assistant_id DESC
+LIMIT ? OFFSET ?
+"""
+
+
+def select_tools(served: Collection[str], access: Access, *, limit: int, offset: int) -> Statement:
+    """A page of tools, each with whether it must be called by its id because its name is an older assistant's."""
+    (where, params), (older, _) = access.where(), access.where("older.metadata")
+    graphs = compact_json(list(served))
+    sql = _SELECT_TOOLS.format(older=older, where=where)
+    return Statement(sql, (graphs, *params, graphs, *params, limit, offset))
+
+
+#: The assistant that a tool's name means: an id, or the oldest of a name.
+_SELECT_TOOL: Final = f"""
+SELECT {COLUMNS}
+FROM assistants
+WHERE (assistant_id = ? OR name = ?) AND graph_id IN (SELECT value FROM json_each(?)) AND {{where}}
+ORDER BY assistant_id = ? DESC, created_at, assistant_id
+LIMIT 1
+"""
+
+
+def select_tool(name: str, served: Collection[str], access: Access) -> Statement:
+    """The assistant behind a tool, for `first_from_rows`."""
+    where, params = access.where()
+    graphs = compact_json(list(served))
+    return Statement(_SELECT_TOOL.format(where=where), (name, name, graphs, *params, name))
+
+
 _DELETE: Final = "DELETE FROM assistants WHERE assistant_id = ?"
 
 

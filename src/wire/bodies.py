@@ -5,7 +5,7 @@ import re
 from typing import Annotated, Any, Final, NoReturn, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError, from_json
 
 import ids
 from errors import Unprocessable
@@ -51,15 +51,27 @@ BodyT = TypeVar("BodyT", bound=BaseModel)
 
 def parse(model: type[BodyT], body: bytes | str) -> BodyT:
     """Read a request body; Unprocessable says which field is wrong and what it may be."""
-    data = body if isinstance(body, bytes) else body.encode(errors="surrogatepass")
-    if b"\\u0000" in data:
-        data = _NUL.sub(rb"\1\\ufffd", data)
+    data = _storable(body)
     if b"NaN" in data or b"Infinity" in data:
         _refuse_constants(data)
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
         raise Unprocessable(explain(error)) from error
+
+
+def parse_json(body: bytes | str) -> Any:
+    """Read a request body that may be any JSON, under the same rules; Unprocessable for what is none."""
+    try:
+        return from_json(_storable(body), allow_inf_nan=False)
+    except ValueError as error:
+        raise Unprocessable(INVALID_JSON) from error
+
+
+def _storable(body: bytes | str) -> bytes:
+    """The body with U+FFFD for NUL, which no database takes."""
+    data = body if isinstance(body, bytes) else body.encode(errors="surrogatepass")
+    return _NUL.sub(rb"\1\\ufffd", data) if b"\\u0000" in data else data
 
 
 def _refuse_constants(data: bytes) -> None:

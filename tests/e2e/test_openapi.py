@@ -21,12 +21,14 @@ LEAST_CASES = 1000
 async def test_no_generated_request_breaks_the_server_or_its_promises(
     client: LangGraphClient, server_url: str, thread_id: str, tmp_path: Path
 ) -> None:
+    assistant = await client.assistants.create("sequence")
+    known = {"SUPERSTEP_THREAD_ID": thread_id, "SUPERSTEP_ASSISTANT_ID": assistant["assistant_id"]}
     command = [SCHEMATHESIS, f"--config-file={CONFIGURATION}", "run", f"{server_url}/openapi.json", "--no-color"]
     finished = await asyncio.to_thread(
         subprocess.run,
         command,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "SUPERSTEP_THREAD_ID": thread_id},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **known},
         text=True,
         capture_output=True,
         timeout=TIMEOUT_SECONDS,

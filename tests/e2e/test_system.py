@@ -23,7 +23,7 @@ async def test_info_names_the_versions_and_what_is_served(http: httpx.AsyncClien
 
 
 async def test_every_graph_has_an_assistant_of_its_own(client: LangGraphClient) -> None:
-    assistants = await client.assistants.search(limit=100)
+    assistants = await client.assistants.search(metadata={"created_by": "system"}, limit=100)
     assert {found["graph_id"] for found in assistants} >= {"gated", "chat"}
     for found in assistants:
         assert found["assistant_id"] == str(uuid5(SYSTEM_ASSISTANTS, found["graph_id"]))

@@ -1,7 +1,7 @@
 """The HTTP API on CPython: `api.app.handle` over migrated SQLite; the queue and the thread objects only take notes."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from operator import add
@@ -21,7 +21,7 @@ from d1_checkpointer import D1Saver
 from errors import NotFound
 from graphs.factories import Purpose
 from graphs.ui_bundles import UiBundles
-from http_messages import HttpRequest, HttpResponse, Passthrough
+from http_messages import HttpRequest, HttpResponse, Reply
 from project_config import ProjectConfig
 from settings import Settings
 from store.d1_store import D1Store
@@ -145,6 +145,10 @@ class ThreadObjectNotes:
         self.opened.append((thread_id, path))
         return f"the answer to {path}"
 
+    def read(self, thread_id: str, path: str) -> AsyncGenerator[str]:
+        """See `ports.ThreadObjects`; `executing_thread_objects` has those that answer."""
+        raise NotImplementedError
+
 
 #: A project without UI components.
 NO_UI = UiBundles(Path(__file__).parent)
@@ -160,10 +164,11 @@ class Api:
         gatekeeper: Gatekeeper | None = None,
         *,
         ui: UiBundles = NO_UI,
+        thread_objects: "Callable[[Api], ThreadObjectNotes]" = lambda _: ThreadObjectNotes(),
     ) -> None:
         self.db = SqliteDatabase()
         self.queue = QueueNotes()
-        self.thread_objects = ThreadObjectNotes()
+        self.thread_objects = thread_objects(self)
         self.registry = GraphsInMemory()
         self.saver = D1Saver(self.db)
         self.store = D1Store(self.db)
@@ -180,16 +185,14 @@ class Api:
             ui=ui,
         )
 
-    async def ask(
-        self, method: str, url: str, body: object = None, *, headers: dict[str, str] | None = None
-    ) -> HttpResponse | Passthrough:
+    async def ask(self, method: str, url: str, body: object = None, *, headers: dict[str, str] | None = None) -> Reply:
         """Send a request; a body that is neither bytes nor str is sent as JSON."""
         parts = urlsplit(url)
         raw = body if isinstance(body, bytes | str) else b"" if body is None else json.dumps(body).encode()
         query = parse_qsl(parts.query, keep_blank_values=True)
         return await self.ask_raw(HttpRequest(method, parts.path, query, headers or {}, raw))
 
-    async def ask_raw(self, request: HttpRequest) -> HttpResponse | Passthrough:
+    async def ask_raw(self, request: HttpRequest) -> Reply:
         """Send a request exactly as it is."""
         return await app.handle(request, self.services)
 

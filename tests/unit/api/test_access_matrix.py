@@ -106,6 +106,12 @@ CASES: dict[str, Case] = {
     "DELETE /store/items": Case(body={"namespace": ["notes"], "key": "k"}, stranger=(204, None)),
     "POST /store/items/search": Case(body={"namespace_prefix": []}, stranger=(200, '{"items":[]}')),
     "POST /store/namespaces": Case(body={}, stranger=(200, '{"namespaces":[]}')),
+    "POST /mcp": Case(
+        body={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+        headers={"accept": "application/json"},
+        stranger=(200, None),
+        is_shared=True,
+    ),
 }
 
 PUBLIC = {"GET /ok", "GET /", "GET /info", "GET /metrics", "GET /docs", "GET /openapi.json"}
@@ -146,7 +152,7 @@ def name(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-SERVED = [route for route in ROUTES if route.handler is not None and not route.is_public]
+SERVED = [route for route in ROUTES if route.handler and route.answers != "never" and not route.is_public]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ OTHERS = {
     "POST /threads/prune": 1,
     "PUT /store/items": 1,
     "DELETE /store/items": 1,
+    "POST /mcp": 0,
 }
 
 

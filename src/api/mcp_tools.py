@@ -1,0 +1,163 @@
+"""The tools of MCP: assistants, what they take as arguments, and runs of them."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from api import awaited_runs
+from api.assistants import ensure_system
+from api.context import Call
+from compact_json import compact_json
+from errors import SuperstepError
+from graphs import schemas
+from graphs.schemas import Graph
+from tables import assistants
+from tables.assistants import Assistant
+from wire.bodies import JsonObject
+from wire.json_rpc import INVALID_PARAMS, RpcRefusal, is_object
+from wire.runs import RunCreate
+
+AnyCall = Call[Any, Any]
+
+logger = logging.getLogger(__name__)
+
+PAGE_TOOLS: Final = 100
+
+_ANNOTATIONS: Final = {
+    "readOnlyHint": False,
+    "destructiveHint": False,
+    "idempotentHint": False,
+    "openWorldHint": True,
+}
+
+#: What a client sends instead of a conversation.
+_MESSAGE_SCHEMA: Final = {
+    "type": "string",
+    "title": "Messages",
+    "description": "The user message to send to the agent.",
+}
+
+
+async def list_tools(call: AnyCall, params: JsonObject) -> JsonObject:
+    """A page of the caller's assistants, as tools."""
+    offset = _offset(params.get("cursor"))
+    access = await call.authorize("assistants.search", {"metadata": {}, "limit": PAGE_TOOLS, "offset": offset})
+    page = assistants.select_tools(call.services.registry.graph_ids(), access, limit=PAGE_TOOLS + 1, offset=offset)
+    _, rows = await call.services.db.batch([ensure_system(call.services), page])
+    inputs: dict[str, _Input] = {}
+    tools: list[JsonObject] = []
+    for row in rows[:PAGE_TOOLS]:
+        assistant = Assistant.from_row(row)
+        if assistant.graph_id not in inputs:
+            inputs[assistant.graph_id] = await _input(call, assistant)
+        name = assistant.assistant_id if row["is_shadowed"] else assistant.name
+        tools.append(_tool(name, assistant, inputs[assistant.graph_id]))
+    more = {"nextCursor": str(offset + PAGE_TOOLS)} if len(rows) > PAGE_TOOLS else {}
+    return {"tools": tools, **more}
+
+
+def _offset(cursor: Any) -> int:
+    if cursor is None:
+        return 0
+    if not (isinstance(cursor, str) and cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise RpcRefusal(INVALID_PARAMS, "Invalid cursor: must be the nextCursor of an earlier answer")
+    return int(cursor)
+
+
+def _tool(name: str, assistant: Assistant, takes: "_Input") -> JsonObject:
+    return {
+        "name": name,
+        "title": assistant.name,
+        "description": assistant.description or f"Tool based on the {assistant.name} assistant",
+        "inputSchema": takes.schema,
+        "annotations": _ANNOTATIONS,
+    }
+
+
+async def call_tool(call: AnyCall, params: JsonObject) -> JsonObject:
+    """Run an assistant and wait for it; a run that fails is a result that says so."""
+    name, arguments = params.get("name"), params.get("arguments", {})
+    if not is_object(arguments):
+        raise RpcRefusal(INVALID_PARAMS, "arguments must be an object")
+    assistant = await _assistant(call, name) if isinstance(name, str) else None
+    if assistant is None:
+        raise RpcRefusal(INVALID_PARAMS, f"Unknown tool: {name}")
+    takes = await _input(call, assistant)
+    request = RunCreate(assistant_id=assistant.assistant_id, input=takes.run_input(arguments))
+    try:
+        run = await awaited_runs.create(call, request, None)
+    except SuperstepError as error:
+        if error.status >= 500 or error.status in (401, 403):
+            raise
+        raise RpcRefusal(INVALID_PARAMS, str(error)) from error
+    values = await awaited_runs.result(call, run)
+    if is_object(values) and is_object(error := values.get("__error__")):
+        return {"isError": True, "content": [_text(f"{error['error']}: {error['message']}")]}
+    return {"content": [_text(values if isinstance(values, str) else compact_json(values))]}
+
+
+async def _assistant(call: AnyCall, name: str) -> Assistant | None:
+    access = await call.runnable_assistants(name)
+    select = assistants.select_tool(name, call.services.registry.graph_ids(), access)
+    _, rows = await call.services.db.batch([ensure_system(call.services), select])
+    return assistants.first_from_rows(rows)
+
+
+def _text(text: str) -> JsonObject:
+    return {"type": "text", "text": text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Input:
+    """What a tool takes, and how a run's input is made of it: the arguments of a tool are always an object."""
+
+    schema: JsonObject
+    #: `messages` is a text, for a conversation.
+    has_message: bool = False
+    #: The input is no object and is `input` among the arguments.
+    is_wrapped: bool = False
+
+    def run_input(self, arguments: JsonObject) -> Any:
+        if self.is_wrapped:
+            return arguments.get("input")
+        if self.has_message and isinstance(text := arguments.get("messages"), str):
+            return {**arguments, "messages": [{"role": "user", "content": text}]}
+        return arguments
+
+
+#: What graphs take, which takes long to say for a conversation; a graph that a factory made anew is not found here.
+_known_inputs: Final[WeakKeyDictionary[Graph, _Input]] = WeakKeyDictionary()
+
+
+async def _input(call: AnyCall, assistant: Assistant) -> _Input:
+    try:
+        async with call.open_graph(assistant.graph_id, {"configurable": {}}, "assistants.read") as graph:
+            if graph not in _known_inputs:
+                _known_inputs[graph] = _described(graph.copy({"name": assistant.graph_id}))
+            return _known_inputs[graph]
+    except Exception:
+        # A factory is user code; its error belongs to the runs of this one tool.
+        logger.exception("MCP: graph %s could not be made, so its input is not described", assistant.graph_id)
+        return _Input(schema={"type": "object"})
+
+
+def _described(graph: Graph) -> _Input:
+    schema = schemas.input_schema(graph)
+    if schema.get("type") != "object":
+        return _Input(
+            schema={"type": "object", "properties": {"input": schema}, "required": ["input"]}, is_wrapped=True
+        )
+    if schemas.takes_messages(schema):
+        return _Input(schema=_with_message(schema), has_message=True)
+    return _Input(schema=schema)
+
+
+def _with_message(schema: JsonObject) -> JsonObject:
+    """The schema with one text in place of a conversation, and without the definitions that only that needed."""
+    properties = {**schema["properties"], "messages": _MESSAGE_SCHEMA}
+    required = [*(name for name in schema.get("required", []) if name != "messages"), "messages"]
+    changed = {**schema, "properties": properties, "required": required}
+    if "$ref" not in str(properties):
+        changed.pop("$defs", None)
+    return changed
