@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from typing import Final
+from uuid import UUID
 
 from pydantic import Field
 
@@ -15,7 +16,8 @@ from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound
 from http_messages import HttpResponse, Reply, json_response
 from ports import Row, Statement
-from tables import assistant_versions, assistants
+from runs import thread_deletion
+from tables import assistant_versions, assistants, thread_search
 from tables.assistant_versions import AssistantVersion
 from tables.assistants import Assistant
 from wire.assistants import (
@@ -35,6 +37,9 @@ UNNAMED: Final = "Untitled"
 
 #: How often a change is tried again when others change the same assistant at the same moment.
 _TRIES: Final = 5
+
+#: How many threads are deleted at once with an assistant.
+_PAGE_THREADS: Final = 100
 
 _BOTH_CONTEXTS: Final = (
     "Cannot specify both configurable and context: "
@@ -125,8 +130,14 @@ async def versions(call: Call[AssistantVersionSearch, None]) -> Reply:
 
 
 async def delete(call: Call[None, DeleteQuery]) -> Reply:
-    """Delete an assistant with its versions; that of a graph begins anew."""
+    """Delete an assistant with its versions; that of a graph begins anew.
+
+    Its threads go first, so that a call that was cut off can be repeated. Those with a run to finish stay.
+    """
     assistant_id = call.path["assistant_id"]
+    if call.query.delete_threads:
+        await read(call)
+        await _delete_threads(call, assistant_id)
     _, deleted, _ = await call.services.db.batch(
         [
             ensure_system(call.services),
@@ -137,6 +148,14 @@ async def delete(call: Call[None, DeleteQuery]) -> Reply:
     if not deleted:
         raise _not_found(call)
     return HttpResponse(204)
+
+
+async def _delete_threads(call: Call[None, DeleteQuery], assistant_id: str) -> None:
+    services, last = call.services, ""
+    while page := await thread_search.ids_of_assistant(services.db, assistant_id, after=last, limit=_PAGE_THREADS):
+        access = await call.authorize("threads.delete", {"thread_ids": [UUID(thread_id) for thread_id in page]})
+        await thread_deletion.delete(services.db, services.thread_objects, page, access)
+        last = page[-1]
 
 
 async def search(call: Call[AssistantSearch, None]) -> Reply:

@@ -71,6 +71,22 @@ ORDER BY {sort_by} {sort_order}, thread_id {sort_order}
     return [Thread.from_row(row) for row in rows]
 
 
+#: A page of the threads whose last run was an assistant's, in the order of their ids. It reads the index of searches.
+_OF_ASSISTANT: Final = """
+SELECT thread_id
+FROM threads INDEXED BY threads_search
+WHERE metadata -> '$.assistant_id' = ? AND thread_id > ?
+ORDER BY thread_id
+LIMIT ?
+"""
+
+
+async def ids_of_assistant(db: Database, assistant_id: str, *, after: str, limit: int) -> list[str]:
+    """The threads whose last run was an assistant's: a page of ids, those behind `after`."""
+    [rows] = await db.batch([Statement(_OF_ASSISTANT, (compact_json(assistant_id), after, limit))])
+    return [row["thread_id"] for row in rows]
+
+
 async def count(db: Database, wanted: Search) -> int:
     """How many threads match."""
     source, params = wanted.source()

@@ -297,3 +297,38 @@ async def test_the_assistant_of_a_graph_that_is_gone_does_not_appear(api: Api) -
     await api.detail("GET", f"/assistants/{SEQUENCE}", status=404)
     await api.detail("PATCH", f"/assistants/{SEQUENCE}", {}, status=404)
     assert (await api.json("GET", f"/assistants/{mine['assistant_id']}")) == mine
+
+
+async def ran(api: Api, assistant_id: str) -> str:
+    """A thread whose last run, which is over, was the assistant's."""
+    thread_id = await api.new_thread()
+    await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": assistant_id}, status=202)
+    api.db.connection.execute("UPDATE runs SET status = 'success' WHERE thread_id = ?", (thread_id,))
+    return thread_id
+
+
+async def test_an_assistants_threads_are_deleted_with_it_when_that_is_wanted(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.assistants._PAGE_THREADS", 2)
+    assistant_id = (await api.json("POST", "/assistants", {"graph_id": "sequence"}))["assistant_id"]
+    own = [await ran(api, assistant_id) for _ in range(3)]
+    busy = await api.new_thread()
+    await api.json("POST", f"/threads/{busy}/runs", {"assistant_id": assistant_id}, status=202)
+    foreign = await ran(api, "sequence")
+    assert (await api.ask("DELETE", f"/assistants/{assistant_id}?delete_threads=true")).status == 204  # type: ignore[union-attr]
+    for thread_id in own:
+        await api.detail("GET", f"/threads/{thread_id}", status=404)
+    for thread_id in (busy, foreign):
+        await api.json("GET", f"/threads/{thread_id}")
+    assert api.rows("runs") == 2
+
+
+async def test_an_assistants_threads_stay_when_nothing_else_is_wanted(api: Api) -> None:
+    for query in ("", "?delete_threads=false"):
+        assistant_id = (await api.json("POST", "/assistants", {"graph_id": "sequence"}))["assistant_id"]
+        thread_id = await ran(api, assistant_id)
+        await api.ask("DELETE", f"/assistants/{assistant_id}{query}")
+        await api.json("GET", f"/threads/{thread_id}")
+    await api.detail("DELETE", f"/assistants/{UNKNOWN}?delete_threads=true", status=404)
+    await api.detail("DELETE", f"/assistants/{SEQUENCE}?delete_threads=perhaps", status=422)
