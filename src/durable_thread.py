@@ -16,11 +16,13 @@ from bindings import process_environment
 from bindings.d1 import database
 from bindings.http import stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
+from bindings.queues import WebhookQueueBinding
 from bindings.store import store
 from bindings.workflows import RunWorkflowBinding
 from graphs.deployed import REGISTRY
 from http_messages import HttpResponse
 from runs import following, thread_object_paths
+from runs.executor import Executor
 from runs.thread_object_paths import FollowRequest, RunRequest
 from runs.thread_runner import ThreadRunner
 from streaming import sse
@@ -45,6 +47,7 @@ class ThreadObject(DurableObject):
 
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, env)
+        settings = process_environment.read_settings()
         self._thread_id: str = ctx.id.name
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         self._runner = ThreadRunner(
@@ -53,9 +56,9 @@ class ThreadObject(DurableObject):
             streams=self._streams,
             alarm=DurableObjectAlarm(ctx),
             workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
-            registry=REGISTRY,
-            settings=process_environment.read_settings(),
-            store=store(),
+            webhook_queue=WebhookQueueBinding(env.WEBHOOK_QUEUE),
+            executor=Executor(database=database(), registry=REGISTRY, settings=settings, store=store()),
+            settings=settings,
         )
 
     async def alarm(self, _info: Any = None) -> None:
@@ -99,7 +102,7 @@ class ThreadObject(DurableObject):
 
     def _client_left(self, wanted: RunRequest) -> None:
         if wanted.cancel_on_disconnect:
-            wait_until(self._runner.cancel(wanted.run_id, DISCONNECTED))
+            wait_until(self._runner.stop(wanted.run_id, DISCONNECTED))
 
     async def _result(self, wanted: RunRequest) -> Any:
         headers = thread_object_paths.response_headers(wanted)
@@ -107,9 +110,12 @@ class ThreadObject(DurableObject):
         if not wanted.cancel_on_disconnect:
             # Most runs are short, and a plain body costs less than a stream. Only a stream notices a client leaving.
             await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
+            if wanted.kind == "delete":
+                result.cancel()  # the run's row says that it is to go
+                return to_js_response(HttpResponse(204, thread_object_paths.cross_origin(wanted)))
             if result.done():
-                return to_js_response(HttpResponse(200, headers, result.result()))
-        chunks = _with_keepalive(result)
+                return to_js_response(HttpResponse(200, headers, _shown(wanted, result)))
+        chunks = _with_keepalive(wanted, result)
 
         def on_cancel() -> None:
             result.cancel()
@@ -145,9 +151,13 @@ def _position(wanted: RunRequest) -> EventId | From:
     return sse.parse_last_event_id(wanted.last_event_id) or From.NOW
 
 
-async def _with_keepalive(result: "asyncio.Future[str]") -> AsyncIterator[str]:
+def _shown(wanted: RunRequest, result: "asyncio.Future[str]") -> str:
+    return "{}" if wanted.kind == "cancel" else result.result()
+
+
+async def _with_keepalive(wanted: RunRequest, result: "asyncio.Future[str]") -> AsyncIterator[str]:
     """The chunks of a body whose caller has waited once already: line ends until the result is there, then it."""
     while not result.done():
         yield "\n"
         await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
-    yield result.result()
+    yield _shown(wanted, result)

@@ -1,10 +1,10 @@
-"""The Worker's entry: requests to `api`, queue messages to `queue_consumer`, the minute's cron to the sweeper.
+"""The Worker's entry: requests to `api`, queue messages to `queue_consumer`, the minute's cron to the sweepers.
 
 Builds the adapters from `env` for each invocation and holds no state. Cloudflare finds the other two classes here too.
 """
 
 import logging
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 # isort: off
@@ -24,14 +24,15 @@ from auth import configured
 from auth.gatekeeper import Gatekeeper
 from bindings.d1 import database
 from bindings.http import read_request, to_js_response
-from bindings.queues import RunQueueBinding
+from bindings.queues import RunQueueBinding, WebhookQueueBinding
 from bindings.store import store
 from bindings.thread_objects import ThreadObjectsBinding
+from bindings.webhook_sender import FetchWebhookSender
 from d1_checkpointer import D1Saver
 from durable_thread import ThreadObject
 from graphs.deployed import AUTH, CONFIG, REGISTRY, UI
 from queue_consumer import deliver
-from runs import sweep
+from runs import sweep, webhook_delivery
 from workflow_steps import RunWorkflow
 
 __all__ = ["Default", "RunWorkflow", "ThreadObject"]
@@ -74,16 +75,20 @@ class Default(WorkerEntrypoint):
 
     async def queue(self, batch: Any, _env: Any = None, _ctx: Any = None) -> None:
         """Deliver a batch of queue messages."""
+        process_environment.read_settings()  # secrets that webhooks carry
         threads = ThreadObjectsBinding(self.env.THREADS)
+        send_webhook = partial(webhook_delivery.deliver, database(), FetchWebhookSender(), CONFIG)
         for message in batch.messages:
-            verdict = await deliver(message.body, int(message.attempts), threads)
+            verdict = await deliver(message.body, int(message.attempts), threads, send_webhook)
             if verdict.action == "ack":
                 message.ack()
             else:
                 message.retry({"delaySeconds": verdict.delay_seconds})
 
     async def scheduled(self, _controller: Any, _env: Any = None, _ctx: Any = None) -> None:
-        """Each minute: announce runs that nobody works on."""
+        """Each minute: announce runs that nobody works on, and webhooks that nobody sends."""
         announced = await sweep.announce_stale(database(), RunQueueBinding(self.env.RUN_QUEUE), now=clock.now_iso())
         if announced:
             logger.warning("announced %d threads with unfinished runs again", announced)
+        webhooks = WebhookQueueBinding(self.env.WEBHOOK_QUEUE)
+        await webhook_delivery.announce_overdue(database(), webhooks, now=clock.now_iso())

@@ -62,12 +62,27 @@ class Alarm(Protocol):
 class RunQueue(Protocol):
     """The queue that says "look at this run"."""
 
-    async def send(self, thread_id: str, run_id: str) -> None:
-        """Send one message; delivered at least once, in any order, or (locally, on a crash) never."""
+    async def send_batch(self, runs: Sequence[tuple[str, str]]) -> None:
+        """Send one message for each (thread_id, run_id), any number.
+
+        Each is delivered at least once, in any order, or (locally, on a crash) never. Raises `errors.Unavailable`.
+        """
         ...
 
-    async def send_batch(self, runs: Sequence[tuple[str, str]]) -> None:
-        """Send one message for each (thread_id, run_id); any number."""
+
+class WebhookQueue(Protocol):
+    """The queue that says "send the webhook of this run"."""
+
+    async def send_batch(self, run_ids: Sequence[str]) -> None:
+        """Send one message for each run, any number; delivered as those of `RunQueue` are."""
+        ...
+
+
+class WebhookSender(Protocol):
+    """HTTP out of the Worker, for webhooks."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> int:
+        """POST `body`; the status of the answer. Raises `errors.Unavailable` when there is none."""
         ...
 
 

@@ -1,13 +1,14 @@
-"""A queued run → its thread object: ack, retry later, or give up.
+"""A queued run → its thread object, a queued webhook → its receiver: ack, retry later, or give up.
 
-A message only says "look at this run", so it may come twice, late or never: waking an object that has nothing to do
-costs one call, and the sweeper finds what no message named.
+A message only says "look at this row", so it may come twice, late or never: looking at what has nothing to do costs one
+call, and the sweeper finds what no message named.
 """
 
 import json
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from ports import ThreadObjects
 
@@ -16,6 +17,10 @@ logger = logging.getLogger(__name__)
 #: The first retry waits this long, each further one twice as long.
 RETRY_SECONDS = 5
 MAX_RETRY_SECONDS = 3600
+
+
+#: `runs.webhook_delivery.deliver` for one run: when to look again, in seconds.
+SendWebhook: TypeAlias = Callable[[str], Awaitable[int | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +34,39 @@ class Verdict:
 ACK = Verdict("ack")
 
 
-async def deliver(body: Any, attempts: int, thread_objects: ThreadObjects) -> Verdict:
-    """Wake the thread object that the message names; idempotent by (thread_id, run_id).
+async def deliver(body: Any, attempts: int, thread_objects: ThreadObjects, send_webhook: SendWebhook) -> Verdict:
+    """Do what a message says; idempotent by (thread_id, run_id).
 
     `attempts` counts deliveries of this message from 1. A message that names no run is acknowledged: no later delivery
     can make sense of it.
     """
     match body:
         case {"thread_id": str(thread_id), "run_id": str(run_id)}:
-            pass
+            return await _wake(thread_id, run_id, attempts, thread_objects)
+        case {"webhook": str(run_id)}:
+            return await _send(run_id, attempts, send_webhook)
         case _:
             logger.error("dropped a queue message that names no run: %s", json.dumps(body, default=repr)[:500])
             return ACK
+
+
+async def _wake(thread_id: str, run_id: str, attempts: int, thread_objects: ThreadObjects) -> Verdict:
     try:
         await thread_objects.wake(thread_id)
     except Exception:  # whatever the object answered, the row is still there: try again later
         logger.exception("could not wake the object of thread %s for run %s; retrying", thread_id, run_id)
-        return Verdict("retry", min(RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS))
+        return _later(attempts)
     return ACK
+
+
+async def _send(run_id: str, attempts: int, send_webhook: SendWebhook) -> Verdict:
+    try:
+        seconds = await send_webhook(run_id)
+    except Exception:  # whatever it was, the row is still there: try again later
+        logger.exception("could not send the webhook of run %s; retrying", run_id)
+        return _later(attempts)
+    return ACK if seconds is None else Verdict("retry", seconds)
+
+
+def _later(attempts: int) -> Verdict:
+    return Verdict("retry", min(RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS))

@@ -44,6 +44,8 @@ class Settings:
     #: A run that executes for longer than this, or for more super-steps, goes on slice by slice in a Workflow.
     slice_seconds: int = 300
     slice_supersteps: int = 1000
+    #: A run that has not ended so long after it began is stopped with status `timeout`.
+    bg_job_timeout_secs: int = 3600
     #: How long the events of a finished run can be streamed again.
     stream_retention_seconds: int = 7 * 24 * 3600
     #: A path before all others, `/api` say, unless `http.mount_prefix` in langgraph.json names one.
@@ -66,6 +68,7 @@ class Settings:
             max_attempts=_positive(env, "MAX_ATTEMPTS", unset.max_attempts),
             slice_seconds=_positive(env, "SLICE_SECONDS", unset.slice_seconds),
             slice_supersteps=_positive(env, "SLICE_SUPERSTEPS", unset.slice_supersteps),
+            bg_job_timeout_secs=_positive(env, "BG_JOB_TIMEOUT_SECS", unset.bg_job_timeout_secs),
             stream_retention_seconds=_positive(env, "STREAM_RETENTION_SECONDS", unset.stream_retention_seconds),
             mount_prefix=_prefix(env.get("MOUNT_PREFIX", unset.mount_prefix)),
             cors_allow_origins=env.get("CORS_ALLOW_ORIGINS", unset.cors_allow_origins),

@@ -126,6 +126,8 @@ def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
         case "accepted":
             accepted = {**_success(route, schemas), "description": "Accepted."}
             return {"202": accepted, "200": accepted}
+        case "stopping":
+            return {"202": {"description": "Will stop."}, "200": _success(route, schemas)}
         case "json_rpc":
             nothing = {"description": "There is nothing to answer."}
             return {"200": _success(route, schemas), "202": nothing, "400": _NO_MESSAGE}

@@ -6,32 +6,14 @@ from typing import Any, Final
 from compact_json import compact_json
 from tables.assistant_versions import AssistantVersion
 from tables.assistants import Assistant
-from tables.runs import Run
 from tables.threads import Thread
 from wire.assistants import AssistantObject, AssistantVersionObject
 from wire.json_objects import join_object
-from wire.runs import RunObject
 from wire.threads import ThreadObject
 
-_RUN_STRINGS: Final = (
-    "run_id",
-    "thread_id",
-    "assistant_id",
-    "status",
-    "multitask_strategy",
-    "created_at",
-    "updated_at",
-)
 _THREAD_STRINGS: Final = ("thread_id", "created_at", "updated_at", "state_updated_at", "status")
 _ASSISTANT_SCALARS: Final = ("assistant_id", "graph_id", "name", "created_at", "updated_at", "version", "description")
 _VERSION_SCALARS: Final = ("assistant_id", "version", "graph_id", "created_at", "name", "description")
-
-
-def run_text(run: Run, select: Container[str] | None = None) -> str:
-    """A run; only the selected columns, if any are."""
-    fields = {name: compact_json(getattr(run, name)) for name in _RUN_STRINGS}
-    fields |= {"metadata": run.metadata, "kwargs": run.kwargs, "langsmith_session_name": "null"}
-    return join_object({name: fields[name] for name in RunObject.model_fields if not select or name in select})
 
 
 def thread_text(thread: Thread, select: Container[str] | None = None, **more: Any) -> str:

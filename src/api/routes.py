@@ -9,6 +9,7 @@ from api import (
     documentation,
     mcp,
     metrics,
+    run_endings,
     stateless_runs,
     store,
     system,
@@ -33,7 +34,7 @@ from wire.assistants import (
     SchemasObject,
 )
 from wire.json_rpc import JsonRpcAnswer, JsonRpcMessage
-from wire.runs import RunCreate, RunObject
+from wire.runs import RunBatch, RunCreate, RunObject, RunsCancel
 from wire.state_updates import StateUpdate, StateUpdated
 from wire.store import (
     FoundItems,
@@ -119,16 +120,16 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{THREAD}/runs/stream", "Create a run and stream its events", thread_runs.create_and_stream, body=RunCreate, answers="events", on="threads.create_run"),
     Route("POST", f"{THREAD}/runs/wait", "Create a run and wait for its values", thread_runs.create_and_wait, body=RunCreate, answers="long_poll", on="threads.create_run"),
     Route("GET", RUN, "Get a run", thread_runs.get, returns=RunObject, on="threads.read"),
-    Route("DELETE", RUN, "Delete a run", on="threads.delete"),
+    Route("DELETE", RUN, "Delete a run", run_endings.delete, answers="empty", on="threads.delete"),
     Route("GET", f"{RUN}/join", "Wait for a run's values", thread_runs.join, query=thread_runs.JoinQuery, answers="long_poll", on="threads.read"),
     Route("GET", f"{RUN}/stream", "Stream a run's events", thread_runs.join_stream, query=thread_runs.StreamQuery, answers="events", on="threads.read"),
-    Route("POST", f"{RUN}/cancel", "Cancel a run", on="threads.update"),
+    Route("POST", f"{RUN}/cancel", "Cancel a run", run_endings.cancel, query=run_endings.CancelQuery, answers="stopping", on="threads.update"),
 
     Route("POST", "/runs", "Create a stateless background run", stateless_runs.create, body=RunCreate, returns=RunObject, answers="accepted", on="threads.create_run"),
     Route("POST", "/runs/stream", "Create a stateless run and stream its events", stateless_runs.create_and_stream, body=RunCreate, answers="events", on="threads.create_run"),
     Route("POST", "/runs/wait", "Create a stateless run and wait for its values", stateless_runs.create_and_wait, body=RunCreate, answers="long_poll", on="threads.create_run"),
-    Route("POST", "/runs/batch", "Create several stateless runs"),
-    Route("POST", "/runs/cancel", "Cancel several runs", on="threads.update"),
+    Route("POST", "/runs/batch", "Create several stateless runs", stateless_runs.create_batch, body=RunBatch, returns=list[RunObject]),
+    Route("POST", "/runs/cancel", "Cancel several runs", run_endings.cancel_many, body=RunsCancel, query=run_endings.ActionQuery, answers="empty", on="threads.update"),
 
     Route("POST", "/runs/crons", "Create a cron", on="crons.create"),
     Route("POST", f"{THREAD}/runs/crons", "Create a cron on a thread", on="crons.create"),

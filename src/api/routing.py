@@ -18,9 +18,20 @@ from http_messages import Reply
 from wire.texts import storable
 
 Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Reply]]
-#: How a success looks: `accepted` is JSON with 202 or 200, `never` is none, the last two come from a thread's object.
+#: How a success looks: `accepted` is JSON with 202 or 200, `stopping` 202 or, once it has stopped, `{}`, `never` is
+#: none, the last two come from a thread's object.
 Kind: TypeAlias = Literal[
-    "json", "accepted", "empty", "html", "script", "text_or_json", "json_rpc", "never", "events", "long_poll"
+    "json",
+    "accepted",
+    "stopping",
+    "empty",
+    "html",
+    "script",
+    "text_or_json",
+    "json_rpc",
+    "never",
+    "events",
+    "long_poll",
 ]
 
 #: Path parameters that must be UUIDs, and what a caller reads when they are not.

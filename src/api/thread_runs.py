@@ -2,20 +2,20 @@
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from api.accepted import accepted_status
-from api.context import Call
-from api.representations import run_text
+from api.context import Call, Services
 from api.threads import thread_not_found
 from compact_json import compact_json
 from errors import NotFound, Unavailable
 from http_messages import EVENT_STREAM_HEADERS, HttpResponse, Passthrough, Reply, json_response
 from runs import creation, thread_object_paths
+from runs.run_object import run_text
 from runs.thread_object_paths import Kind, RunRequest
 from tables import runs, threads
 from tables.runs import Run
@@ -54,40 +54,50 @@ class StreamQuery(JoinQuery):
 async def create(call: Call[RunCreate, None]) -> Reply:
     """Create a background run."""
     run = await _create(call)
-    return await accepted(call, run, content_location=_path(run.thread_id, run.run_id))
+    return await accepted(call, run, content_location=run_path(run.thread_id, run.run_id))
 
 
 async def create_and_stream(call: Call[RunCreate, None]) -> Reply:
     """Create a run and stream its events."""
     run = await _create(call)
-    path = _path(run.thread_id, run.run_id)
+    path = run_path(run.thread_id, run.run_id)
     return await open_created(call, run, "stream", location=f"{path}/stream", content_location=path)
 
 
 async def create_and_wait(call: Call[RunCreate, None]) -> Reply:
     """Create a run and wait for its final values."""
     run = await _create(call)
-    path = _path(run.thread_id, run.run_id)
+    path = run_path(run.thread_id, run.run_id)
     return await open_created(call, run, "wait", location=f"{path}/join", content_location=path)
 
 
 async def _create(call: Call[RunCreate, None]) -> Run:
     services = call.services
     return await creation.create_run(
-        services.db, services.graphs(), call.body, thread_id=call.path["thread_id"], by=await call.creator()
+        services.db,
+        services.graphs(),
+        call.body,
+        thread_id=call.path["thread_id"],
+        by=await call.creator(),
+        webhook_urls=services.config.webhooks.url,
     )
 
 
 async def accepted(call: Call[RunCreate, None], run: Run, *, content_location: str) -> Reply:
     """Announce a background run to the queue and answer that it was accepted."""
-    try:
-        await call.services.queue.send(run.thread_id, run.run_id)
-    except Unavailable:
-        # The row is there and the sweeper will find it; an error would make the caller start a second run.
-        logger.exception("run %s of thread %s was stored but not announced", run.run_id, run.thread_id)
+    await announce(call.services, [run])
     status = accepted_status(call.request.headers, call.services.settings.accepted_status)
-    locations = {"location": _path(run.thread_id, run.run_id), "content-location": content_location}
+    locations = {"location": run_path(run.thread_id, run.run_id), "content-location": content_location}
     return json_response(run_text(run), status, locations)
+
+
+async def announce(services: Services, created: Sequence[Run]) -> None:
+    """Tell the queue of new runs."""
+    try:
+        await services.queue.send_batch([(run.thread_id, run.run_id) for run in created])
+    except Unavailable:
+        # The rows are there and the sweeper will find them; an error would make the caller start others.
+        logger.exception("%d runs were stored but not announced, the first is %s", len(created), created[0].run_id)
 
 
 async def open_created(
@@ -101,10 +111,11 @@ async def open_created(
         location=location,
         content_location=content_location,
     )
-    return await _open(call, run.thread_id, request)
+    return await open_run(call, run.thread_id, request)
 
 
-async def _open(call: Call[Any, Any], thread_id: str, request: RunRequest) -> Reply:
+async def open_run(call: Call[Any, Any], thread_id: str, request: RunRequest) -> Reply:
+    """Ask the thread's object about a run; its answer."""
     asked = replace(
         request,
         origin=call.request.headers.get("origin"),
@@ -177,7 +188,7 @@ async def _missing(call: Call[None, JoinQuery]) -> Literal["thread", "run"] | No
 async def _open_joined(
     call: Call[None, JoinQuery], kind: Kind, location: str, stream_modes: tuple[str, ...] = ()
 ) -> Reply:
-    path = _path(call.path["thread_id"], call.path["run_id"])
+    path = run_path(call.path["thread_id"], call.path["run_id"])
     request = RunRequest(
         run_id=call.path["run_id"],
         kind=kind,
@@ -188,7 +199,7 @@ async def _open_joined(
         location=f"{path}/{location}",
         content_location=path,
     )
-    return await _open(call, call.path["thread_id"], request)
+    return await open_run(call, call.path["thread_id"], request)
 
 
 def _stream_modes(given: Iterable[str]) -> Iterable[str]:
@@ -218,5 +229,6 @@ def _http_exception(message: str) -> dict[str, str]:
     return {"error": "HTTPException", "message": message}
 
 
-def _path(thread_id: str, run_id: str) -> str:
+def run_path(thread_id: str, run_id: str) -> str:
+    """Where a run is read."""
     return f"/threads/{thread_id}/runs/{run_id}"

@@ -1,7 +1,7 @@
-"""The run queue. A message is the JSON `{"thread_id", "run_id"}`; everything else is in D1."""
+"""The queues. A message is a small JSON object of ids; everything else is in D1."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from js import JSON
@@ -14,24 +14,32 @@ MAX_MESSAGES_PER_CALL = 100
 
 
 class RunQueueBinding:
-    """`ports.RunQueue` over a queue producer binding."""
+    """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}`."""
 
     def __init__(self, binding: Any) -> None:
-        self._binding = getattr(binding, "_binding", binding)
-
-    async def send(self, thread_id: str, run_id: str) -> None:
-        """See `ports.RunQueue.send`."""
-        try:
-            await self._binding.send(JSON.parse(_body(thread_id, run_id)))
-        except JsException as error:
-            raise Unavailable(f"the queue did not take run {run_id}: {error.message}") from error
+        self._binding = binding
 
     async def send_batch(self, runs: Sequence[tuple[str, str]]) -> None:
         """See `ports.RunQueue.send_batch`."""
-        for start in range(0, len(runs), MAX_MESSAGES_PER_CALL):
-            messages = ",".join(f'{{"body":{_body(*run)}}}' for run in runs[start : start + MAX_MESSAGES_PER_CALL])
-            await self._binding.sendBatch(JSON.parse(f"[{messages}]"))
+        await _send(self._binding, [{"thread_id": thread_id, "run_id": run_id} for thread_id, run_id in runs])
 
 
-def _body(thread_id: str, run_id: str) -> str:
-    return json.dumps({"thread_id": thread_id, "run_id": run_id})
+class WebhookQueueBinding:
+    """`ports.WebhookQueue` over a queue producer binding; a message is `{"webhook": run_id}`."""
+
+    def __init__(self, binding: Any) -> None:
+        self._binding = binding
+
+    async def send_batch(self, run_ids: Sequence[str]) -> None:
+        """See `ports.WebhookQueue.send_batch`."""
+        await _send(self._binding, [{"webhook": run_id} for run_id in run_ids])
+
+
+async def _send(binding: Any, messages: Sequence[Mapping[str, str]]) -> None:
+    queue = getattr(binding, "_binding", binding)
+    for start in range(0, len(messages), MAX_MESSAGES_PER_CALL):
+        page = [{"body": message} for message in messages[start : start + MAX_MESSAGES_PER_CALL]]
+        try:
+            await queue.sendBatch(JSON.parse(json.dumps(page)))
+        except JsException as error:
+            raise Unavailable(f"the queue did not take {len(page)} messages: {error.message}") from error

@@ -1,10 +1,9 @@
 """Whether a new run may join a thread that has unfinished ones, and what happens to those."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
-from langgraph_sdk.schema import MultitaskStrategy
+from langgraph_sdk.schema import CancelAction, MultitaskStrategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +13,20 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The run may be created, after the runs `cancel` were cancelled by `action`."""
+    """The run may be created; with `stop`, those before it that have not ended are asked to do that."""
 
-    cancel: tuple[str, ...] = ()
-    action: Literal["interrupt", "rollback"] = "interrupt"
+    stop: CancelAction | None = None
 
 
-def admit(strategy: MultitaskStrategy, unfinished: Sequence[str]) -> Admitted | Refused:
-    """Decide for a run on a thread whose unfinished runs are given, oldest first."""
-    if not unfinished:
-        return Admitted()
+def admit(strategy: MultitaskStrategy, *, is_busy: bool) -> Admitted | Refused:
+    """Decide for a run on a thread; `is_busy` when other runs of it have not ended."""
     match strategy:
         case "enqueue":
             return Admitted()
         case "reject":
-            return Refused()
+            return Refused() if is_busy else Admitted()
         case "interrupt" | "rollback":
-            return Admitted(cancel=tuple(unfinished), action=strategy)
+            # Also on a thread that is not busy: it may be by the time the run is written.
+            return Admitted(stop=strategy)
         case _:
             assert_never(strategy)

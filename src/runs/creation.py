@@ -5,10 +5,12 @@ found, so a thread that is deleted or becomes busy in between refuses the run in
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
+from langgraph_sdk.schema import CancelAction
 from pydantic import ValidationError
 
 import clock
@@ -17,8 +19,10 @@ from auth.principal import ANYONE, Principal
 from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from ports import Database, Row, Statement
-from runs import admission
-from tables import assistants, runs, threads
+from project_config import WebhookUrlPolicy
+from runs import admission, cancellation, webhook_url
+from runs.webhook_url import STRICT_URLS
+from tables import assistants, run_stops, runs, threads
 from tables.access import EVERYTHING, Access
 from tables.assistants import Assistant
 from tables.runs import Run
@@ -68,51 +72,102 @@ class _Surroundings:
     thread_config: JsonObject
     #: No thread was named: the run gets one of its own.
     is_stateless: bool
+    #: What the thread's unfinished runs are asked.
+    stop: CancelAction | None
     creator: Creator
 
 
-async def create_run(db: Database, graphs: Graphs, request: RunCreate, *, thread_id: str | None, by: Creator) -> Run:
+async def create_run(
+    db: Database,
+    graphs: Graphs,
+    request: RunCreate,
+    *,
+    thread_id: str | None,
+    by: Creator,
+    webhook_urls: WebhookUrlPolicy = STRICT_URLS,
+) -> Run:
     """Create a run on a thread, or with `thread_id` None on a new one of its own; nothing is left behind on an error.
 
     Raises Unprocessable, NotFound, Conflict or BadRequest with the reason.
     """
-    _refuse_unsupported(request)
-    surroundings = await _read(db, graphs, request, thread_id, by)
-    run = _new_run(request, surroundings, thread_id or ids.time_ordered())
-    await _write(db, request, run, surroundings)
+    [run] = await _create(db, graphs, [(request, by)], thread_id, webhook_urls)
     return run
 
 
-def _refuse_unsupported(request: RunCreate) -> None:
+async def create_stateless_runs(
+    db: Database, graphs: Graphs, requests: Sequence[tuple[RunCreate, Creator]], *, webhook_urls: WebhookUrlPolicy
+) -> list[Run]:
+    """Create runs, each on a new thread of its own: all of them or, on an error, none. Raises as `create_run` does."""
+    return await _create(db, graphs, requests, None, webhook_urls)
+
+
+async def _create(
+    db: Database,
+    graphs: Graphs,
+    requests: Sequence[tuple[RunCreate, Creator]],
+    thread_id: str | None,
+    webhook_urls: WebhookUrlPolicy,
+) -> list[Run]:
+    for request, _ in requests:
+        _check(request, webhook_urls)
+    reads = [_reads(graphs, request, thread_id, by) for request, by in requests]
+    found = await _batches(db, reads)
+    created: list[tuple[Run, _Surroundings]] = []
+    writes: list[list[Statement]] = []
+    for (request, by), rows in zip(requests, found, strict=True):
+        surroundings = _surroundings(graphs, request, thread_id, by, rows)
+        run = _new_run(request, surroundings, thread_id or ids.time_ordered())
+        created.append((run, surroundings))
+        writes.append(_writes(request, run, surroundings))
+    for *_, engaged, head in await _batches(db, writes):
+        if not engaged:
+            raise Conflict(_BUSY) if head else NotFound(_THREAD_OR_ASSISTANT)
+    return [run for run, _ in created]
+
+
+async def _batches(db: Database, groups: Sequence[Sequence[Statement]]) -> list[list[list[Row]]]:
+    """Groups of statements in one transaction; the results of each."""
+    results = iter(await db.batch([statement for group in groups for statement in group]))
+    return [list(islice(results, len(group))) for group in groups]
+
+
+def _check(request: RunCreate, webhook_urls: WebhookUrlPolicy) -> None:
     if request.webhook is not None:
-        raise Unprocessable(
-            "Webhooks are not served yet by Superstep; leave out 'webhook' and wait for the run instead."
-        )
+        webhook_url.check(request.webhook, webhook_urls)
     if request.context and request.config and request.config.configurable:
         raise BadRequest(_BOTH_CONTEXTS)
 
 
-async def _read(db: Database, graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creator) -> _Surroundings:
+def _reads(graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creator) -> list[Statement]:
     assistant_id, system_graph = resolve_assistant(graphs, request.assistant_id)
-    statements = [assistants.select(assistant_id, by.assistants if system_graph is None else EVERYTHING)]
-    if thread_id is not None:
-        statements += [threads.select_head(thread_id, by.threads), runs.unfinished_of_thread(thread_id)]
-    found = await db.batch(statements)
+    assistant = assistants.select(assistant_id, by.assistants if system_graph is None else EVERYTHING)
+    if thread_id is None:
+        return [assistant]
+    return [assistant, threads.select_head(thread_id, by.threads), runs.unfinished_of_thread(thread_id)]
+
+
+def _surroundings(
+    graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creator, found: Sequence[list[Row]]
+) -> _Surroundings:
+    """What the `_reads` found. Raises NotFound or Conflict when the run cannot be."""
     stored = assistants.first_from_rows(found[0])
-    assistant = stored or _system_assistant(graphs, system_graph)
+    assistant = stored or _system_assistant(graphs, resolve_assistant(graphs, request.assistant_id)[1])
     if assistant.graph_id not in graphs:
         raise NotFound(
             f"Assistant {assistant.assistant_id} runs graph '{assistant.graph_id}', which is not served here."
         )
-    heads: list[Row] = found[1] if thread_id is not None else []
+    heads: list[Row] = []
+    stop = None
     if thread_id is not None:
-        _check_thread(request, heads, found[2])
+        _, heads, unfinished = found
+        stop = _admitted(request, heads, unfinished)
     return _Surroundings(
         assistant=assistant,
         assistant_is_stored=stored is not None,
         thread_metadata=json.loads(heads[0]["metadata"]) if heads else {},
         thread_config=json.loads(heads[0]["config"]) if heads else {},
         is_stateless=thread_id is None,
+        stop=stop,
         creator=by,
     )
 
@@ -136,22 +191,19 @@ def _system_assistant(graphs: Graphs, graph_id: str | None) -> Assistant:
     return assistants.system(graph_id, description=graphs[graph_id], now=clock.now_iso())
 
 
-def _check_thread(request: RunCreate, heads: list[Row], unfinished: list[Row]) -> None:
+def _admitted(request: RunCreate, heads: list[Row], unfinished: list[Row]) -> CancelAction | None:
+    """What is to become of the thread's unfinished runs. Raises NotFound or Conflict."""
     if not heads and request.if_not_exists != "create":
         raise NotFound(_THREAD_OR_ASSISTANT)
-    match admission.admit(request.multitask_strategy or "enqueue", [row["run_id"] for row in unfinished]):
+    match admission.admit(request.multitask_strategy or "enqueue", is_busy=bool(unfinished)):
         case admission.Refused():
             raise Conflict(_BUSY)
-        case admission.Admitted(cancel=cancel, action=action) if cancel:
-            raise Unprocessable(
-                f"The multitask strategy '{action}' is not served yet by Superstep while a run is unfinished; "
-                "use 'enqueue' or 'reject'."
-            )
-        case _:
-            pass
+        case admission.Admitted(stop=stop):
+            return stop
 
 
-async def _write(db: Database, request: RunCreate, run: Run, surroundings: _Surroundings) -> None:
+def _writes(request: RunCreate, run: Run, surroundings: _Surroundings) -> list[Statement]:
+    """Statements that create the run; the last but one returns a row if they did, the last if there is the thread."""
     before: list[Statement] = []
     if not surroundings.assistant_is_stored:
         before.append(assistants.ensure([surroundings.assistant]))
@@ -165,9 +217,8 @@ async def _write(db: Database, request: RunCreate, run: Run, surroundings: _Surr
         run, graph_id=surroundings.assistant.graph_id, config=compact_json(_thread_config(request, surroundings))
     )
     insert = runs.insert(run, access, only_if_idle=run.multitask_strategy == "reject")
-    results = await db.batch([*before, *insert, engage, threads.select_head(run.thread_id, access)])
-    if not results[len(before)]:
-        raise Conflict(_BUSY) if results[-1] else NotFound(_THREAD_OR_ASSISTANT)
+    stop = [run_stops.ask_others(cancellation.replaced(surroundings.stop), run)] if surroundings.stop else []
+    return [*before, *insert, *stop, engage, threads.select_head(run.thread_id, access)]
 
 
 def _new_run(request: RunCreate, surroundings: _Surroundings, thread_id: str) -> Run:
@@ -223,7 +274,7 @@ def _kwargs(
         "stream_mode": list(dict.fromkeys(request.stream_mode or ["values"])),
         "interrupt_before": request.interrupt_before,
         "interrupt_after": request.interrupt_after,
-        "webhook": None,
+        "webhook": request.webhook,
         "feedback_keys": request.feedback_keys,
         "temporary": surroundings.is_stateless and request.on_completion != "keep",
         "subgraphs": bool(request.stream_subgraphs),

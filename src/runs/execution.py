@@ -5,8 +5,6 @@ an outcome: errors of our own infrastructure that may pass (`SuperstepError.retr
 resumes.
 """
 
-from collections.abc import Mapping
-
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 from langgraph.store.base import BaseStore
@@ -61,9 +59,3 @@ async def _outcome(slice_: Slice, control: RunControl) -> Outcome:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a graph is user code: whatever it raises is the outcome
         return await slice_.failed_outcome(error)
     return slice_.finished_outcome() or await slice_.stopped_outcome()
-
-
-async def cancelled(job: Job, graph: Graph, saver: Saver, error: Mapping[str, str]) -> Outcome:
-    """The outcome of a run whose `execute` was cancelled: the thread stays at its last committed super-step."""
-    state = await graph.copy({"checkpointer": saver}).aget_state({"configurable": {"thread_id": job.thread_id}})
-    return outcome.cancelled(state, error)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from langgraph.types import StateSnapshot
+from langgraph_sdk.schema import CancelAction
 
 from streaming.json_text import described, dumps
 from streaming.run_stream import StreamEnd
 
-RunEnd = Literal["success", "error", "interrupted", "drained"]
+RunEnd = Literal["success", "error", "timeout", "interrupted", "rollback", "drained"]
 
 #: A longer message is cut: it goes into rows, and nobody reads that much.
 MAX_ERROR_CHARACTERS: Final = 100_000
@@ -23,8 +24,8 @@ class Outcome:
     """All JSON is text, ready to be stored or sent.
 
     `status` "success" covers graphs that interrupted themselves as well; `next` tells the difference.
-    "interrupted" is a run that was cancelled. "drained" means that the run goes on in another slice: only `status`
-    counts then.
+    "interrupted" is a run that was cancelled, "rollback" one that leaves nothing behind. "drained" means that the run
+    goes on in another slice: only `status` counts then.
     """
 
     status: RunEnd
@@ -38,7 +39,14 @@ class Outcome:
     error: str | None = None
     #: What `/wait` and `/join` answer.
     wait_result: str = "{}"
+    #: False for a run that was stopped before it began, which did nothing to its thread.
+    has_begun: bool = True
 
+
+#: The state of a thread without a checkpoint.
+NEVER_RUN: Final = StateSnapshot(
+    values=None, next=(), config={}, metadata=None, created_at=None, parent_config=None, tasks=(), interrupts=()
+)
 
 DRAINED: Final = Outcome(status="drained")
 
@@ -77,24 +85,41 @@ def failed(state: StateSnapshot | None, error: Mapping[str, str], *, values: str
     )
 
 
-def cancelled(state: StateSnapshot, error: Mapping[str, str]) -> Outcome:
-    """A run that was cancelled; `state` is its last checkpoint, and `error` says who wanted it."""
-    values = dumps(state.values)
+def stopped_early(
+    status: Literal["interrupted", "timeout", "rollback"], state: StateSnapshot | None, error: Mapping[str, str]
+) -> Outcome:
+    """A run that was cancelled or took too long; `state` is what its thread has now, `error` says why.
+
+    Without `state` the thread goes on showing what it did.
+    """
+    values = dumps(state.values) if state else None
     return Outcome(
-        status="interrupted",
+        status=status,
         values=values,
-        next=state.next,
-        interrupts=interrupts_of(state),
+        next=state.next if state else (),
+        interrupts=interrupts_of(state) if state else None,
         error=dumps(error),
-        wait_result=values,
+        wait_result=values or "null",
+    )
+
+
+def never_begun(action: CancelAction, reason: str | None, shown_values: str) -> Outcome:
+    """A run that was stopped while it waited; `shown_values` is what its thread shows."""
+    return Outcome(
+        status="rollback" if action == "rollback" else "interrupted",
+        values=None,
+        interrupts=None,
+        error=reason,
+        wait_result=shown_values,
+        has_begun=False,
     )
 
 
 def stream_end(outcome: Outcome) -> StreamEnd:
     """What followers of the thread are told: a graph that waits for something was interrupted, whoever made it wait."""
-    if outcome.status == "error":
+    if outcome.status in ("error", "timeout"):
         return "failed"
-    return "interrupted" if outcome.status == "interrupted" or outcome.next else "completed"
+    return "interrupted" if outcome.status in ("interrupted", "rollback") or outcome.next else "completed"
 
 
 def error_of(error: BaseException) -> dict[str, str]:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from http_messages import EVENT_STREAM_HEADERS, JSON_HEADERS, cross_origin_headers
 
-Kind: TypeAlias = Literal["stream", "wait"]
+Kind: TypeAlias = Literal["stream", "wait", "cancel", "delete"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class RunRequest:
     """What a caller wants of a run."""
 
     run_id: str
-    #: `stream`: the events; `wait`: the final values.
+    #: `stream`: the events; `wait`: the final values; `cancel` and `delete`: that the run, asked to stop, has ended.
     kind: Kind
     #: The caller comes to a run that exists; otherwise it is the one that created it and gets every event.
     joins: bool = False
@@ -76,7 +76,7 @@ def parse(path: str) -> RunRequest | FollowRequest:
     _, _, run_id, kind = url.path.split("/")
     return RunRequest(
         run_id=run_id,
-        kind="wait" if kind == "wait" else "stream",
+        kind=cast(Kind, kind),
         joins="joins" in query,
         stream_modes=tuple(query.get("stream_mode", ())),
         last_event_id=_first(query.get("last_event_id")),
@@ -92,13 +92,18 @@ def _first(values: Sequence[str] | None) -> str | None:
     return values[0] if values else None
 
 
+def cross_origin(request: RunRequest | FollowRequest) -> dict[str, str]:
+    """What lets the caller's page read the answer."""
+    return cross_origin_headers(request.allowed_origins, request.origin)
+
+
 def response_headers(request: RunRequest | FollowRequest) -> dict[str, str]:
     """All headers of the object's answer: the Worker hands it on untouched."""
     if isinstance(request, FollowRequest):
         return {**EVENT_STREAM_HEADERS, **cross_origin_headers(request.allowed_origins, request.origin)}
     return {
-        **(JSON_HEADERS if request.kind == "wait" else EVENT_STREAM_HEADERS),
-        **cross_origin_headers(request.allowed_origins, request.origin),
+        **(EVENT_STREAM_HEADERS if request.kind == "stream" else JSON_HEADERS),
+        **cross_origin(request),
         "location": request.location,
         "content-location": request.content_location,
     }

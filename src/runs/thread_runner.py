@@ -8,27 +8,18 @@ any call here may be repeated, and any `await` may be the last one.
 import asyncio
 import json
 import logging
-from contextlib import AsyncExitStack
 from typing import Final
 
-from langgraph.store.base import BaseStore
-
 import clock
-from checkpoints.group_commit import fence
-from d1_checkpointer import D1Saver
-from errors import StaleAttempt, ValueTooLarge
-from graphs.registry import Registry
-from langgraph_terms import Graph
-from ports import Alarm, Database, Workflows
-from runs import completion, execution, lifecycle, outcome
+from errors import DatabaseError, StaleAttempt, Unavailable, ValueTooLarge
+from ports import Alarm, Database, WebhookQueue, Workflows
+from runs import cancellation, completion, lifecycle, outcome, stored_result
 from runs.completion import Ending
-from runs.job import Job
+from runs.executor import Executor
 from runs.outcome import Outcome
-from runs.slice_budget import SliceBudget
 from settings import Settings
 from streaming.fanout import RunStreams
-from streaming.json_text import dumps
-from streaming.run_stream import RunStream, StreamEnd
+from streaming.run_stream import RunStream
 from tables import runs, threads
 from tables.access import EVERYTHING
 from tables.runs import Claim, Run
@@ -56,18 +47,18 @@ class ThreadRunner:
         streams: RunStreams,
         alarm: Alarm,
         workflows: Workflows,
-        registry: Registry,
+        webhook_queue: WebhookQueue,
+        executor: Executor,
         settings: Settings,
-        store: BaseStore,
     ) -> None:
         self._thread_id = thread_id
         self._database = database
         self._streams = streams
         self._alarm = alarm
         self._workflows = workflows
-        self._registry = registry
+        self._webhook_queue = webhook_queue
         self._settings = settings
-        self._store = store
+        self._executor = executor
         self._executing = asyncio.Lock()
         #: Whether somebody has asked for a look that has not begun yet.
         self._is_woken = False
@@ -75,18 +66,20 @@ class ThreadRunner:
         self._claim: Claim | None = None
         self._failures = 0
         #: The run in execution, from its claim to the end of its streams.
-        self._run_id: str | None = None
-        self._execution: asyncio.Task[Outcome] | None = None
-        #: Why runs are to be stopped, by run id.
-        self._cancelled: dict[str, dict[str, str]] = {}
+        self._run: Run | None = None
         #: The run that a Workflow drives, and until when it is expected to ask for a slice.
         self._workflow_run_id = ""
         self._workflow_expected_until_ms = 0
 
     async def wake(self) -> None:
-        """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent."""
+        """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent.
+
+        Runs that were asked to stop are stopped at once, whatever else is at work.
+        """
         self._is_woken = True
         await self._alarm.set(clock.now_ms() + 1)
+        if self._executing.locked():
+            await self._heed()
 
     async def _look_later(self, at_ms: int) -> None:
         """Set the alarm, unless it is set for an earlier look that somebody asked for meanwhile."""
@@ -171,13 +164,14 @@ class ThreadRunner:
             await self._look_later(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
 
     async def _take_over(self, run: Run) -> Run | None:
-        if run.run_id == self._workflow_run_id and clock.now_ms() < self._workflow_expected_until_ms:
-            await self._look_later(self._workflow_expected_until_ms)
-            return None
-        if run.attempt >= self._settings.max_attempts:
-            await self._give_up(run)
-            return await self._next_run()
-        logger.warning("resuming run %s of thread %s: attempt %d was cut off", run.run_id, run.thread_id, run.attempt)
+        if run.cancel_action is None:
+            if run.run_id == self._workflow_run_id and clock.now_ms() < self._workflow_expected_until_ms:
+                await self._look_later(self._workflow_expected_until_ms)
+                return None
+            if run.attempt >= self._settings.max_attempts:
+                await self._give_up(run)
+                return await self._next_run()
+            logger.warning("resuming run %s of %s: attempt %d was cut off", run.run_id, run.thread_id, run.attempt)
         return await runs.resume_running(self._database, run, now=clock.now_iso())
 
     async def _execute_slice(self, run: Run) -> bool:
@@ -186,46 +180,48 @@ class ThreadRunner:
         Raises `StaleAttempt` when the run was taken over.
         """
         stream = self._streams.open(run.run_id)
-        self._run_id = run.run_id
+        self._run = run
         try:
-            result = await self._execute(run, stream)
-            if result.status == "drained":
+            result = await self._result(run, stream)
+            if result is not None and result.status == "drained":
                 await self._hand_over(run)
                 return True
-            await self._finish(run, result, stream)
-            self._cancelled.pop(run.run_id, None)
+            while result is None or not (ended := await self._store_end(run, result)):
+                self._run = asked = await self._as_asked(run)
+                if asked is None:
+                    logger.warning("run %s of thread %s was deleted while it ran", run.run_id, run.thread_id)
+                    stream.finish(stored_result.GONE, "failed")
+                    return False
+                run, result = asked, await self._result(asked, stream)
+            # A cancelled run's stream just ends.
+            error = ended.error if ended.status == "error" else None
+            stream.finish(ended.wait_result, outcome.stream_end(ended), error=error)
+            await self._announce_webhook(run)
             return False
         finally:
-            self._run_id = None
+            self._run = None
             self._streams.close(run.run_id)
 
-    async def _execute(self, run: Run, stream: RunStream) -> Outcome:
-        job = Job.of(run)
-        async with AsyncExitStack() as stack:
-            try:
-                graph = await stack.enter_async_context(self._registry.open(job.graph_id, job.purpose(self._store)))
-            except (Exception, SystemExit) as error:  # a factory is user code, and a graph may be gone by now
-                logger.exception("run %s: could not make graph %s", run.run_id, job.graph_id)
-                return outcome.failed(None, outcome.error_of(error))
-            return await self._execute_graph(run, job, graph, stream)
-
-    async def _execute_graph(self, run: Run, job: Job, graph: Graph, stream: RunStream) -> Outcome:
-        budget = SliceBudget(seconds=self._settings.slice_seconds, supersteps=self._settings.slice_supersteps)
-        guard = fence(run.thread_id, run.run_id, run.attempt)
-        saver = D1Saver(self._database, guard=guard, on_commit=budget.count, write_behind=job.is_written_behind)
-        if reason := self._cancelled.get(run.run_id):
-            return await execution.cancelled(job, graph, saver, reason)
-        executing = execution.execute(job, graph, saver, stream, budget, store=self._store)
-        self._execution = asyncio.ensure_future(executing)
+    async def _result(self, run: Run, stream: RunStream) -> Outcome | None:
+        """How the run, or this slice of it, ended; None when it is not this executor's to say any more."""
         try:
-            return await self._execution
-        except asyncio.CancelledError:
-            reason = self._cancelled.get(run.run_id)
-            if reason is None:
-                raise
-            return await execution.cancelled(job, graph, saver, reason)
-        finally:
-            self._execution = None
+            return await self._executor.execute(run, stream)
+        except StaleAttempt:
+            return None
+
+    async def _as_asked(self, run: Run) -> Run | None:
+        """The run as its row asks it to stop now, for this executor alone; None when it was deleted.
+
+        Raises `StaleAttempt` when it was taken over. Whatever of the old attempt is still on its way to D1 is refused.
+        """
+        stored = await runs.get(self._database, run.thread_id, run.run_id)
+        if stored is None:
+            return None
+        is_own = (stored.status, stored.attempt) == (run.status, run.attempt)
+        asked = is_own and stored.cancel_action != run.cancel_action
+        if asked and (taken := await runs.resume_running(self._database, stored, now=clock.now_iso())):
+            return taken
+        raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
 
     async def _hand_over(self, run: Run) -> None:
         self._workflow_run_id = run.run_id
@@ -234,58 +230,75 @@ class ThreadRunner:
         await self._look_later(self._workflow_expected_until_ms)
         await self._workflows.start(run.thread_id, run.run_id, run.attempt)
 
-    async def _finish(self, run: Run, result: Outcome, stream: RunStream) -> None:
-        """Store how the run ended, then let its streams end: clients ask for the run right after."""
+    async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
+        """Store how the run ended; what was stored, None if the run is not what this executor read any more.
+
+        Its streams may end only then, because clients ask for the run right after.
+        """
+        self._is_woken = False
         try:
-            is_stored = await self._store_end(run, result)
+            finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
         except ValueTooLarge as error:
             result = outcome.failed(None, outcome.error_of(error))
-            is_stored = await self._store_end(run, result)
-        if not is_stored:
-            if await runs.get(self._database, run.thread_id, run.run_id) is not None:
-                raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
-            logger.warning("run %s of thread %s was deleted while it ran", run.run_id, run.thread_id)
-        # A cancelled run's stream just ends.
-        error = result.error if result.status == "error" else None
-        stream.finish(result.wait_result, outcome.stream_end(result), error=error)
-
-    async def _store_end(self, run: Run, result: Outcome) -> bool:
-        if json.loads(run.kwargs).get("temporary"):
-            return await completion.delete_temporary(self._database, run)
-        self._is_woken = False
-        finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
+            finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
         # When the run was not this executor's any more, neither is the next.
         self._claim = finished.claim if finished.is_stored else None
-        return finished.is_stored
+        return result if finished.is_stored else None
+
+    async def _announce_webhook(self, run: Run) -> None:
+        """Let the webhook be sent at once; the sweeper finds it otherwise."""
+        if not json.loads(run.kwargs).get("webhook"):
+            return
+        try:
+            await self._webhook_queue.send_batch([run.run_id])
+        except Unavailable:
+            logger.exception("the webhook of run %s is stored and was not announced", run.run_id)
 
     async def _give_up(self, run: Run) -> None:
         """End a run that keeps killing its executor."""
         message = f"gave up after {run.attempt} attempts, each of which was cut off; see the logs of run {run.run_id}"
         logger.error("run %s of thread %s: %s", run.run_id, run.thread_id, message)
-        error = {"error": "AttemptsExhausted", "message": message}
-        stream = self._streams.open(run.run_id)
+        result = outcome.failed(None, {"error": "AttemptsExhausted", "message": message})
+        if ended := await self._store_end(run, result):
+            self._streams.end(run.run_id, ended.wait_result, "failed", error=ended.error)
+            await self._announce_webhook(run)
+
+    async def _heed(self) -> None:
+        """Stop what was asked to stop while this object executes, and would not look at its rows for a while."""
+        executing = self._run
         try:
-            await self._finish(run, outcome.failed(None, error), stream)
-        finally:
-            self._streams.close(run.run_id)
-
-    async def cancel(self, run_id: str, message: str) -> None:
-        """Stop a run at its last committed super-step; nothing happens to one that has ended.
-
-        Not remembered across a crash: a run that is resumed after one goes on.
-        """
-        self._cancelled[run_id] = {"error": "UserInterrupt", "message": message}
-        if self._execution is not None and self._run_id == run_id:
-            self._execution.cancel()
+            [unfinished] = await self._database.batch([runs.unfinished_of_thread(self._thread_id)])
+        except DatabaseError:
+            logger.exception("thread %s: could not see whether runs were asked to stop", self._thread_id)
             return
+        self._executor.watch_time()
+        for row in unfinished:
+            if row["cancel_action"] is not None:
+                if row["status"] == "running":
+                    self._executor.stop(row["run_id"])
+                else:
+                    await self._end_unbegun(row["run_id"])
+        if executing is not None and executing.run_id not in {row["run_id"] for row in unfinished}:
+            self._executor.stop(executing.run_id)  # it was deleted
+
+    async def _end_unbegun(self, run_id: str) -> None:
+        """End a run that was asked to stop while it waits for another one."""
         run = await runs.get(self._database, self._thread_id, run_id)
-        if run is not None and run.status == "pending":
-            now = clock.now_iso()
-            if await completion.interrupt_pending(self._database, run, now=now):
-                self._streams.end(run_id, "null", "interrupted")
-                run = None
-        if run is None or lifecycle.is_finished(run.status):
-            self._cancelled.pop(run_id, None)
+        if run is None or run.status != "pending" or run.cancel_action is None:
+            return
+        shown = await threads.values_text(self._database, self._thread_id)
+        result = outcome.never_begun(run.cancel_action, run.error, shown)
+        finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso(), claims_next=False)
+        if finished.is_stored:
+            if run_id in self._streams.followed():
+                self._streams.end(run_id, result.wait_result, "interrupted")
+            await self._announce_webhook(run)
+
+    async def stop(self, run_id: str, message: str) -> None:
+        """Interrupt a run unless it has ended; `message` says why."""
+        wish = cancellation.wish("interrupt", message)
+        if await cancellation.ask(self._database, self._thread_id, [run_id], wish, EVERYTHING) == "asked":
+            await self.wake()
 
     async def recall(self, run_id: str) -> None:
         """Make sure that whoever subscribes to the run gets to its end, for callers that did not just create it.
@@ -298,25 +311,19 @@ class ThreadRunner:
 
     async def _end_if_over(self, run_id: str) -> bool:
         """Whether the run's streams have ended, or end by themselves."""
-        if self._run_id == run_id or self._streams.stored_result(run_id) is not None:
+        if self._executes(run_id) or self._streams.stored_result(run_id) is not None:
             return True
         run = await runs.get(self._database, self._thread_id, run_id)
-        if self._run_id == run_id:
+        if self._executes(run_id):
             return True
         if run is None:
-            error = {"error": "HTTPException", "message": "404: Run not found"}
-            self._streams.end(run_id, dumps({"__error__": error}), "failed")
+            self._streams.end(run_id, stored_result.GONE, "failed")
         elif lifecycle.is_finished(run.status):
-            self._streams.end(run_id, *await self._stored_end(run))
+            self._streams.end(run_id, *await stored_result.of(self._database, run))
         return run is None or lifecycle.is_finished(run.status)
 
-    async def _stored_end(self, run: Run) -> tuple[str, StreamEnd]:
-        """A finished run's result, and how it ended."""
-        if run.status == "error" and run.error is not None:
-            return f'{{"__error__":{run.error}}}', "failed"
-        thread = await threads.get(self._database, run.thread_id, EVERYTHING)
-        is_whole = run.status == "success" and (thread is None or thread.status != "interrupted")
-        return (thread and thread.values_json) or "null", "completed" if is_whole else "interrupted"
+    def _executes(self, run_id: str) -> bool:
+        return self._run is not None and self._run.run_id == run_id
 
 
 def _ending(result: Outcome) -> Ending:
@@ -327,4 +334,5 @@ def _ending(result: Outcome) -> Ending:
         values=result.values,
         interrupts=result.interrupts,
         error=result.error,
+        has_begun=result.has_begun,
     )

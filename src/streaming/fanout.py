@@ -66,12 +66,12 @@ class RunStreams:
         """Follow the whole thread; never ends."""
         return Subscription(self.log, None, _position(after, self.log.last_id()), view)
 
-    def end(self, run_id: str, result: str, ending: StreamEnd) -> None:
+    def end(self, run_id: str, result: str, ending: StreamEnd, *, error: str | None = None) -> None:
         """End a run that is not executing: close its streams and keep its result. Idempotent."""
         stream = self.open(run_id)
         if stream.result is None:
             stream.show_held()
-            stream.finish(result, ending)
+            stream.finish(result, ending, error=error)
         self.close(run_id)
 
     async def result(self, run_id: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from ports import Database, Statement
+from tables.run_fence import UNCHANGED, Identity
 
 #: UTF-8 bytes up to which a text stays in its row, and the size of a part: leaves room for the row's other columns.
 PART_BYTES: Final = 1_500_000
@@ -29,32 +30,22 @@ def _cut(encoded: bytes) -> Iterator[str]:
         start = end
 
 
-#: One part, provided that its run is unfinished and at that attempt.
-_INSERT: Final = """
+#: One part, under the fence of a run.
+_INSERT: Final = f"""
 INSERT OR REPLACE INTO large_texts (owner, part, text)
 SELECT ?, ?, ?
-WHERE EXISTS (
-    SELECT 1 FROM runs
-    WHERE thread_id = ? AND run_id = ? AND attempt = ? AND status IN ('pending', 'running')
-)
+WHERE {UNCHANGED}
 """
 
 #: The parts of a longer earlier text of the same owner, under the same condition.
-_TRIM: Final = """
+_TRIM: Final = f"""
 DELETE FROM large_texts
-WHERE owner = ? AND part >= ?
-  AND EXISTS (
-    SELECT 1 FROM runs
-    WHERE thread_id = ? AND run_id = ? AND attempt = ? AND status IN ('pending', 'running')
-)
+WHERE owner = ? AND part >= ? AND {UNCHANGED}
 """
 
 
-def replace(owner: str, texts: list[str], fence: tuple[str, str, int]) -> list[Statement]:
-    """Make `texts` the parts of `owner`, provided that the run of `fence` is unfinished and at that attempt.
-
-    `fence` is a run's (thread_id, run_id, attempt).
-    """
+def replace(owner: str, texts: list[str], fence: Identity) -> list[Statement]:
+    """Make `texts` the parts of `owner`, provided that the run of `fence` is still what is stored."""
     inserts = [Statement(_INSERT, (owner, number, text, *fence)) for number, text in enumerate(texts)]
     return [*inserts, Statement(_TRIM, (owner, len(texts), *fence))]
 
@@ -89,15 +80,10 @@ async def load_all(db: Database, owners: Sequence[str]) -> dict[str, str]:
     return {owner: "".join(row["text"] for row in rows) for owner, rows in zip(owners, parts_of, strict=True)}
 
 
-#: The parts of a thread's values and of all its runs' kwargs, provided that the thread is gone.
-_DELETE_OF_THREAD: Final = """
-DELETE FROM large_texts
-WHERE (owner = 'thread:' || ?
-    OR owner IN (SELECT 'run:' || run_id FROM runs WHERE thread_id = ? AND kwargs_parts > 0))
-  AND NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?)
-"""
+#: The parts of one owner.
+_DELETE: Final = "DELETE FROM large_texts WHERE owner = ?"
 
 
-def delete_of_thread(thread_id: str) -> Statement:
-    """Drop all parts of a thread that was deleted; must stand before the statement that deletes its runs."""
-    return Statement(_DELETE_OF_THREAD, (thread_id, thread_id, thread_id))
+def delete(owner: str) -> Statement:
+    """Drop a text."""
+    return Statement(_DELETE, (owner,))

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from langgraph_sdk.schema import MultitaskStrategy, RunStatus
+from langgraph_sdk.schema import CancelAction, MultitaskStrategy, RunStatus
 
-from ports import Database, Row, Statement
+from compact_json import compact_json
+from ports import Database, Row, SqlValue, Statement
 from tables import large_text
 from tables.access import Access
+from tables.run_fence import Identity
 
 #: The version of the shape of `kwargs` and `metadata` that this code writes.
 FORMAT: Final = 1
@@ -36,6 +38,15 @@ class Run:
     created_at: str
     updated_at: str
     due_at: str | None
+    #: When it began to execute, in any attempt.
+    started_at: str | None = None
+    #: How it is to stop, once somebody asked; `error` says who and why.
+    cancel_action: CancelAction | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What must still be stored for anything to be written for this run."""
+        return (self.thread_id, self.run_id, self.status, self.attempt, self.cancel_action)
 
     @classmethod
     def from_row(cls, row: Row) -> "Run":
@@ -58,20 +69,20 @@ class Claim:
 
 
 _COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask_strategy,
-    metadata, kwargs, kwargs_parts, error, created_at, updated_at, due_at"""
+    metadata, kwargs, kwargs_parts, error, created_at, updated_at, due_at, started_at, cancel_action"""
 
 #: By its index, which SQLite would not choose by itself: the primary key begins with the same column. A statement
-#: without `_UNFINISHED`, word for word as the index has it, is refused.
-_RUNS_UNFINISHED: Final = "runs INDEXED BY runs_unfinished"
-_UNFINISHED: Final = "status IN ('pending', 'running')"
+#: without `UNFINISHED`, word for word as the index has it, is refused.
+RUNS_UNFINISHED: Final = "runs INDEXED BY runs_unfinished"
+UNFINISHED: Final = "status IN ('pending', 'running')"
 
 #: A run, provided that its thread exists within reach (`where`) and, when the second flag is 1, that the thread has no
 #: unfinished run.
 _INSERT: Final = f"""
 INSERT INTO runs ({_COLUMNS}, format)
-SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {FORMAT}
+SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, {FORMAT}
 WHERE EXISTS (SELECT 1 FROM threads WHERE thread_id = ? AND {{where}})
-  AND NOT (? AND EXISTS (SELECT 1 FROM {_RUNS_UNFINISHED} WHERE thread_id = ? AND {_UNFINISHED}))
+  AND NOT (? AND EXISTS (SELECT 1 FROM {RUNS_UNFINISHED} WHERE thread_id = ? AND {UNFINISHED}))
 RETURNING run_id
 """
 
@@ -99,37 +110,39 @@ def insert(run: Run, access: Access, *, only_if_idle: bool) -> list[Statement]:
     statement = Statement(sql, (*values, run.thread_id, *params, int(only_if_idle), run.thread_id))
     if not texts:
         return [statement]
-    return [statement, *large_text.replace(f"run:{run.run_id}", texts, (run.thread_id, run.run_id, run.attempt))]
+    return [statement, *large_text.replace(f"run:{run.run_id}", texts, run.identity)]
 
 
-#: The oldest pending run that is due starts, provided that none of the thread is running.
+#: The oldest pending run that is due starts, provided that none of the thread is running; those that are to stop
+#: before they began go first, and do not begin.
 _CLAIM: Final = f"""
 UPDATE runs
-SET status = 'running', attempt = attempt + 1, updated_at = ?
-WHERE thread_id = ?
+SET status = 'running', attempt = attempt + 1, updated_at = ?1,
+    started_at = CASE WHEN cancel_action IS NULL THEN COALESCE(started_at, ?1) END
+WHERE thread_id = ?2
   AND run_id = (
-    SELECT run_id FROM {_RUNS_UNFINISHED}
-    WHERE thread_id = ? AND {_UNFINISHED} AND status = 'pending' AND (due_at IS NULL OR due_at <= ?)
-    ORDER BY run_id
+    SELECT run_id FROM {RUNS_UNFINISHED}
+    WHERE thread_id = ?2 AND {UNFINISHED} AND status = 'pending' AND (due_at IS NULL OR due_at <= ?1)
+    ORDER BY cancel_action IS NULL, run_id
     LIMIT 1
   )
-  AND NOT EXISTS (SELECT 1 FROM {_RUNS_UNFINISHED} WHERE thread_id = ? AND {_UNFINISHED} AND status = 'running')
+  AND NOT EXISTS (SELECT 1 FROM {RUNS_UNFINISHED} WHERE thread_id = ?2 AND {UNFINISHED} AND status = 'running')
 RETURNING {_COLUMNS}
 """
 
 #: The run of a thread that is running; at most one, by `_CLAIM`.
 _RUNNING: Final = f"""
 SELECT {_COLUMNS}
-FROM {_RUNS_UNFINISHED}
-WHERE thread_id = ? AND {_UNFINISHED} AND status = 'running'
+FROM {RUNS_UNFINISHED}
+WHERE thread_id = ? AND {UNFINISHED} AND status = 'running'
 """
 
 #: When the next run that waits for a time is due, and whether there still is a thread.
 _REST: Final = f"""
 SELECT
     (
-        SELECT MIN(due_at) FROM {_RUNS_UNFINISHED}
-        WHERE thread_id = ? AND {_UNFINISHED} AND status = 'pending' AND due_at > ?
+        SELECT MIN(due_at) FROM {RUNS_UNFINISHED}
+        WHERE thread_id = ? AND {UNFINISHED} AND status = 'pending' AND due_at > ?
     ) AS due_at,
     EXISTS (SELECT 1 FROM threads WHERE thread_id = ?) AS thread_exists
 """
@@ -144,7 +157,7 @@ def claim_statements(thread_id: str, *, now: str) -> list[Statement]:
     """What `claim_oldest_pending` does, at the end of another batch; `read_claim` tells what came of it."""
     return [
         Statement(_RUNNING, (thread_id,)),
-        Statement(_CLAIM, (now, thread_id, thread_id, now, thread_id)),
+        Statement(_CLAIM, (now, thread_id)),
         Statement(_REST, (thread_id, now, thread_id)),
     ]
 
@@ -175,11 +188,11 @@ async def resume_running(db: Database, run: Run, *, now: str) -> Run | None:
     return replace(Run.from_row(rows[0]), kwargs=run.kwargs) if rows else None
 
 
-#: A run reaches its final status, provided that it still runs under this attempt.
+#: A run reaches its final status, provided that it is what the executor read.
 _FINISH: Final = """
 UPDATE runs
 SET status = ?, error = ?, updated_at = ?
-WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ?
+WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ? AND cancel_action IS ?
 RETURNING run_id
 """
 
@@ -189,7 +202,41 @@ def finish(run: Run, *, status: RunStatus, error: str | None, now: str) -> State
 
     Whatever depends on this must stand before it in its batch, under the same condition.
     """
-    return Statement(_FINISH, (status, error, now, run.thread_id, run.run_id, run.status, run.attempt))
+    return Statement(_FINISH, (status, error, now, *run.identity))
+
+
+#: The same for a run that is to leave as if it had never been.
+_DELETE: Final = """
+DELETE FROM runs
+WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ? AND cancel_action IS ?
+RETURNING run_id
+"""
+
+
+def delete(run: Run) -> list[Statement]:
+    """Delete a run; the last statement returns a row exactly when `run` was still what is stored."""
+    kwargs = large_text.replace(f"run:{run.run_id}", [], run.identity) if run.kwargs_parts else []
+    return [*kwargs, Statement(_DELETE, run.identity)]
+
+
+def within(access: Access) -> tuple[str, tuple[SqlValue, ...]]:
+    """The condition that a row of `runs` belongs to a thread within `access`, and its parameters."""
+    where, params = access.where("threads.metadata")
+    return f"EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = runs.thread_id AND {where})", params
+
+
+#: The statuses of some runs of one thread.
+_STATUSES: Final = """
+SELECT run_id, status
+FROM runs
+WHERE thread_id = ? AND run_id IN (SELECT value FROM json_each(?)) AND {allowed}
+"""
+
+
+def select_statuses(thread_id: str, run_ids: Sequence[str], access: Access) -> Statement:
+    """`run_id` and `status` of those of these runs that the thread has."""
+    allowed, params = within(access)
+    return Statement(_STATUSES.format(allowed=allowed), (thread_id, compact_json(run_ids), *params))
 
 
 #: One run of one thread.
@@ -224,6 +271,20 @@ async def get(db: Database, thread_id: str, run_id: str) -> Run | None:
     return await first_from_rows(db, rows)
 
 
+#: The run that was created last on a thread.
+_NEWEST: Final = "SELECT MAX(run_id) AS run_id FROM runs WHERE thread_id = ?"
+
+
+def newest(thread_id: str) -> Statement:
+    """`run_id` of the thread's last run."""
+    return Statement(_NEWEST, (thread_id,))
+
+
+def newest_fence(run: Run) -> Statement:
+    """A statement that fails, and with it its batch, unless `run` is its thread's last run."""
+    return Statement(f"SELECT CASE WHEN ? = ({_NEWEST}) THEN 1 ELSE json('fenced') END", (run.run_id, run.thread_id))
+
+
 #: A page of a thread's runs, newest first.
 _LIST: Final = f"""
 SELECT {_COLUMNS}
@@ -241,23 +302,23 @@ def list_of_thread(thread_id: str, *, status: str | None, limit: int, offset: in
 
 #: The unfinished runs of a thread, oldest first.
 _UNFINISHED_OF_THREAD: Final = f"""
-SELECT run_id, status
-FROM {_RUNS_UNFINISHED}
-WHERE thread_id = ? AND {_UNFINISHED}
+SELECT run_id, status, attempt, cancel_action
+FROM {RUNS_UNFINISHED}
+WHERE thread_id = ? AND {UNFINISHED}
 ORDER BY run_id
 """
 
 
 def unfinished_of_thread(thread_id: str) -> Statement:
-    """`run_id` and `status` of the runs that the thread still has to finish, oldest first."""
+    """`run_id`, `status`, `attempt` and `cancel_action` of the runs that the thread has to finish, oldest first."""
     return Statement(_UNFINISHED_OF_THREAD, (thread_id,))
 
 
 #: A page of threads with runs that nobody has touched since a time and that are not waiting for a later one.
 _STALE: Final = f"""
 SELECT thread_id, MIN(run_id) AS run_id
-FROM {_RUNS_UNFINISHED}
-WHERE {_UNFINISHED}
+FROM {RUNS_UNFINISHED}
+WHERE {UNFINISHED}
   AND thread_id > ?
   AND COALESCE(due_at, updated_at) < ?
   AND updated_at < ?
@@ -271,18 +332,6 @@ async def unfinished_older_than(db: Database, before: str, *, after: str, limit:
     """A page of (thread_id, its oldest such run) in the order of threads, beyond the thread `after` (at first "")."""
     [rows] = await db.batch([Statement(_STALE, (after, before, before, limit))])
     return [(row["thread_id"], row["run_id"]) for row in rows]
-
-
-#: All runs of a thread, provided that the thread is gone.
-_DELETE_OF_THREAD: Final = """
-DELETE FROM runs
-WHERE thread_id = ? AND NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?)
-"""
-
-
-def delete_of_thread(thread_id: str) -> Statement:
-    """Delete the runs of a thread that an earlier statement of the batch deleted."""
-    return Statement(_DELETE_OF_THREAD, (thread_id, thread_id))
 
 
 async def from_rows(db: Database, rows: Sequence[Row]) -> list[Run]:

@@ -10,7 +10,8 @@ import clock
 from compact_json import compact_json
 from ports import Database, Row, Statement
 from tables import large_text, values_outline
-from tables.access import Access
+from tables.access import EVERYTHING, Access
+from tables.run_fence import UNCHANGED
 from tables.runs import Run
 
 #: The version of the shape of this table's JSON that this code writes.
@@ -142,6 +143,12 @@ async def get(db: Database, thread_id: str, access: Access) -> Thread | None:
     return await first_from_rows(db, rows)
 
 
+async def values_text(db: Database, thread_id: str) -> str:
+    """What a thread shows as its values, as JSON text; for Superstep's own work."""
+    thread = await get(db, thread_id, EVERYTHING)
+    return (thread and thread.values_json) or "null"
+
+
 #: A thread is busy from the moment a run is created on it.
 _ENGAGE: Final = """
 UPDATE threads
@@ -151,11 +158,12 @@ SET status = 'busy',
     updated_at = ?
 WHERE thread_id = ?
   AND EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ?)
+RETURNING thread_id
 """
 
 
 def engage(run: Run, *, graph_id: str, config: str) -> Statement:
-    """Mark the thread of a run as busy with it, provided that the run was inserted."""
+    """Mark the thread of a run as busy with it; returns a row exactly when the run was inserted."""
     return Statement(
         _ENGAGE,
         (graph_id, run.assistant_id, config, run.created_at, run.thread_id, run.thread_id, run.run_id),
@@ -182,8 +190,7 @@ SET status = CASE
     updated_at = ?,
     state_updated_at = CASE WHEN ? THEN ? ELSE state_updated_at END,
     expires_at = {EXPIRY}
-WHERE thread_id = ?
-  AND EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ?)
+WHERE thread_id = ? AND {UNCHANGED}
 """
 
 
@@ -216,12 +223,12 @@ def settle(
             *(has_values, now),
             now,
             run.thread_id,
-            *(run.thread_id, run.run_id, run.status, run.attempt),
+            *run.identity,
         ),
     )
     if values is None:
         return [statement]
-    parts = large_text.replace(f"thread:{run.thread_id}", texts, (run.thread_id, run.run_id, run.attempt))
+    parts = large_text.replace(f"thread:{run.thread_id}", texts, run.identity)
     return [statement, *parts]
 
 
@@ -316,18 +323,19 @@ def forget_expiry(thread_ids: Sequence[str], *, now: str) -> Statement:
     return Statement(_FORGET_EXPIRY, (compact_json(list(thread_ids)), now))
 
 
-#: The temporary thread of a stateless run, under the run's fencing token.
-_DELETE_TEMPORARY: Final = """
+#: The temporary thread of a stateless run, unless another run was put on it; under the run's fence.
+_DELETE_TEMPORARY: Final = f"""
 DELETE FROM threads
 WHERE thread_id = ?
-  AND EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ?)
+  AND NOT EXISTS (SELECT 1 FROM runs AS other WHERE other.thread_id = ? AND other.run_id <> ?)
+  AND {UNCHANGED}
 RETURNING thread_id
 """
 
 
 def delete_temporary(run: Run) -> Statement:
-    """Delete the thread of `run`, provided that `run` is what is stored; returns a row exactly when it did."""
-    return Statement(_DELETE_TEMPORARY, (run.thread_id, run.thread_id, run.run_id, run.status, run.attempt))
+    """Delete the thread of `run`, its only one, while `run` is what is stored; returns a row exactly when it did."""
+    return Statement(_DELETE_TEMPORARY, (run.thread_id, run.thread_id, run.run_id, *run.identity))
 
 
 async def first_from_rows(db: Database, rows: Sequence[Row]) -> Thread | None:

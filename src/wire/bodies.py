@@ -34,6 +34,7 @@ def _uuid(kind: str) -> AfterValidator:
 
 
 ThreadId: TypeAlias = Annotated[str, _uuid("thread"), Field(json_schema_extra={"format": "uuid"})]
+RunId: TypeAlias = Annotated[str, _uuid("run"), Field(json_schema_extra={"format": "uuid"})]
 AssistantId: TypeAlias = Annotated[str, _uuid("assistant"), Field(json_schema_extra={"format": "uuid"})]
 CheckpointId: TypeAlias = Annotated[str, _uuid("checkpoint"), Field(json_schema_extra={"format": "uuid"})]
 Limit: TypeAlias = Annotated[int, Field(ge=1, le=MAX_LIMIT)]

@@ -1,8 +1,9 @@
 """Runs on the wire: the body that creates one, and the object that a caller reads."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from langgraph_sdk.schema import (
+    BulkCancelRunsStatus,
     DisconnectMode,
     Durability,
     IfNotExists,
@@ -10,15 +11,19 @@ from langgraph_sdk.schema import (
     OnCompletionBehavior,
     RunStatus,
 )
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, RootModel, model_validator
+from pydantic_core import PydanticCustomError
 
-from wire.bodies import Body, CheckpointId, JsonObject
+from wire.bodies import Body, CheckpointId, JsonObject, RunId, ThreadId
 from wire.thread_state import CheckpointRef
 
 #: `langgraph_sdk.schema.StreamMode` without `tools` and `lifecycle`, which LangGraph servers refuse for runs.
 StreamMode: TypeAlias = Literal[
     "values", "messages", "messages-tuple", "tasks", "checkpoints", "updates", "events", "debug", "custom"
 ]
+
+#: They are created in one transaction.
+MAX_BATCH_RUNS: Final = 1000
 
 RunColumn: TypeAlias = Literal[
     "run_id",
@@ -98,6 +103,26 @@ class RunCreate(Body):
     after_seconds: Annotated[int | float, Field(ge=0, le=366 * 24 * 3600)] | None = None
     durability: Durability | None = None
     checkpoint_during: bool | None = None
+
+
+class RunsCancel(Body):
+    """Which runs to cancel: some of one thread, or all that have a status."""
+
+    thread_id: ThreadId | None = None
+    run_ids: Annotated[list[RunId], Field(min_length=1)] | None = None
+    status: BulkCancelRunsStatus | None = None
+
+    @model_validator(mode="after")
+    def _names_runs_in_one_way(self) -> Self:
+        by_id = self.thread_id is not None and self.run_ids is not None
+        any_id = self.thread_id is not None or self.run_ids is not None
+        if by_id == (self.status is not None) or any_id != by_id:
+            raise PydanticCustomError("which_runs", "Give either 'status', or 'thread_id' with 'run_ids'")
+        return self
+
+
+class RunBatch(RootModel[Annotated[list[RunCreate], Field(min_length=1, max_length=MAX_BATCH_RUNS)]]):
+    """The body that creates several stateless runs."""
 
 
 class RunObject(BaseModel):

@@ -1,7 +1,7 @@
 """The HTTP API on CPython: `api.app.handle` over migrated SQLite; the queue and the thread objects only take notes."""
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from operator import add
@@ -108,14 +108,10 @@ class QueueNotes:
     sent: list[tuple[str, str]] = field(default_factory=list)
     failure: Exception | None = None
 
-    async def send(self, thread_id: str, run_id: str) -> None:
+    async def send_batch(self, runs: Sequence[tuple[str, str]]) -> None:
         """See `ports.RunQueue`."""
         if self.failure:
             raise self.failure
-        self.sent.append((thread_id, run_id))
-
-    async def send_batch(self, runs: list[tuple[str, str]]) -> None:
-        """See `ports.RunQueue`."""
         self.sent.extend(runs)
 
 

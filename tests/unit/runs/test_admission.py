@@ -10,12 +10,11 @@ from runs.admission import Admitted, Refused, admit
 
 @pytest.mark.parametrize("strategy", get_args(MultitaskStrategy))
 def test_an_idle_thread_admits_any_run(strategy: MultitaskStrategy) -> None:
-    assert admit(strategy, []) == Admitted()
+    assert isinstance(admit(strategy, is_busy=False), Admitted)
 
 
 def test_a_busy_thread_decides_by_strategy() -> None:
-    busy = ["r1", "r2"]
-    assert admit("enqueue", busy) == Admitted()
-    assert admit("reject", busy) == Refused()
-    assert admit("interrupt", busy) == Admitted(("r1", "r2"), "interrupt")
-    assert admit("rollback", busy) == Admitted(("r1", "r2"), "rollback")
+    assert admit("enqueue", is_busy=True) == Admitted()
+    assert admit("reject", is_busy=True) == Refused()
+    assert admit("interrupt", is_busy=True) == Admitted(stop="interrupt")
+    assert admit("rollback", is_busy=True) == Admitted(stop="rollback")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import clock
-from errors import IllegalTransition, StaleAttempt
+from errors import IllegalTransition
 from runs import completion
 from runs.completion import Ending
 from tables import runs, threads
@@ -13,6 +13,8 @@ from tables.access import EVERYTHING
 from tables.runs import Run
 from tables.threads import Thread
 from tests.support.http_api import Api
+
+SUCCESS = Ending(status="success", values="{}")
 
 
 @pytest.fixture
@@ -89,9 +91,11 @@ async def test_a_thread_stays_busy_while_another_run_waits(api: Api) -> None:
     finished = await completion.finish(api.db, first, ending, now=clock.now_iso())
     thread = await thread_of(api, thread_id)
     assert (thread.status, thread.values_json) == ("busy", '{"a":1}')
+    assert finished.claim
     second = finished.claim.claimed
     assert second
     end = await completion.finish(api.db, second, Ending(status="success", has_next=False), now=clock.now_iso())
+    assert end.claim
     assert (end.is_stored, end.claim.claimed) == (True, None)
     thread = await thread_of(api, thread_id)
     assert (thread.status, thread.error, thread.values_json) == ("idle", None, '{"a":1}')
@@ -113,7 +117,7 @@ async def test_a_stateless_run_leaves_nothing_behind(api: Api) -> None:
     thread_id = created["thread_id"]
     claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
     assert claim.claimed
-    assert await completion.delete_temporary(api.db, claim.claimed)
+    assert (await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())).is_stored
     assert [api.rows(table) for table in ("threads", "runs", "large_texts")] == [0, 0, 0]
 
 
@@ -122,6 +126,22 @@ async def test_an_attempt_that_was_replaced_deletes_no_temporary_thread(api: Api
     claim = await runs.claim_oldest_pending(api.db, created["thread_id"], now=clock.now_iso())
     assert claim.claimed
     assert await runs.resume_running(api.db, claim.claimed, now=clock.now_iso())
-    with pytest.raises(StaleAttempt):
-        await completion.delete_temporary(api.db, claim.claimed)
+    assert not (await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())).is_stored
     assert (api.rows("threads"), api.rows("runs")) == (1, 1)
+
+
+async def test_a_temporary_thread_on_which_somebody_puts_another_run_is_kept(api: Api) -> None:
+    created = await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202)
+    thread_id = created["thread_id"]
+    claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
+    await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
+    assert claim.claimed
+    finished = await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())
+    assert finished.is_stored
+    assert finished.claim
+    second = finished.claim.claimed
+    assert second
+    assert (await completion.finish(api.db, second, SUCCESS, now=clock.now_iso())).is_stored
+    listed = await api.json("GET", f"/threads/{thread_id}/runs")
+    assert [run["status"] for run in listed] == ["success", "success"]
+    assert (await api.json("GET", f"/threads/{thread_id}"))["status"] == "idle"

@@ -1,11 +1,13 @@
 """The executor of one thread, with everything real but the platform."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 import clock
+from runs.executor import Executor
 from runs.thread_runner import ThreadRunner
 from settings import Settings
 from streaming.fanout import RunStreams
@@ -35,6 +37,17 @@ class WorkflowNotes:
         self.started.append((thread_id, run_id, attempt))
 
 
+@dataclass
+class WebhookQueueNotes:
+    """A queue of webhooks that takes notes."""
+
+    sent: list[str] = field(default_factory=list)
+
+    async def send_batch(self, run_ids: Sequence[str]) -> None:
+        """See `ports.WebhookQueue`."""
+        self.sent.extend(run_ids)
+
+
 class ThreadObjectInMemory:
     """The object of one thread of `api`; `incarnate` is what a crash leaves of it."""
 
@@ -43,6 +56,7 @@ class ThreadObjectInMemory:
         self.thread_id = thread_id
         self.alarm = AlarmNotes()
         self.workflows = WorkflowNotes()
+        self.webhook_queue = WebhookQueueNotes()
         self.storage = SqliteObjectStorage()
         self._settings = settings or Settings()
         self.incarnate()
@@ -56,9 +70,14 @@ class ThreadObjectInMemory:
             streams=self.streams,
             alarm=self.alarm,
             workflows=self.workflows,
-            registry=self.api.registry,  # type: ignore[arg-type]
+            webhook_queue=self.webhook_queue,
+            executor=Executor(
+                database=self.api.db,
+                registry=self.api.registry,  # type: ignore[arg-type]
+                settings=self._settings,
+                store=self.api.store,
+            ),
             settings=self._settings,
-            store=self.api.store,
         )
 
     async def create(self, assistant: str = "sequence", **body: Any) -> str:
@@ -124,7 +143,8 @@ async def test_a_run_that_is_cancelled_before_it_begins_leaves_its_thread_as_it_
     assert before["status"] == rests
     pending = await thread.create(assistant, after_seconds=3600)
     assert (await thread.thread())["status"] == "busy"
-    await thread.runner.cancel(pending, "the client left")
+    await thread.runner.stop(pending, "the client left")
+    await thread.runner.work()
     after = await thread.thread()
     assert await thread.status(pending) == "interrupted"
     assert {name: after[name] for name in ("status", "values", "error", "interrupts")} == {

@@ -62,7 +62,7 @@ async def test_a_cancel_while_the_run_is_being_claimed_stops_it() -> None:
     run_id = await thread.create(input={"topic": "t"})
 
     async def cancel() -> None:
-        asyncio.get_running_loop().create_task(thread.runner.cancel(run_id, "gone"))
+        asyncio.get_running_loop().create_task(thread.runner.stop(run_id, "gone"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
@@ -168,7 +168,8 @@ async def test_cancelling_a_pending_run_leaves_its_thread_interrupted() -> None:
     await thread.create("approval", input={"topic": "t"})
     await thread.runner.work()
     pending = await thread.create("approval", after_seconds=3600)
-    await thread.runner.cancel(pending, "gone")
+    await thread.runner.stop(pending, "gone")
+    await thread.runner.work()
     assert (await thread.thread())["status"] == "interrupted"
 
 

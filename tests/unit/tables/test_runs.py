@@ -1,6 +1,7 @@
 """The table `runs` on migrated SQLite: who gets a run, and who is refused."""
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +76,7 @@ async def test_the_oldest_pending_run_is_claimed_in_one_round_trip(db: SqliteDat
     later = clock.shifted(NOW, 5)
     found = await claim(db, now=later)
     assert found == Claim(
-        claimed=replace(first, status="running", attempt=1, updated_at=later),
+        claimed=replace(first, status="running", attempt=1, updated_at=later, started_at=later),
         running=None,
         next_due_at=None,
         thread_exists=True,
@@ -192,7 +193,8 @@ async def test_threads_with_stale_runs_are_found_in_pages(db: SqliteDatabase) ->
     ],
 )
 async def test_unfinished_runs_are_found_by_their_index_alone(db: SqliteDatabase, statement: str) -> None:
-    params = (1,) * statement.count("?")
+    numbered = [int(number) for number in re.findall(r"\?(\d+)", statement)]
+    params = (1,) * (max(numbered) if numbered else statement.count("?"))
     plan = [row["detail"] for row in db.connection.execute(f"EXPLAIN QUERY PLAN {statement}", params)]
     on_runs = [step for step in plan if "runs" in step and "run_id=?" not in step]
     assert on_runs
@@ -211,9 +213,9 @@ async def test_a_text_is_cut_between_characters_and_comes_back_whole(db: SqliteD
 async def test_large_values_shrink_and_grow_without_remains(db: SqliteDatabase) -> None:
     await new_thread(db)
     for number, size in enumerate((4_000_000, 2_000_000, 10, 3_000_000)):
-        await new_run(db, str(number), kwargs='"' + "k" * size + '"')
+        await new_run(db, str(number), kwargs='{"k":"' + "k" * size + '"}')
         run = await claimed(db)
-        assert len(run.kwargs) == size + 2
+        assert len(run.kwargs) == size + 8
         values = '"' + "v" * size + '"'
         assert (
             await completion.finish(db, run, Ending(status="success", has_next=False, values=values), now=NOW)

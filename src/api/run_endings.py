@@ -1,0 +1,99 @@
+"""Runs that somebody wants to end: cancelled one by one or many at once, or deleted."""
+
+import logging
+from typing import Final
+
+from langgraph_sdk.schema import CancelAction
+
+from api.context import Call, Services
+from api.thread_runs import open_run, run_path
+from errors import NotFound, Unavailable
+from http_messages import HttpResponse, Reply
+from runs import cancellation, deletion
+from runs.graph_reader import GraphReader
+from runs.thread_object_paths import RunRequest
+from wire.queries import Query
+from wire.runs import RunsCancel
+
+logger = logging.getLogger(__name__)
+
+_UNKNOWN: Final = "No runs found to cancel."
+_ENDED: Final = (
+    "No matching runs to cancel. Please verify the thread ID and run IDs are correct, "
+    "and the runs haven't been deleted or completed."
+)
+_GONE: Final = "Run not found"
+
+
+class ActionQuery(Query):
+    """The query of POST /runs/cancel."""
+
+    action: CancelAction = "interrupt"
+
+
+class CancelQuery(ActionQuery):
+    """The query of POST …/cancel."""
+
+    wait: bool = False
+
+
+async def cancel(call: Call[None, CancelQuery]) -> Reply:
+    """Cancel a run: keep what it did (interrupt), or nothing of it (rollback)."""
+    thread_id, run_id = call.path["thread_id"], call.path["run_id"]
+    await _ask(call, thread_id, [run_id], call.query.action)
+    if not call.query.wait:
+        return HttpResponse(202)
+    path = run_path(thread_id, run_id)
+    request = RunRequest(run_id=run_id, kind="cancel", joins=True, location=f"{path}/join", content_location=path)
+    return await open_run(call, thread_id, request)
+
+
+async def cancel_many(call: Call[RunsCancel, ActionQuery]) -> Reply:
+    """Cancel some runs of a thread, or all that have a status."""
+    body, action = call.body, call.query.action
+    if body.thread_id is not None and body.run_ids is not None:
+        await _ask(call, body.thread_id, body.run_ids, action)
+    elif body.status is not None:
+        stop = cancellation.cancelled_by_caller(action)
+        found, threads = await cancellation.ask_many(call.services.db, body.status, stop, call.access)
+        if not found:
+            raise NotFound(_UNKNOWN)
+        await call.services.queue.send_batch(threads)
+    return HttpResponse(204)
+
+
+async def delete(call: Call[None, None]) -> Reply:
+    """Delete a run with its checkpoints; one that has not ended is rolled back."""
+    services, thread_id, run_id = call.services, call.path["thread_id"], call.path["run_id"]
+    stop = cancellation.wish("rollback", "run deleted via DELETE /threads/{thread_id}/runs/{run_id}")
+    match await cancellation.ask(services.db, thread_id, [run_id], stop, call.access):
+        case "unknown":
+            raise NotFound(_GONE)
+        case "asked":
+            path = run_path(thread_id, run_id)
+            request = RunRequest(run_id=run_id, kind="delete", joins=True, location=path, content_location=path)
+            return await open_run(call, thread_id, request)
+        case "ended":
+            graphs = GraphReader(services.registry, services.store)
+            await deletion.delete_ended(services.db, graphs, services.checkpointer(), thread_id, run_id)
+            return HttpResponse(204)
+
+
+async def _ask(call: Call[object, object], thread_id: str, run_ids: list[str], action: CancelAction) -> None:
+    """Ask runs of one thread to stop, and its object to look; raises NotFound when none of them can."""
+    stop = cancellation.cancelled_by_caller(action)
+    match await cancellation.ask(call.services.db, thread_id, run_ids, stop, call.access):
+        case "unknown":
+            raise NotFound(_UNKNOWN)
+        case "ended":
+            raise NotFound(_ENDED)
+        case "asked":
+            await _tell(call.services, thread_id)
+
+
+async def _tell(services: Services, thread_id: str) -> None:
+    try:
+        await services.thread_objects.wake(thread_id)
+    except Unavailable:
+        # The wish is stored: whoever looks at the rows next carries it out, the sweeper at the latest.
+        logger.exception("the object of thread %s was not told that runs are to stop", thread_id)

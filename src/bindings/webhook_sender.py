@@ -1,0 +1,33 @@
+"""Sending a webhook with the platform's `fetch`."""
+
+from collections.abc import Mapping
+
+from js import AbortSignal, Object, fetch
+from pyodide.ffi import JsException, to_js
+
+from errors import Unavailable
+
+#: How long a receiver may take to answer.
+TIMEOUT_MILLISECONDS = 30_000
+
+
+class FetchWebhookSender:
+    """`ports.WebhookSender`. A redirect is an answer like any other: it could lead anywhere."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> int:
+        """See `ports.WebhookSender.post`."""
+        options = {
+            "method": "POST",
+            "headers": dict(headers),
+            "body": body,
+            "redirect": "manual",
+            "signal": AbortSignal.timeout(TIMEOUT_MILLISECONDS),
+        }
+        try:
+            response = await fetch(url, to_js(options, dict_converter=Object.fromEntries))
+            # An unread body would keep the connection.
+            if response.body:
+                await response.body.cancel()
+        except JsException as error:
+            raise Unavailable(f"could not be sent: {error.message}") from error
+        return int(response.status)

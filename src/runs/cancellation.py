@@ -1,0 +1,82 @@
+"""Asking runs to stop: the wish is stored on their rows before anybody is told, so a crash cannot undo it.
+
+Their threads' objects carry it out (`runs/stopping.py`), whichever incarnation looks at the rows next.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from langgraph_sdk.schema import BulkCancelRunsStatus, CancelAction, RunStatus
+
+import clock
+from compact_json import compact_json
+from ports import Database
+from runs import lifecycle
+from tables import run_stops, runs
+from tables.access import Access
+from tables.run_stops import Stop
+
+#: As other LangGraph servers name them.
+_ERRORS: Final[dict[CancelAction, str]] = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}
+
+#: How many runs are asked at once.
+PAGE_RUNS: Final = 500
+
+_STATUSES: Final[dict[BulkCancelRunsStatus, tuple[RunStatus, ...]]] = {
+    "pending": ("pending",),
+    "running": ("running",),
+    "all": ("pending", "running"),
+}
+
+
+def wish(action: CancelAction, message: str) -> Stop:
+    """A wish to stop; `message` is what the thread says about it afterwards."""
+    return Stop(action, compact_json({"error": _ERRORS[action], "message": message}))
+
+
+def cancelled_by_caller(action: CancelAction) -> Stop:
+    """What somebody wants who cancels a run over HTTP."""
+    return wish(action, f"{action} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel")
+
+
+def replaced(action: CancelAction) -> Stop:
+    """What a new run wants of those before it."""
+    return wish(action, f"a newer run was created on the thread with multitask_strategy={action}")
+
+
+async def ask(
+    db: Database, thread_id: str, run_ids: Sequence[str], stop: Stop, access: Access
+) -> Literal["asked", "ended", "unknown"]:
+    """Ask runs of one thread to stop; whether any of them still could, and whether there is any. Idempotent."""
+    found, _ = await db.batch(
+        [
+            runs.select_statuses(thread_id, run_ids, access),
+            run_stops.ask_some(stop, thread_id, run_ids, access, now=clock.now_iso()),
+        ]
+    )
+    if not found:
+        return "unknown"
+    return "ended" if all(lifecycle.is_finished(row["status"]) for row in found) else "asked"
+
+
+async def ask_many(
+    db: Database, status: BulkCancelRunsStatus, stop: Stop, access: Access
+) -> tuple[bool, list[tuple[str, str]]]:
+    """Ask all runs with a status to stop; whether there was any, and a (thread_id, run_id) for each thread to be told.
+
+    A crash in between leaves some that were not asked.
+    """
+    statuses = _STATUSES[status]
+    any_unfinished, asked = await db.batch(
+        [
+            run_stops.any_unfinished(statuses, access),
+            run_stops.ask_page(stop, statuses, access, limit=PAGE_RUNS, now=clock.now_iso()),
+        ]
+    )
+    threads: dict[str, str] = {}
+    while asked:
+        threads |= {row["thread_id"]: row["run_id"] for row in asked}
+        if len(asked) < PAGE_RUNS:
+            break
+        [asked] = await db.batch([run_stops.ask_page(stop, statuses, access, limit=PAGE_RUNS, now=clock.now_iso())])
+    return bool(any_unfinished), list(threads.items())

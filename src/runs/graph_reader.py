@@ -1,0 +1,61 @@
+"""The state of a thread, as the graph sees it that wrote it."""
+
+import logging
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.store.base import BaseStore
+from langgraph.types import StateSnapshot
+
+from errors import StaleAttempt, SuperstepError
+from graphs.factories import Purpose
+from langgraph_terms import Graph, Saver
+from runs import outcome
+
+logger = logging.getLogger(__name__)
+
+
+class Registry(Protocol):
+    """The graphs that langgraph.json names."""
+
+    def graph_ids(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
+
+    def open(self, graph_id: str, purpose: Purpose) -> AbstractAsyncContextManager[Graph]:
+        """One of them, without a checkpointer, until the end of the block."""
+        ...
+
+
+class GraphReader:
+    """Reads the states of threads for Superstep's own work."""
+
+    def __init__(self, registry: Registry, store: BaseStore) -> None:
+        self._registry = registry
+        self._store = store
+
+    async def latest_state(self, saver: Saver, thread_id: str, graph_id: str) -> StateSnapshot | None:
+        """A thread's state, read by the graph that wrote its latest checkpoint; `graph_id` if that does not tell.
+
+        `outcome.NEVER_RUN` when the thread has no checkpoint, None when nobody can tell.
+        """
+        saved = await saver.aget_tuple({"configurable": {"thread_id": thread_id}})
+        if saved is None:
+            return outcome.NEVER_RUN
+        wrote = cast(Mapping[str, Any], saved.metadata).get("graph_id")
+        return await self.state(saver, thread_id, wrote if wrote in self._registry.graph_ids() else graph_id)
+
+    async def state(self, saver: Saver, thread_id: str, graph_id: str) -> StateSnapshot | None:
+        """A thread's state, or None when the graph cannot be made or cannot read it: both are user code."""
+        config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
+        purpose = Purpose(access="threads.read", config=config, store=self._store)
+        try:
+            async with self._registry.open(graph_id, purpose) as graph:
+                return await graph.copy({"checkpointer": saver}).aget_state(config)
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SuperstepError) and (error.retryable or isinstance(error, StaleAttempt)):
+                raise
+            logger.warning("thread %s: its state could not be read by graph %s", thread_id, graph_id, exc_info=True)
+            return None

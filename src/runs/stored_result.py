@@ -1,0 +1,22 @@
+"""What `/wait` and `/join` answer for a run that nobody executes any more, as far as the rows tell."""
+
+from typing import Final
+
+from ports import Database
+from streaming.json_text import dumps
+from streaming.run_stream import StreamEnd
+from tables import threads
+from tables.access import EVERYTHING
+from tables.runs import Run
+
+#: For a run that is not there (any more).
+GONE: Final = dumps({"__error__": {"error": "HTTPException", "message": "404: Run not found"}})
+
+
+async def of(db: Database, run: Run) -> tuple[str, StreamEnd]:
+    """The result of a run that has ended, as JSON text, and how it ended."""
+    if run.status == "error" and run.error is not None:
+        return f'{{"__error__":{run.error}}}', "failed"
+    thread = await threads.get(db, run.thread_id, EVERYTHING)
+    is_whole = run.status == "success" and (thread is None or thread.status != "interrupted")
+    return (thread and thread.values_json) or "null", "completed" if is_whole else "interrupted"

@@ -1,0 +1,73 @@
+"""Asking unfinished runs to stop: a wish that stands on their rows until their thread's object has carried it out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from langgraph_sdk.schema import CancelAction, RunStatus
+
+from compact_json import compact_json
+from ports import SqlValue, Statement
+from tables.access import Access
+from tables.run_fence import UNCHANGED
+from tables.runs import RUNS_UNFINISHED, UNFINISHED, Run, within
+
+#: Unfinished runs of threads are asked to stop, at once if they only wait; rollback is the stronger wish.
+_STOP: Final = f"""
+UPDATE runs
+SET cancel_action = ?1, error = ?2, due_at = NULL, updated_at = ?3
+WHERE (thread_id, run_id) IN (
+    SELECT thread_id, run_id FROM {RUNS_UNFINISHED}
+    WHERE {UNFINISHED} AND (cancel_action IS NULL OR (cancel_action = 'interrupt' AND ?1 = 'rollback')) AND {{which}}
+)
+RETURNING thread_id, run_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What somebody wants of unfinished runs."""
+
+    action: CancelAction
+    #: `{"error", "message"}` as JSON text: what the thread says afterwards.
+    reason: str
+
+
+def ask_others(stop: Stop, run: Run) -> Statement:
+    """Ask all other unfinished runs of a new run's thread to stop, provided that it was inserted."""
+    which = f"thread_id = ? AND run_id <> ? AND {UNCHANGED}"
+    return _ask(stop, run.created_at, which, (run.thread_id, run.run_id, *run.identity))
+
+
+def ask_some(stop: Stop, thread_id: str, run_ids: Sequence[str], access: Access, *, now: str) -> Statement:
+    """Ask runs of a thread to stop; those that have ended are left alone."""
+    allowed, params = within(access)
+    which = f"thread_id = ? AND run_id IN (SELECT value FROM json_each(?)) AND {allowed}"
+    return _ask(stop, now, which, (thread_id, compact_json(run_ids), *params))
+
+
+def ask_page(stop: Stop, statuses: Sequence[RunStatus], access: Access, *, limit: int, now: str) -> Statement:
+    """Ask a page of unfinished runs to stop that were not asked yet; returns their `thread_id` and `run_id`."""
+    allowed, params = within(access)
+    which = f"status IN (SELECT value FROM json_each(?)) AND {allowed} LIMIT ?"
+    return _ask(stop, now, which, (compact_json(statuses), *params, limit))
+
+
+def _ask(stop: Stop, now: str, which: str, params: Sequence[SqlValue]) -> Statement:
+    # SQLite numbers a `?` after the largest number before it.
+    return Statement(_STOP.format(which=which), (stop.action, stop.reason, now, *params))
+
+
+#: Whether any unfinished run has one of these statuses.
+_ANY_UNFINISHED: Final = f"""
+SELECT 1
+FROM {RUNS_UNFINISHED}
+WHERE {UNFINISHED} AND status IN (SELECT value FROM json_each(?)) AND {{allowed}}
+LIMIT 1
+"""
+
+
+def any_unfinished(statuses: Sequence[RunStatus], access: Access) -> Statement:
+    """Returns a row exactly when there is an unfinished run with one of these statuses."""
+    allowed, params = within(access)
+    return Statement(_ANY_UNFINISHED.format(allowed=allowed), (compact_json(statuses), *params))
