@@ -51,7 +51,6 @@ async def _play(options: argparse.Namespace) -> list[Outcome]:
     if not scripts:
         raise SetupError(f"no script is called {' or '.join(options.scripts)}")
     project = _copied_project()
-    graph_ids = tuple(json.loads((project / "langgraph.json").read_text())["graphs"])
     with contextlib.ExitStack() as stack:
         reference = options.reference or _start_reference(stack, project, options.port)
         superstep = options.superstep or _start_superstep(stack, project, options.port + 1)
@@ -63,7 +62,7 @@ async def _play(options: argparse.Namespace) -> list[Outcome]:
 
         async def play(script: Script) -> Outcome:
             async with at_once:
-                outcome = await playing.play(script, reference, superstep, graph_ids)
+                outcome = await playing.play(script, reference, superstep)
                 bar.update(task, advance=1, description=outcome.name)
                 return outcome
 
@@ -167,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8320, help="of langgraph dev; Superstep gets the next one")
     parser.add_argument("--reference", metavar="URL", help="a langgraph dev that runs already")
     parser.add_argument("--superstep", metavar="URL", help="a Superstep that runs already")
-    parser.add_argument("--at-once", type=int, default=4, help="scripts that are played at the same time")
+    parser.add_argument("--at-once", type=int, default=8, help="scripts that are played at the same time")
     parser.add_argument("--write", action="store_true", help="only write docs/differences.md")
     return parser
 

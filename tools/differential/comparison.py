@@ -1,12 +1,23 @@
-"""Where two recordings of one script differ."""
+"""Where two recordings of one script differ.
 
+Each server makes its own ids. They are equal when they always stand at the same places: the first time that two ids
+meet, they become partners, and neither may have another one afterwards.
+"""
+
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tools.differential.normal_form import NormalExchange
+
+_UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ID: Final = re.compile(rf"{_UUID}|\b[0-9a-f]{{32}}\b")
+
+#: A place, what the reference server has there, and what Superstep has.
+Unequal: TypeAlias = Iterator[tuple[str, Any, Any]]
 
 #: In place of a value that one side does not have.
 MISSING: Final = "(nothing)"
@@ -30,64 +41,108 @@ def differences(
     script: str, reference: Sequence[NormalExchange], superstep: Sequence[NormalExchange]
 ) -> Iterator[Difference]:
     """All differences, exchange by exchange, up to where the script itself went another way."""
+    comparison = _Comparison()
     for theirs, ours in zip_longest(reference, superstep):
-        if theirs is None or ours is None or theirs.request != ours.request:
-            sides = [side for side in (theirs, ours) if side]
-            left, right = (side.request if side else MISSING for side in (theirs, ours))
-            yield Difference(script=script, operation=sides[0].operation, at="request", reference=left, superstep=right)
+        if theirs is None or ours is None:
+            [missed] = (side for side in (theirs, ours) if side)
+            sides = (MISSING if side is None else side.request for side in (theirs, ours))
+            yield _difference(script, missed.operation, "request", *sides)
             return
-        for at, left, right in _of_answers(theirs, ours):
-            yield Difference(script=script, operation=ours.operation, at=at, reference=left, superstep=right)
+        for at, left, right in comparison.of_exchanges(theirs, ours):
+            yield _difference(script, ours.operation, at, left, right)
+            if at == "request":
+                return
 
 
-def _of_answers(reference: NormalExchange, superstep: NormalExchange) -> Iterator[tuple[str, Any, Any]]:
-    if reference.status != superstep.status:
-        yield "status", reference.status, superstep.status
-    else:
-        yield from _unequal(reference.headers, superstep.headers, "headers")
-        yield from _unequal(reference.body, superstep.body, "body")
+def _difference(script: str, operation: str, at: str, reference: Any, superstep: Any) -> Difference:
+    left, right = (_anonymous(value) for value in (reference, superstep))
+    return Difference(script=script, operation=operation, at=_anonymous(at), reference=left, superstep=right)
 
 
-def _unequal(reference: Any, superstep: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
-    match reference, superstep:
-        case dict(), dict():
-            yield from _unequal_objects(reference, superstep, at)
-        case [{"event": _}, *_], [{"event": _}, *_]:
-            yield from _unequal_streams(reference, superstep, at)
-        case list(), list():
-            if len(reference) != len(superstep):
-                yield f"{at}.length", len(reference), len(superstep)
-            for left, right in zip(reference, superstep, strict=False):
-                yield from _unequal(left, right, f"{at}.*")
-        case _ if type(reference) is not type(superstep) or reference != superstep:
-            yield at, reference, superstep
+def _anonymous(value: Any) -> Any:
+    """A value without its ids, so that the same difference looks the same everywhere."""
+    match value:
+        case str():
+            return _ID.sub("<id>", value)
+        case dict():
+            return {_anonymous(key): _anonymous(item) for key, item in value.items()}
+        case list():
+            return [_anonymous(item) for item in value]
         case _:
-            pass
+            return value
 
 
-def _unequal_objects(
-    reference: Mapping[str, Any], superstep: Mapping[str, Any], at: str
-) -> Iterator[tuple[str, Any, Any]]:
-    for key in sorted(reference.keys() | superstep.keys()):
-        if key in reference and key in superstep:
-            yield from _unequal(reference[key], superstep[key], f"{at}.{key}")
+class _Comparison:
+    """Of two recordings: which ids are partners."""
+
+    def __init__(self) -> None:
+        #: Of the reference server's, and of Superstep's.
+        self._partners: tuple[dict[str, str], dict[str, str]] = ({}, {})
+
+    def of_exchanges(self, reference: NormalExchange, superstep: NormalExchange) -> Unequal:
+        """Everything that is unequal."""
+        yield from self._of_values(reference.request, superstep.request, "request")
+        if reference.status != superstep.status:
+            yield "status", reference.status, superstep.status
         else:
-            yield f"{at}.{key}", reference.get(key, MISSING), superstep.get(key, MISSING)
+            yield from self._of_values(reference.body, superstep.body, "body")
+            yield from self._of_values(reference.headers, superstep.headers, "headers")
+
+    def _of_values(self, reference: Any, superstep: Any, at: str) -> Unequal:
+        match reference, superstep:
+            case dict(), dict():
+                yield from self._of_objects(reference, superstep, at)
+            case [{"event": _}, *_], [{"event": _}, *_]:
+                yield from self._of_streams(reference, superstep, at)
+            case list(), list():
+                if len(reference) != len(superstep):
+                    yield f"{at}.length", len(reference), len(superstep)
+                for left, right in zip(reference, superstep, strict=False):
+                    yield from self._of_values(left, right, f"{at}.*")
+            case str(), str():
+                if not self._are_equal(reference, superstep):
+                    yield at, reference, superstep
+            case _ if type(reference) is not type(superstep) or reference != superstep:
+                yield at, reference, superstep
+            case _:
+                pass
+
+    def _of_objects(self, reference: Mapping[str, Any], superstep: Mapping[str, Any], at: str) -> Unequal:
+        rest = dict(superstep)
+        for key in sorted(reference, key=lambda key: (bool(_ID.search(key)), key)):
+            partner = next((other for other in sorted(rest) if self._are_equal(key, other)), None)
+            if partner is None:
+                yield f"{at}.{key}", reference[key], MISSING
+            else:
+                yield from self._of_values(reference[key], rest.pop(partner), f"{at}.{key}")
+        for key, value in rest.items():
+            yield f"{at}.{key}", MISSING, value
+
+    def _of_streams(self, reference: Sequence[Any], superstep: Sequence[Any], at: str) -> Unequal:
+        """Events in another order, and each event of a name with its counterpart."""
+        theirs, ours = ([frame["event"] for frame in frames] for frames in (reference, superstep))
+        if any(True for _ in self._of_values(theirs, ours, at)):
+            yield f"{at}.events", theirs, ours
+        left, right = _by_mode(reference), _by_mode(superstep)
+        for mode in left:
+            for one, other in zip(left[mode], right.get(mode, []), strict=False):
+                yield from self._of_values(one, other, f"{at}.{mode}")
+
+    def _are_equal(self, reference: str, superstep: str) -> bool:
+        if _ID.sub("", reference) != _ID.sub("", superstep):
+            return False
+        pairs = zip(_ID.findall(reference), _ID.findall(superstep), strict=True)
+        return all(self._are_partners(one, other) for one, other in pairs)
+
+    def _are_partners(self, reference: str, superstep: str) -> bool:
+        theirs, ours = self._partners
+        if reference not in theirs and superstep not in ours:
+            theirs[reference], ours[superstep] = superstep, reference
+        return theirs.get(reference) == superstep
 
 
-def _unequal_streams(reference: Sequence[Any], superstep: Sequence[Any], at: str) -> Iterator[tuple[str, Any, Any]]:
-    """Events in another order, and each event of a name with its counterpart."""
-    orders = [[frame["event"] for frame in frames] for frames in (reference, superstep)]
-    if orders[0] != orders[1]:
-        yield f"{at}.events", orders[0], orders[1]
-    left, right = _by_event(reference), _by_event(superstep)
-    for event in left.keys() & right.keys():
-        for one, other in zip(left[event], right[event], strict=False):
-            yield from _unequal(one, other, f"{at}.{event.partition('|')[0]}")
-
-
-def _by_event(frames: Sequence[Any]) -> dict[str, list[Any]]:
+def _by_mode(frames: Sequence[Any]) -> dict[str, list[Any]]:
     found = defaultdict[str, list[Any]](list)
     for frame in frames:
-        found[frame["event"]].append(frame)
+        found[frame["event"].partition("|")[0]].append(frame)
     return found

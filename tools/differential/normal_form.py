@@ -1,16 +1,12 @@
-"""The form in which two recordings of one script must be equal: without what differs between any two executions.
+"""The form in which exchanges are compared: without what differs between any two executions, except ids.
 
-An id becomes the name of the place where it was first seen and a number, so that `<thread_id 1>` in a path, a header
-and a body is one thread. Times become `<time>`; a time of whole seconds is a schedule's and stays. Of a refusal's
-wording only its presence counts.
+Times become `<time>`, those of schedules stay. Of a refusal's wording only its presence counts.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID, uuid5
 
 from tools import operations
 from tools.differential.recording import Exchange
@@ -38,12 +34,10 @@ HOST_KEYS: Final = frozenset(
         "host",
     }
 )
-#: Assistants of graphs have ids in this namespace, everywhere the same.
-ASSISTANTS: Final = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+#: Under these keys are times that somebody asked for.
+SCHEDULE_KEYS: Final = frozenset({"next_run_date", "end_time", "schedule"})
 
-_UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_ID: Final = re.compile(rf"{_UUID}|\b[0-9a-f]{{32}}\b")
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3,6})?\+00:00")
 _EVENT_ID: Final = re.compile(r"\b\d{13}-\d+\b")
 _MILLISECONDS: Final = range(1_700_000_000_000, 3_000_000_000_000)
 
@@ -61,51 +55,37 @@ class NormalExchange:
     body: Any
 
 
-class NormalForm:
-    """Of one recording: the names that its ids have got so far."""
+def normal_form(exchange: Exchange, url: str) -> NormalExchange:
+    """What is compared of an exchange with the server at `url`."""
+    request = f"{exchange.method} {_text(exchange.path, url)}"
+    body = _wordless(_value(exchange.body, url), exchange)
+    headers = {name: _text(exchange.headers[name], url) for name in HEADERS if name in exchange.headers}
+    operation = operations.asked_for(exchange.method, exchange.path)
+    return NormalExchange(operation, request, exchange.sent, exchange.status, headers, body)
 
-    def __init__(self, url: str, graph_ids: Iterable[str]) -> None:
-        self._url = url
-        self._names = {str(uuid5(ASSISTANTS, graph_id)): f"<assistant of {graph_id}>" for graph_id in graph_ids}
-        self._counts = Counter[str]()
 
-    def exchange(self, exchange: Exchange) -> NormalExchange:
-        """What is compared of an exchange; exchanges must come in their order."""
-        request = f"{exchange.method} {self._text(exchange.path, 'id')}"
-        body = _wordless(self._value(exchange.body, "body"), exchange)
-        headers = {name: self._text(exchange.headers[name], name) for name in HEADERS if name in exchange.headers}
-        operation = operations.asked_for(exchange.method, exchange.path)
-        return NormalExchange(operation, request, exchange.sent, exchange.status, headers, body)
+def _value(value: Any, url: str) -> Any:
+    match value:
+        case dict():
+            return {key: _under(key, item, url) for key, item in value.items()}
+        case list():
+            return [_value(item, url) for item in value]
+        case str():
+            return _text(value, url)
+        case int() if value in _MILLISECONDS:
+            return "<milliseconds>"
+        case _:
+            return value
 
-    def _value(self, value: Any, key: str) -> Any:
-        match value:
-            case _ if key in HOST_KEYS:
-                return "<host>"
-            case dict():
-                return self._object(value, key)
-            case list():
-                return [self._value(item, key) for item in value]
-            case str():
-                return self._text(value, key)
-            case int() if value in _MILLISECONDS:
-                return "<milliseconds>"
-            case _:
-                return value
 
-    def _object(self, value: Mapping[str, Any], key: str) -> dict[str, Any]:
-        ordered = sorted(value.items(), key=lambda item: (bool(_ID.search(item[0])), item[0]))
-        return {self._text(name, key): self._value(item, name) for name, item in ordered}
+def _under(key: str, value: Any, url: str) -> Any:
+    if key in HOST_KEYS:
+        return "<host>"
+    return value if key in SCHEDULE_KEYS else _value(value, url)
 
-    def _text(self, text: str, key: str) -> str:
-        text = text.replace(self._url, "<url>")
-        text = _EVENT_ID.sub("<event id>", _TIME.sub("<time>", text))
-        return _ID.sub(lambda found: self._name(found[0], key), text)
 
-    def _name(self, identity: str, key: str) -> str:
-        if identity not in self._names:
-            self._counts[key] += 1
-            self._names[identity] = f"<{key} {self._counts[key]}>"
-        return self._names[identity]
+def _text(text: str, url: str) -> str:
+    return _EVENT_ID.sub("<event id>", _TIME.sub("<time>", text.replace(url, "<url>")))
 
 
 def _wordless(body: Any, exchange: Exchange) -> Any:

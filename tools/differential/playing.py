@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from tools.differential import comparison, scripts
 from tools.differential.comparison import Difference
-from tools.differential.normal_form import NormalExchange, NormalForm
+from tools.differential.normal_form import NormalExchange, normal_form
 from tools.differential.recording import NotServed
 from tools.differential.session import Session
 
@@ -72,11 +72,9 @@ def find(prefixes: Sequence[str]) -> list[Script]:
     return [script for script in found if not wanted or f"{script.area}.{script.name}".startswith(wanted)]
 
 
-async def play(script: Script, reference_url: str, superstep_url: str, graph_ids: Sequence[str]) -> Outcome:
+async def play(script: Script, reference_url: str, superstep_url: str) -> Outcome:
     """Play on both servers at once and compare."""
-    reference, superstep = await asyncio.gather(
-        _record(script, reference_url, graph_ids), _record(script, superstep_url, graph_ids)
-    )
+    reference, superstep = await asyncio.gather(_record(script, reference_url), _record(script, superstep_url))
     recordings = {"reference": reference, "superstep": superstep}
     name = f"{script.area}.{script.name}"
     if superstep.ending == "not served":
@@ -97,7 +95,7 @@ def _other_ending(name: str, reference: Recording, superstep: Recording) -> Diff
     )
 
 
-async def _record(script: Script, url: str, graph_ids: Sequence[str]) -> Recording:
+async def _record(script: Script, url: str) -> Recording:
     ending: Ending = "end"
     reason = ""
     async with Session(url) as session:
@@ -108,6 +106,5 @@ async def _record(script: Script, url: str, graph_ids: Sequence[str]) -> Recordi
             ending = "not served"
         except Exception as error:  # noqa: BLE001 - whatever a script meets on one server is what is to be compared
             ending, reason = "error", f"{type(error).__name__}: {error}"
-        form = NormalForm(url, graph_ids)
-        exchanges = [form.exchange(exchange) for exchange in session.exchanges]
+        exchanges = [normal_form(exchange, url) for exchange in session.exchanges]
     return Recording(exchanges, ending, reason)

@@ -21,6 +21,7 @@ from tools.errors import SetupError
 
 ENVIRONMENT: Final = paths.BUILD / "langgraph-dev"
 STAMP: Final = ENVIRONMENT / "superstep.stamp"
+RUNS_AT_ONCE: Final = 50
 START_TIMEOUT_SECONDS: Final = 120
 STOP_TIMEOUT_SECONDS: Final = 10
 POLL_SECONDS: Final = 0.1
@@ -50,7 +51,7 @@ def serve(project: Path, *, port: int, log_path: Path) -> Generator[str]:
     ensure_installed()
     local_server.require_free_port(port)
     command = [str(ENVIRONMENT / "bin" / "langgraph"), "dev", "--no-browser", "--no-reload", "--allow-blocking"]
-    command += ["--host=127.0.0.1", f"--port={port}", "--config=langgraph.json"]
+    command += [f"--n-jobs-per-worker={RUNS_AT_ONCE}", "--host=127.0.0.1", f"--port={port}", "--config=langgraph.json"]
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             command,

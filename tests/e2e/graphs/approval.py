@@ -1,10 +1,11 @@
 """A draft that somebody must approve before it is published."""
 
 import operator
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
+from typing_extensions import TypedDict  # pydantic describes no other before Python 3.12
 
 
 class Draft(TypedDict):

@@ -1,9 +1,10 @@
 """A graph that is made anew for each run, after the run's configuration."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict  # pydantic describes no other before Python 3.12
 
 
 class Greeting(TypedDict):

@@ -1,9 +1,10 @@
 """A graph with a graph of two nodes inside."""
 
 import operator
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict  # pydantic describes no other before Python 3.12
 
 
 class Trail(TypedDict):

@@ -1,10 +1,11 @@
 """Four nodes in a row, sync and async; each says where it is and appends one line."""
 
 import operator
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from langgraph.config import get_stream_writer
 from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict  # pydantic describes no other before Python 3.12
 
 
 class Article(TypedDict):
