@@ -59,7 +59,8 @@ async def test_an_answer_is_of_the_type_that_the_route_table_promises(route: Rou
     if isinstance(answer, Passthrough):
         assert route.answers in ("events", "long_poll", "empty")
         return
-    assert answer.status == {"accepted": 202, "stopping": 202, "empty": 204}.get(route.answers, 200), answer.body
+    success = {"accepted": 202, "stopping": 202, "empty": 204}.get(route.answers, 200)
+    assert answer.status == every_operation.REFUSED.get(every_operation.name(route), success), answer.body
     if route.answers in ("json", "accepted"):
         assert answer.headers["content-type"] == "application/json"
         TypeAdapter(route.returns).validate_json(answer.body, extra="forbid")

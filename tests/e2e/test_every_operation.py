@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.every_operation import REFUSED
 from tests.support.tour import HTTP, Tour, Visit
 from tools import operations
 from tools.differential.recording import NotServed
@@ -174,15 +175,6 @@ TOURS: dict[str, Callable[[Tour], Awaitable[None]]] = {
     "mcp": tour_mcp,
     "a2a": tour_a2a,
     "ui": tour_ui,
-}
-
-#: Operations that a server of these graphs refuses, and with what.
-REFUSED = {
-    "PATCH /threads/{thread_id}/state": 405,
-    "GET /mcp": 405,
-    "DELETE /mcp": 404,
-    "POST /ui/{graph_id}": 404,
-    "GET /ui/{graph_id}/{file}": 404,
 }
 
 

@@ -15,6 +15,15 @@ CRON = {"assistant_id": "sequence", "schedule": "0 0 1 1 *"}
 ITEM = {"namespace": ["n"], "key": "k"}
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 
+#: Operations that a server without an interface for its graphs refuses, as the protocols say; and with what.
+REFUSED = {
+    "PATCH /threads/{thread_id}/state": 405,
+    "GET /mcp": 405,
+    "DELETE /mcp": 404,
+    "POST /ui/{graph_id}": 404,
+    "GET /ui/{graph_id}/{file}": 404,
+}
+
 #: What follows the path of an operation.
 QUERIES = {
     "GET /store/items": "?namespace=n&key=k",
@@ -77,6 +86,7 @@ class World:
             "POST /threads/{thread_id}/stream/events": {"channels": ["values"]},
             "POST /threads/{thread_id}/commands": {"id": 1, "method": "run.start", "params": RUN},
             "POST /mcp": PING,
+            "POST /ui/{graph_id}": {"name": "sequence"},
             "POST /a2a/{assistant_id}": {**PING, "method": "message/send", "params": {"message": message}},
         }
 
