@@ -1,12 +1,16 @@
 """Who may do what, over the whole API: a project's handlers decide, and rows out of reach do not exist."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+import ids
 from auth.handlers import Handlers
 from tests.support import owners
 from tests.support.http_api import Api
+
+ALICE, BOB, EVE = map(owners.bearer, (owners.OWNER, owners.COLLEAGUE, owners.STRANGER))
 
 
 @pytest.fixture
@@ -15,16 +19,16 @@ def api() -> Api:
 
 
 async def test_a_run_cannot_be_created_on_anothers_thread_by_creating_it_conditionally(api: Api) -> None:
-    thread = await api.json("POST", "/threads", {}, **owners.bearer(owners.OWNER))
+    thread = await api.json("POST", "/threads", {}, **ALICE)
     body = {"assistant_id": "sequence", "if_not_exists": "create"}
     path = f"/threads/{thread['thread_id']}/runs"
-    answer = await api.json("POST", path, body, status=404, **owners.bearer(owners.STRANGER))
+    answer = await api.json("POST", path, body, status=404, **EVE)
     assert answer == {"detail": "Thread or assistant not found."}
     assert api.rows("runs") == 0
 
 
 async def test_what_a_handler_writes_into_metadata_is_stored(api: Api) -> None:
-    thread = await api.json("POST", "/threads", {"metadata": {"x": 1}}, **owners.bearer(owners.OWNER))
+    thread = await api.json("POST", "/threads", {"metadata": {"x": 1}}, **ALICE)
     assert thread["metadata"] == {"x": 1, "owner": owners.OWNER}
 
 
@@ -33,7 +37,7 @@ async def test_a_run_carries_its_caller(api: Api) -> None:
         "assistant_id": "sequence",
         "config": {"configurable": {"langgraph_auth_user_id": "root", "user_id": "root"}},
     }
-    run = await api.json("POST", "/runs", body, status=202, **owners.bearer(owners.OWNER))
+    run = await api.json("POST", "/runs", body, status=202, **ALICE)
     configurable = run["kwargs"]["config"]["configurable"]
     assert configurable["langgraph_auth_user"] == {
         "identity": owners.OWNER,
@@ -65,3 +69,138 @@ async def test_public_operations_ask_nobody(api: Api) -> None:
     for path in ("/", "/ok", "/info", "/docs", "/openapi.json"):
         answer: Any = await api.ask("GET", path)
         assert answer.status == 200
+
+
+async def test_a_taken_id_is_refused_also_with_a_state(api: Api) -> None:
+    thread_id = await thread_that_ran(api)
+    steps = [{"updates": [{"values": {"topic": "eve's"}, "as_node": "plan"}]}]
+    body = {
+        "thread_id": thread_id,
+        "if_exists": "do_nothing",
+        "metadata": {"graph_id": "sequence"},
+        "supersteps": steps,
+    }
+    before = list(map(tuple, api.db.connection.execute("SELECT * FROM checkpoints")))
+    await api.json("POST", "/threads", body, status=409, **EVE)
+    assert list(map(tuple, api.db.connection.execute("SELECT * FROM checkpoints"))) == before
+    state = await api.json("GET", f"/threads/{thread_id}/state", **ALICE)
+    assert state["values"]["topic"] == "alice's"
+
+
+async def test_a_checkpoint_of_anothers_thread_cannot_be_named(api: Api) -> None:
+    victim = await thread_that_ran(api)
+    state = await api.json("GET", f"/threads/{victim}/state", **ALICE)
+    foreign = {"thread_id": victim, "checkpoint_ns": "", "checkpoint_id": state["checkpoint"]["checkpoint_id"]}
+    own = (await api.json("POST", "/threads", {"metadata": {"graph_id": "sequence"}}, **EVE))["thread_id"]
+    for path, body in (
+        (f"/threads/{own}/state/checkpoint", {"checkpoint": foreign}),
+        (f"/threads/{own}/history", {"checkpoint": foreign}),
+        (f"/threads/{own}/history", {"before": {"configurable": foreign}}),
+        (f"/threads/{own}/history", {"before": foreign}),
+    ):
+        assert "alice's" not in str(await api.json("POST", path, body, **EVE))
+    found = await api.json("GET", f"/threads/{own}/state/{foreign['checkpoint_id']}", **EVE)
+    assert "alice's" not in str(found)
+    for body in ({"checkpoint": foreign}, {"config": {"configurable": foreign}}):
+        run = await api.json("POST", f"/threads/{own}/runs", {"assistant_id": "sequence", **body}, status=202, **EVE)
+        assert run["kwargs"]["config"]["configurable"]["thread_id"] == run["thread_id"] == own
+        stateless = await api.json("POST", "/runs", {"assistant_id": "sequence", **body}, status=202, **EVE)
+        assert stateless["kwargs"]["config"]["configurable"]["thread_id"] == stateless["thread_id"] != victim
+
+
+async def test_deleting_an_assistant_deletes_no_thread_of_others(api: Api) -> None:
+    assistant = await api.json("POST", "/assistants", {"graph_id": "sequence"}, **ALICE)
+    thread = await api.json("POST", "/threads", {"metadata": {"assistant_id": assistant["assistant_id"]}}, **ALICE)
+    bobs = await api.json("POST", "/threads", {"metadata": {"assistant_id": assistant["assistant_id"]}}, **BOB)
+    await api.json("DELETE", f"/assistants/{assistant['assistant_id']}?delete_threads=true", status=204, **BOB)
+    await api.json("GET", f"/threads/{thread['thread_id']}", **ALICE)
+    await api.json("GET", f"/threads/{bobs['thread_id']}", status=404, **BOB)
+
+
+async def test_no_search_can_ask_for_rows_of_others(api: Api) -> None:
+    thread_id = await thread_that_ran(api)
+    for body in (
+        {"metadata": {"owner": owners.OWNER}},
+        {"ids": [thread_id]},
+        {"values": {"topic": "alice's"}},
+        {"extract": {"topic": "values.topic"}},
+        {"sort_by": "created_at"},
+        {"status": "idle"},
+    ):
+        assert await api.json("POST", "/threads/search", body, **EVE) == []
+        assert len(await api.json("POST", "/threads/search", {**body, "metadata": {}}, **ALICE)) == 1
+
+
+async def test_nobody_can_give_a_thread_away_or_take_one(api: Api) -> None:
+    thread_id = await thread_that_ran(api)
+    body = {"metadata": {"owner": owners.STRANGER}}
+    thread = await api.json("PATCH", f"/threads/{thread_id}", body, **ALICE)
+    assert thread["metadata"]["owner"] == owners.OWNER
+    await api.json("PATCH", f"/threads/{thread_id}", body, status=404, **EVE)
+
+
+async def test_a_thread_that_its_creator_could_not_see_is_not_made(api: Api) -> None:
+    """A filter that `threads.create_run` does not write into the metadata."""
+    auth = owners.handlers()
+
+    @auth.on.threads.create_run
+    async def only_own(ctx: Any, value: Any) -> dict[str, str]:
+        return {"owner": ctx.user.identity}
+
+    api = Api(gatekeeper=Handlers(auth))
+    path = "/threads/01a1fc60-905c-7390-9fc1-ed6b2aa6090c/runs"
+    await api.json("POST", path, {"assistant_id": "sequence", "if_not_exists": "create"}, status=404, **ALICE)
+    assert (api.rows("threads"), api.rows("runs")) == (0, 0)
+    run = await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202, **ALICE)
+    assert run["status"] == "pending"
+
+
+async def test_a_handler_that_denies_assistants_still_lets_graphs_run(api: Api) -> None:
+    auth = owners.handlers()
+
+    @auth.on.assistants.read
+    async def nobody(ctx: Any, value: Any) -> bool:
+        return False
+
+    api = Api(gatekeeper=Handlers(auth))
+    await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202, **ALICE)
+    body = {"assistant_id": "01a1fc60-905c-7390-9fc1-ed6b2aa6090c"}
+    assert await api.json("POST", "/runs", body, status=403, **ALICE) == {"detail": "Forbidden"}
+    assert api.rows("runs") == 1
+
+
+async def test_what_a_handler_changes_in_a_run_counts(api: Api) -> None:
+    auth = owners.handlers()
+
+    @auth.on.threads.create_run
+    async def changed(ctx: Any, value: Any) -> None:
+        assert value["assistant_id"] == UUID(ids.system_assistant("sequence"))
+        assert value["thread_id"] is None
+        assert value["prevent_insert_if_inflight"] is False
+        value["metadata"]["owner"] = ctx.user.identity
+        value["kwargs"]["config"]["configurable"] = {"tenant": ctx.user["tenant"]}
+        value["kwargs"]["input"] = {"topic": "allowed"}
+
+    api = Api(gatekeeper=Handlers(auth))
+    run = await api.json("POST", "/runs", {"assistant_id": "sequence", "input": {"topic": "x"}}, status=202, **ALICE)
+    assert run["kwargs"]["input"] == {"topic": "allowed"}
+    assert run["kwargs"]["config"]["configurable"]["tenant"] == "acme"
+    assert run["metadata"]["owner"] == owners.OWNER
+
+
+async def test_what_a_handler_changes_in_the_store_counts(api: Api) -> None:
+    item = {"namespace": ["notes"], "key": "k", "value": {"a": 1}}
+    await api.json("PUT", "/store/items", item, status=204, **ALICE)
+    found = await api.json("GET", "/store/items?namespace=notes&key=k", **ALICE)
+    assert found["namespace"] == [owners.OWNER, "notes"]
+    assert await api.json("GET", f"/store/items?namespace={owners.OWNER}.notes&key=k", **EVE) is None
+
+
+async def thread_that_ran(api: Api) -> str:
+    """The id of a thread of Alice's, on which the graph `sequence` ran to its end."""
+    thread = await api.json("POST", "/threads", {"metadata": {"graph_id": "sequence"}}, **ALICE)
+    config: Any = {"configurable": {"thread_id": thread["thread_id"]}}
+    graph = api.registry.graphs["sequence"].copy({"checkpointer": api.saver})
+    await graph.ainvoke({"topic": "alice's"}, config)
+    api.db.connection.execute("UPDATE threads SET values_json = ?", ('{"topic":"alice\'s"}',))
+    return thread["thread_id"]
