@@ -204,3 +204,23 @@ async def thread_that_ran(api: Api) -> str:
     await graph.ainvoke({"topic": "alice's"}, config)
     api.db.connection.execute("UPDATE threads SET values_json = ?", ('{"topic":"alice\'s"}',))
     return thread["thread_id"]
+
+
+async def test_cancelling_all_runs_cancels_ones_own(api: Api) -> None:
+    thread_id = (await api.json("POST", "/threads", {}, **ALICE))["thread_id"]
+    await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202, **ALICE)
+    before = list(map(tuple, api.db.connection.execute("SELECT * FROM runs")))
+    for status in ("all", "pending", "running"):
+        await api.json("POST", "/runs/cancel", {"status": status}, status=404, **EVE)
+    assert list(map(tuple, api.db.connection.execute("SELECT * FROM runs"))) == before
+    await api.json("POST", "/runs/cancel", {"status": "all"}, status=204, **ALICE)
+    assert list(map(tuple, api.db.connection.execute("SELECT * FROM runs"))) != before
+
+
+async def test_a_batch_is_refused_as_a_whole(api: Api) -> None:
+    assistant = await api.json("POST", "/assistants", {"graph_id": "sequence"}, **ALICE)
+    bodies = [{"assistant_id": "sequence"}, {"assistant_id": assistant["assistant_id"]}]
+    await api.json("POST", "/runs/batch", bodies, status=404, **EVE)
+    assert (api.rows("runs"), api.rows("threads")) == (0, 0)
+    runs = await api.json("POST", "/runs/batch", bodies, **BOB)
+    assert [run["metadata"]["owner"] for run in runs] == [owners.COLLEAGUE] * 2
