@@ -325,6 +325,7 @@ def _server_configurable(
         "graph_id": surroundings.assistant.graph_id,
         "assistant_id": surroundings.assistant.assistant_id,
         "user_id": principal.identity,
+        **({"__event_streaming_v2": True} if "lifecycle" in (request.stream_mode or ()) else {}),
     }
 
 

@@ -13,8 +13,9 @@ from typing import Any, Final, cast
 from langgraph.types import StreamMode
 
 from langgraph_terms import checkpoint_address
+from runs.protocol_items import Elsewhere
 from streaming.events import Delivery, Event, Superstep
-from streaming.json_text import RunEncoder, dumps
+from streaming.json_text import RunEncoder, dumps, told_message_fields
 from streaming.message_events import MessageEvents
 from streaming.run_stream import RunStream
 
@@ -52,6 +53,8 @@ class GraphEvents:
         self._streams_subgraph_records = subgraphs and gated and bool(RECORD_MODES & self._requested)
         self._resumed = resumed
         self._encoder = RunEncoder()
+        speaks_protocol = "lifecycle" in self._requested
+        self._shown_encoder = RunEncoder(told_message_fields) if speaks_protocol else self._encoder
         self._messages = MessageEvents()
         self._metadata: Mapping[str, Any] | None = None
         self._metadata_text = ""
@@ -75,7 +78,7 @@ class GraphEvents:
             self._running[namespace] = payload["metadata"]["step"]
             self._take_repeated_values(namespace, payload["metadata"]["source"])
         if mode == "messages":
-            self._emit_message(namespace, *payload)
+            self._take_message(namespace, payload)
         elif mode in self._requested:
             self._take_requested(_Item(namespace, mode, payload))
         if mode == "checkpoints":
@@ -168,8 +171,17 @@ class GraphEvents:
             # Comes after the `checkpoints` item of the same checkpoint, so the next super-step seems to run already.
             step = payload["payload"]["metadata"]["step"]
             payload = {**payload, "payload": _debug_checkpoint(payload["payload"])}
-        data = dumps(payload) if item.mode == "custom" else self._encoder.dumps(payload)
-        self._emit(item.namespace, _name(item.mode, item.namespace), data, delivery, step)
+        name = _name(item.mode, item.namespace)
+        if isinstance(payload, Elsewhere):
+            name, payload = _name(item.mode, "|".join(payload.namespace)), payload.payload
+        data = dumps(payload) if item.mode in ("custom", "tools") else self._shown_encoder.dumps(payload)
+        self._emit(item.namespace, name, data, delivery, step)
+
+    def _take_message(self, namespace: str, payload: Any) -> None:
+        if isinstance(payload, tuple):
+            self._emit_message(namespace, *cast(tuple[Any, Any], payload))
+        else:
+            self._emit_item(_Item(namespace, "messages", payload), Delivery.LIVE)
 
     def _emit_message(self, namespace: str, message: Any, metadata: Mapping[str, Any]) -> None:
         if "messages-tuple" in self._requested:
@@ -220,12 +232,22 @@ def _name(mode: str, namespace: str) -> str:
 
 
 def _delivery(item: _Item) -> Delivery:
-    if item.mode in ("values", "checkpoints") or item.is_debug_checkpoint:
-        return Delivery.SNAPSHOT
-    starts_task = item.payload["type"] == "task" if item.mode == "debug" else "result" not in item.payload
-    if item.mode == "custom" or (item.mode in ("tasks", "debug") and starts_task):
-        return Delivery.LIVE
-    return Delivery.RECORD
+    match item.mode:
+        case "values" | "checkpoints" | "input.requested":
+            return Delivery.SNAPSHOT
+        case "custom" | "tools":
+            return Delivery.LIVE
+        case "lifecycle":
+            begins = item.payload.payload["event"] == "started"
+        case "tasks":
+            begins = "result" not in item.payload
+        case "debug" if item.is_debug_checkpoint:
+            return Delivery.SNAPSHOT
+        case "debug":
+            begins = item.payload["type"] == "task"
+        case _:
+            begins = False
+    return Delivery.LIVE if begins else Delivery.RECORD
 
 
 def _identity(data: str) -> Any:

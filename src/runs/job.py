@@ -42,6 +42,11 @@ class Job:
         return [given] if isinstance(given, str) else list(given)
 
     @property
+    def speaks_protocol(self) -> bool:
+        """Whether the thread streaming protocol started the run."""
+        return "lifecycle" in self.stream_modes
+
+    @property
     def streams_subgraphs(self) -> bool:
         """Whether the caller wants to see subgraphs too."""
         return bool(self.kwargs.get("subgraphs"))

@@ -22,6 +22,7 @@ from runs.continuation import Continuation, RemainingLimit, stands_at_breakpoint
 from runs.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
 from runs.job import Job
 from runs.outcome import Outcome
+from runs.protocol_items import SHOWN_MODES, protocol_items
 from streaming.run_stream import RunStream
 
 #: What LangGraph streams: path of the (sub)graph, mode, payload.
@@ -49,7 +50,7 @@ class Slice:
         self._input = given
         self._events = GraphEvents(
             stream,
-            job.stream_modes,
+            SHOWN_MODES if job.speaks_protocol else job.stream_modes,
             subgraphs=job.streams_subgraphs,
             gated=job.is_gated,
             resumed=continuation is not None,
@@ -138,6 +139,9 @@ class Slice:
             "durability": self._job.durability,
             "control": control,
         }
+        if self._job.speaks_protocol:
+            del options["stream_mode"], options["subgraphs"]
+            return protocol_items(self._graph, graph_in, config, options)
         if "events" in self._job.stream_modes:
             return self._with_callbacks(
                 cast(Any, self._graph).astream_events(graph_in, config, version="v2", **options)

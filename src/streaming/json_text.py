@@ -50,7 +50,8 @@ class RunEncoder:
     message already in the state) is invisible here as it is to LangGraph, which would not store it either.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, message_fields: Callable[[BaseMessage], dict[str, Any]] | None = None) -> None:
+        self._message_fields = message_fields or all_message_fields
         # The marker stands for a message inside the encoded text; nobody can guess it, so no state can contain it.
         self._marker = secrets.token_hex(16)
         self._slots = re.compile(f'"{self._marker}(\\d+)"')
@@ -69,7 +70,7 @@ class RunEncoder:
         known = self._texts.get(key)
         if known is None or known[1] != cast(object, value.__dict__):
             # Keeping the message alive is what makes its id() a safe key.
-            self._texts[key] = (value, dict(value.__dict__), dumps(value))
+            self._texts[key] = (value, dict(value.__dict__), dumps(self._message_fields(value)))
         return f"{self._marker}{key}"
 
 
@@ -94,14 +95,34 @@ def _without_lone_surrogates(text: str) -> str:
 def _plain(value: object) -> Any:
     """One level of `value` in terms the encoder knows, or its `str`."""
     if isinstance(value, BaseMessage):
-        # Fields are stored in their declared order, which is the wire's order (API: human, ai and tool messages).
-        return {**value.__dict__, **(value.__pydantic_extra__ or {})}
+        return all_message_fields(value)
     for kind, convert in _CONVERSIONS:
         if isinstance(value, kind):
             return _converted(value, convert)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
     return described(value)
+
+
+def all_message_fields(message: BaseMessage) -> dict[str, Any]:
+    """A message as runs and states show it."""
+    # Fields are stored in their declared order, which is the wire's order (API: human, ai and tool messages).
+    return {**message.__dict__, **(message.__pydantic_extra__ or {})}
+
+
+def told_message_fields(message: BaseMessage) -> dict[str, Any]:
+    """A message as the streaming protocol shows it: without what is empty, and usage, which `message-finish` tells."""
+    fields = all_message_fields(message)
+    return {
+        "type": fields.pop("type"),
+        "content": fields.pop("content"),
+        "id": fields.pop("id"),
+        **{
+            name: value
+            for name, value in fields.items()
+            if name == "artifact" or (name != "usage_metadata" and value not in (None, {}, []))
+        },
+    }
 
 
 def _converted(value: object, convert: Callable[[Any], Any]) -> Any:

@@ -137,6 +137,19 @@ def select_head(thread_id: str, access: Access) -> Statement:
     return _within(access, _HEAD, thread_id)
 
 
+#: What waits on a thread for an answer.
+_INTERRUPTS: Final = """
+SELECT metadata, interrupts
+FROM threads
+WHERE thread_id = ?
+"""
+
+
+def select_interrupts(thread_id: str, access: Access) -> Statement:
+    """`metadata` and `interrupts` of one thread."""
+    return _within(access, _INTERRUPTS, thread_id)
+
+
 async def get(db: Database, thread_id: str, access: Access) -> Thread | None:
     """One thread."""
     [rows] = await db.batch([select(thread_id, access)])

@@ -1,0 +1,126 @@
+"""The thread streaming protocol on the wire: command envelopes and event subscriptions, and how they are refused."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from compact_json import compact_json
+from errors import BadRequest
+from wire.bodies import JsonObject
+
+#: What `langchain_protocol.protocol` calls `ErrorCode`, as far as it is used here.
+ErrorCode: TypeAlias = Literal[
+    "invalid_argument", "unknown_command", "unknown_error", "no_such_run", "no_such_interrupt", "no_such_subscription"
+]
+
+CHANNELS: Final = ("values", "updates", "messages", "tools", "custom", "lifecycle", "input", "tasks")
+
+#: Accepted like a channel, as the official server does; nothing comes of it.
+_SILENT_CHANNELS: Final = ("checkpoints",)
+
+ENVELOPE: Final = "Protocol commands must include an integer id and string method."
+
+
+_NAMED_CUSTOM: Final = re.compile(r"custom:.+", re.DOTALL)
+_NAMESPACES: Final = TypeAdapter(list[list[str]])
+
+
+class CommandRefused(Exception):
+    """A command that cannot be carried out; the answer to it is an error with this code."""
+
+    def __init__(self, code: ErrorCode, message: str, command_id: Any = None) -> None:
+        super().__init__(message)
+        self.code: ErrorCode = code
+        self.command_id = command_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command of a client."""
+
+    id: int
+    method: str
+    params: JsonObject
+
+
+def parse_command(body: bytes | str) -> Command:
+    """A command out of its envelope. Raises ValueError for what is no JSON, CommandRefused for another envelope."""
+    envelope = read_json(body)
+    given = cast(JsonObject, envelope) if isinstance(envelope, dict) else {}
+    command_id, method, params = given.get("id"), given.get("method"), given.get("params")
+    if type(command_id) is not int or not isinstance(method, str):
+        raise CommandRefused("invalid_argument", ENVELOPE, command_id)
+    return Command(id=command_id, method=method, params=cast(JsonObject, params) if isinstance(params, dict) else {})
+
+
+def read_json(body: bytes | str) -> Any:
+    """JSON as the rest of the world knows it. Raises ValueError."""
+    try:
+        return json.loads(body, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def success(command_id: int, result: JsonObject, applied_through_seq: int = 0) -> str:
+    """The answer to a command that was carried out."""
+    meta = {"applied_through_seq": applied_through_seq}
+    return compact_json({"type": "success", "id": command_id, "result": result, "meta": meta})
+
+
+def failure(command_id: Any, code: ErrorCode, message: str) -> str:
+    """The answer to a command that was not."""
+    return compact_json({"type": "error", "id": command_id, "error": code, "message": message})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribing:
+    """What events a client asks for; only `channels` can be wrong, the rest counts when it has the right form."""
+
+    channels: tuple[str, ...]
+    namespaces: tuple[tuple[str, ...], ...] | None
+    depth: int | None
+    since: int
+
+    @classmethod
+    def of(cls, given: JsonObject) -> "Subscribing":
+        """Read parameters. Raises BadRequest."""
+        channels = _checked_channels(given.get("channels"))
+        since, depth = given.get("since"), given.get("depth")
+        return cls(
+            channels=tuple(dict.fromkeys(channels)),
+            namespaces=_namespaces(given.get("namespaces")),
+            depth=depth if type(depth) is int and depth >= 0 else None,
+            since=since if type(since) is int and 0 <= since < 2**53 else 0,
+        )
+
+
+def _checked_channels(given: Any) -> list[str]:
+    channels = cast(list[Any], given) if isinstance(given, list) else []
+    if not channels:
+        raise BadRequest("channels is required and must be a non-empty array")
+    if unknown := [channel for channel in channels if not _is_channel(channel)]:
+        raise BadRequest(
+            f"channels contains unsupported entries: {', '.join(str(channel)[:100] for channel in unknown[:10])}. "
+            f"Allowed: {', '.join(CHANNELS)}, or any `custom:<name>`."
+        )
+    return channels
+
+
+def _is_channel(channel: Any) -> bool:
+    if not isinstance(channel, str):
+        return False
+    return channel in CHANNELS or channel in _SILENT_CHANNELS or bool(_NAMED_CUSTOM.fullmatch(channel))
+
+
+def _namespaces(given: Any) -> tuple[tuple[str, ...], ...] | None:
+    try:
+        return tuple(map(tuple, _NAMESPACES.validate_python(given, strict=True)))
+    except ValidationError:
+        return None
