@@ -22,6 +22,8 @@ class Declared:
     superstep: str
     reason: str
 
+    #: Patterns over `area.script`, for what would be a mistake elsewhere.
+    scripts: tuple[str, ...] = ("*",)
     #: The server that has nothing at the place; None when both have something, or when it does not matter.
     lacking: Literal["reference", "superstep"] | None = None
 
@@ -30,6 +32,7 @@ class Declared:
         return (
             any(fnmatchcase(difference.operation, pattern) for pattern in self.operations)
             and any(fnmatchcase(difference.at, pattern) for pattern in self.at)
+            and any(fnmatchcase(difference.script, pattern) for pattern in self.scripts)
             and (self.lacking is None or getattr(difference, self.lacking) == MISSING)
         )
 
@@ -104,11 +107,58 @@ DECLARED: Final = (
         reason="One shape for every checkpoint.",
     ),
     Declared(
+        scripts=("state.history_before",),
         operations=("* /threads/{thread_id}/history",),
         at=("status",),
         reference='takes `before` as `{"configurable": …}` only, and fails with 422 or 500 otherwise',
         superstep='takes an id, a checkpoint, and `{"configurable": …}`',
         reason="The SDKs send the first two.",
+    ),
+    Declared(
+        scripts=("state.update_refused",),
+        operations=("POST /threads/{thread_id}/state",),
+        at=("status",),
+        reference="updates the newest state when `checkpoint_id` is no id",
+        superstep="finds no such checkpoint: 404",
+        reason="A mistake is found when it is made.",
+    ),
+    Declared(
+        operations=("PATCH /threads/{thread_id}/state", "GET /mcp"),
+        at=("headers.allow",),
+        reference="names some of the methods that a path has, or none",
+        superstep="names all",
+        reason="That is what the header is for.",
+    ),
+    Declared(
+        scripts=("runs.delete",),
+        operations=("GET /threads/{thread_id}",),
+        at=("body.values",),
+        reference="keeps showing the values of a run that was deleted",
+        superstep="shows those of the state that is left",
+        reason="A thread and its state say the same.",
+    ),
+    Declared(
+        scripts=("cancelling.*rolled_back", "cancelling.rollback*"),
+        operations=("GET /threads/{thread_id}",),
+        at=("body.status", "body.error"),
+        reference="leaves a thread `busy` for a while after its run was rolled back",
+        superstep="says `idle` once the run is gone",
+        reason="Nothing runs on the thread any more.",
+    ),
+    Declared(
+        scripts=("assistants.latest",),
+        operations=("POST /assistants/{assistant_id}/latest",),
+        at=("status",),
+        reference="does not find the version when none is named: 404",
+        superstep="says that `version` is required: 422",
+        reason="All bodies that lack something are answered alike.",
+    ),
+    Declared(
+        operations=("POST /mcp",),
+        at=("body.result.content.*.text", "body.result.serverInfo.version"),
+        reference="writes a tool's result as Python does, and of a failure its type",
+        superstep="writes JSON, and what went wrong",
+        reason="Models read JSON better, and can only repair what they are told.",
     ),
     Declared(
         operations=("GET /threads/{thread_id}/runs",),
@@ -118,14 +168,16 @@ DECLARED: Final = (
         reason="All values that cannot be read are answered alike.",
     ),
     Declared(
-        operations=("POST /threads/{thread_id}/runs*",),
-        at=("status",),
+        scripts=("runs.refused", "state.replay_refused"),
+        operations=("* /threads/{thread_id}/runs*",),
+        at=("status", "body.length"),
         reference="reads no `on_disconnect` when a background run is created, and starts a graph "
         "at a `checkpoint` whose id is no id",
         superstep="refuses both with 422",
         reason="A mistake is found when it is made.",
     ),
     Declared(
+        scripts=("assistants.two_configurations_on_one_thread",),
         operations=("GET /threads/{thread_id}", "* /threads/{thread_id}/runs*"),
         at=("body.text", "body*.config.configurable.word", "body.values.text"),
         reference="lets the configuration of a thread's first run win over that of the next run's assistant",

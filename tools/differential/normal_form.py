@@ -58,7 +58,7 @@ class NormalExchange:
 def normal_form(exchange: Exchange, url: str) -> NormalExchange:
     """What is compared of an exchange with the server at `url`."""
     request = f"{exchange.method} {_text(exchange.path, url)}"
-    body = _wordless(_value(exchange.body, url), exchange)
+    body = _wordless(_value(exchange.body, url))
     headers = {name: _text(exchange.headers[name], url) for name in HEADERS if name in exchange.headers}
     operation = operations.asked_for(exchange.method, exchange.path)
     return NormalExchange(operation, request, exchange.sent, exchange.status, headers, body)
@@ -88,11 +88,11 @@ def _text(text: str, url: str) -> str:
     return _EVENT_ID.sub("<event id>", _TIME.sub("<time>", text.replace(url, "<url>")))
 
 
-def _wordless(body: Any, exchange: Exchange) -> Any:
+def _wordless(body: Any) -> Any:
     """A refusal without its wording: that is each server's own."""
     match body:
-        case {"detail": str(detail)} if exchange.status >= 400 and detail:
-            return {**body, "detail": "<wording>"}
+        case {"detail": str(detail), **rest} if detail and not rest:
+            return {"detail": "<wording>"}
         case {"error": {"message": str(message), **error}, **rest} if "jsonrpc" in rest and message:
             return {**rest, "error": {**error, "message": "<wording>"}}
         case _:
