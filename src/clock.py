@@ -23,3 +23,8 @@ def shifted(iso: str, seconds: float) -> str:
 def epoch_ms(iso: str) -> int:
     """A stored time in milliseconds since 1970, rounded up: an alarm set for it never comes too early."""
     return math.ceil(datetime.fromisoformat(iso).timestamp() * 1000)
+
+
+def iso_of_ms(ms: int) -> str:
+    """A time in milliseconds since 1970 as a stored one, without the fraction of its second."""
+    return datetime.fromtimestamp(ms // 1000, UTC).isoformat()

@@ -17,7 +17,7 @@ from bindings import (
 
 from workers import Request, WorkerEntrypoint
 
-import clock
+import schedule
 from api import app
 from api.context import Services
 from auth import configured
@@ -32,7 +32,7 @@ from d1_checkpointer import D1Saver
 from durable_thread import ThreadObject
 from graphs.deployed import AUTH, CONFIG, REGISTRY, UI
 from queue_consumer import deliver
-from runs import sweep, webhook_delivery
+from runs import webhook_delivery
 from workflow_steps import RunWorkflow
 
 __all__ = ["Default", "RunWorkflow", "ThreadObject"]
@@ -54,23 +54,25 @@ class Default(WorkerEntrypoint):
     async def fetch(self, request: Request) -> Any:
         """Answer an HTTP request."""
         try:
-            settings, gatekeeper = process_environment.read_settings(), _gatekeeper()
+            services = self._services()
         except ValueError as error:
             return to_js_response(app.misconfigured(error))
-        services = Services(
+        asked = await read_request(request.js_object, services.settings.max_body_bytes)
+        return to_js_response(await app.handle(asked, services))
+
+    def _services(self) -> Services:
+        """Raises ValueError for variables that are wrong."""
+        return Services(
             db=database(),
             queue=RunQueueBinding(self.env.RUN_QUEUE),
             thread_objects=ThreadObjectsBinding(self.env.THREADS),
             registry=REGISTRY,
-            settings=settings,
+            settings=process_environment.read_settings(),
             config=CONFIG,
             ui=UI,
-            gatekeeper=gatekeeper,
+            gatekeeper=_gatekeeper(),
             checkpointer=lambda: D1Saver(database()),
             store=store(),
-        )
-        return to_js_response(
-            await app.handle(await read_request(request.js_object, settings.max_body_bytes), services)
         )
 
     async def queue(self, batch: Any, _env: Any = None, _ctx: Any = None) -> None:
@@ -85,10 +87,7 @@ class Default(WorkerEntrypoint):
             else:
                 message.retry({"delaySeconds": verdict.delay_seconds})
 
-    async def scheduled(self, _controller: Any, _env: Any = None, _ctx: Any = None) -> None:
-        """Each minute: announce runs that nobody works on, and webhooks that nobody sends."""
-        announced = await sweep.announce_stale(database(), RunQueueBinding(self.env.RUN_QUEUE), now=clock.now_iso())
-        if announced:
-            logger.warning("announced %d threads with unfinished runs again", announced)
+    async def scheduled(self, controller: Any, _env: Any = None, _ctx: Any = None) -> None:
+        """Do what is due at this minute."""
         webhooks = WebhookQueueBinding(self.env.WEBHOOK_QUEUE)
-        await webhook_delivery.announce_overdue(database(), webhooks, now=clock.now_iso())
+        await schedule.tick(self._services(), webhooks, scheduled_ms=int(controller.scheduledTime))

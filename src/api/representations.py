@@ -6,11 +6,26 @@ from typing import Any, Final
 from compact_json import compact_json
 from tables.assistant_versions import AssistantVersion
 from tables.assistants import Assistant
+from tables.crons import Cron
 from tables.threads import Thread
 from wire.assistants import AssistantObject, AssistantVersionObject
+from wire.crons import CronObject
 from wire.json_objects import join_object
 from wire.threads import ThreadObject
 
+_CRON_SCALARS: Final = (
+    "cron_id",
+    "assistant_id",
+    "thread_id",
+    "user_id",
+    "end_time",
+    "schedule",
+    "timezone",
+    "next_run_date",
+    "on_run_completed",
+    "created_at",
+    "updated_at",
+)
 _THREAD_STRINGS: Final = ("thread_id", "created_at", "updated_at", "state_updated_at", "status")
 _ASSISTANT_SCALARS: Final = ("assistant_id", "graph_id", "name", "created_at", "updated_at", "version", "description")
 _VERSION_SCALARS: Final = ("assistant_id", "version", "graph_id", "created_at", "name", "description")
@@ -43,3 +58,10 @@ def assistant_version_text(version: AssistantVersion) -> str:
     fields = {name: compact_json(getattr(version, name)) for name in _VERSION_SCALARS}
     fields |= {"config": version.config, "context": version.context, "metadata": version.metadata}
     return join_object({name: fields[name] for name in AssistantVersionObject.model_fields})
+
+
+def cron_text(cron: Cron, select: Container[str] | None = None) -> str:
+    """A cron; only the selected columns, if any are."""
+    fields = {name: compact_json(getattr(cron, name)) for name in _CRON_SCALARS}
+    fields |= {"payload": cron.payload, "metadata": cron.metadata, "enabled": "true" if cron.enabled else "false"}
+    return join_object({name: fields[name] for name in CronObject.model_fields if not select or name in select})

@@ -6,6 +6,7 @@ from typing import Final
 from api import (
     assistant_graphs,
     assistants,
+    crons,
     documentation,
     mcp,
     metrics,
@@ -34,6 +35,7 @@ from wire.assistants import (
     GraphSchemasObject,
     SchemasObject,
 )
+from wire.crons import CronCount, CronCreate, CronObject, CronPatch, CronSearch
 from wire.json_rpc import JsonRpcAnswer, JsonRpcMessage
 from wire.runs import RunBatch, RunCreate, RunObject, RunsCancel
 from wire.state_updates import StateUpdate, StateUpdated
@@ -132,13 +134,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/runs/batch", "Create several stateless runs", stateless_runs.create_batch, body=RunBatch, returns=list[RunObject]),
     Route("POST", "/runs/cancel", "Cancel several runs", run_endings.cancel_many, body=RunsCancel, query=run_endings.ActionQuery, answers="empty", on="threads.update"),
 
-    Route("POST", "/runs/crons", "Create a cron", on="crons.create"),
-    Route("POST", f"{THREAD}/runs/crons", "Create a cron on a thread", on="crons.create"),
-    Route("POST", "/runs/crons/search", "Search crons", on="crons.search"),
-    Route("POST", "/runs/crons/count", "Count crons", on="crons.search"),
-    Route("GET", "/runs/crons/{cron_id}", "Get a cron", on="crons.read"),
-    Route("PATCH", "/runs/crons/{cron_id}", "Update a cron", on="crons.update"),
-    Route("DELETE", "/runs/crons/{cron_id}", "Delete a cron", on="crons.delete"),
+    Route("POST", "/runs/crons", "Create a cron", crons.create, body=CronCreate, returns=CronObject, on="crons.create"),
+    Route("POST", f"{THREAD}/runs/crons", "Create a cron on a thread", crons.create, body=CronCreate, returns=CronObject, on="crons.create"),
+    Route("POST", "/runs/crons/search", "Search crons", crons.search, body=CronSearch, returns=list[CronObject], on="crons.search"),
+    Route("POST", "/runs/crons/count", "Count crons", crons.count, body=CronCount, returns=int, on="crons.search"),
+    Route("GET", "/runs/crons/{cron_id}", "Get a cron", crons.get, returns=CronObject, on="crons.read"),
+    Route("PATCH", "/runs/crons/{cron_id}", "Update a cron", crons.update, body=CronPatch, returns=CronObject, on="crons.update"),
+    Route("DELETE", "/runs/crons/{cron_id}", "Delete a cron", crons.delete, answers="empty", on="crons.delete"),
 
     Route("PUT", "/store/items", "Put an item into the store", store.put, body=ItemPut, answers="empty"),
     Route("GET", "/store/items", "Get an item from the store", store.get, query=ItemQuery, returns=ItemObject | None),

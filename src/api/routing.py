@@ -36,7 +36,7 @@ Kind: TypeAlias = Literal[
 
 #: Path parameters that must be UUIDs, and what a caller reads when they are not.
 _UUID_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
-    {"thread_id": "thread", "run_id": "run", "assistant_id": "assistant"}
+    {"thread_id": "thread", "run_id": "run", "assistant_id": "assistant", "cron_id": "cron"}
 )
 
 

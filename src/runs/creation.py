@@ -38,7 +38,7 @@ RESERVED_PREFIX: Final = "__"
 
 _THREAD_OR_ASSISTANT: Final = "Thread or assistant not found."
 _BUSY: Final = "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
-_BOTH_CONTEXTS: Final = (
+BOTH_CONTEXTS: Final = (
     "Cannot specify both configurable and context: "
     "give context alone, which replaces configurable since LangGraph 0.6.0."
 )
@@ -85,12 +85,14 @@ async def create_run(
     thread_id: str | None,
     by: Creator,
     webhook_urls: WebhookUrlPolicy = STRICT_URLS,
+    alongside: Sequence[Statement] = (),
 ) -> Run:
     """Create a run on a thread, or with `thread_id` None on a new one of its own; nothing is left behind on an error.
 
+    The statements `alongside` are in the same transaction: what makes them fail prevents the run.
     Raises Unprocessable, NotFound, Conflict or BadRequest with the reason.
     """
-    [run] = await _create(db, graphs, [(request, by)], thread_id, webhook_urls)
+    [run] = await _create(db, graphs, [(request, by)], thread_id, webhook_urls, alongside)
     return run
 
 
@@ -107,6 +109,7 @@ async def _create(
     requests: Sequence[tuple[RunCreate, Creator]],
     thread_id: str | None,
     webhook_urls: WebhookUrlPolicy,
+    alongside: Sequence[Statement] = (),
 ) -> list[Run]:
     for request, _ in requests:
         _check(request, webhook_urls)
@@ -119,7 +122,8 @@ async def _create(
         run = _new_run(request, surroundings, thread_id or ids.time_ordered())
         created.append((run, surroundings))
         writes.append(_writes(request, run, surroundings))
-    for *_, engaged, head in await _batches(db, writes):
+    _, *results = await _batches(db, [alongside, *writes])
+    for *_, engaged, head in results:
         if not engaged:
             raise Conflict(_BUSY) if head else NotFound(_THREAD_OR_ASSISTANT)
     return [run for run, _ in created]
@@ -135,7 +139,7 @@ def _check(request: RunCreate, webhook_urls: WebhookUrlPolicy) -> None:
     if request.webhook is not None:
         webhook_url.check(request.webhook, webhook_urls)
     if request.context and request.config and request.config.configurable:
-        raise BadRequest(_BOTH_CONTEXTS)
+        raise BadRequest(BOTH_CONTEXTS)
 
 
 def _reads(graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creator) -> list[Statement]:

@@ -13,7 +13,7 @@ from tools import paths
 #: From the top down; what stands in one line never imports each other.
 LAYERS = (
     ("entry",),
-    ("durable_thread", "workflow_steps"),
+    ("durable_thread", "workflow_steps", "schedule"),
     ("api", "queue_consumer", "bindings"),
     ("runs",),
     ("streaming", "graphs", "auth", "store", "d1_checkpointer"),

@@ -36,8 +36,8 @@ async def test_a_trailing_slash_redirects_with_the_query(api: Api) -> None:
 
 
 async def test_what_is_not_served_yet_answers_501_with_a_sentence(api: Api) -> None:
-    detail = await api.detail("POST", "/runs/crons", {}, status=501)
-    assert detail == "Create a cron: POST /runs/crons is not served yet by Superstep."
+    detail = await api.detail("POST", "/ui/agency", {}, status=501)
+    assert detail == "Load a graph's UI: POST /ui/{graph_id} is not served yet by Superstep."
 
 
 async def test_a_literal_segment_wins_over_a_parameter(api: Api) -> None:

@@ -24,6 +24,7 @@ OTHERS = {
     "DELETE /threads/{thread_id}/runs/{run_id}": 1,
     "POST /threads/{thread_id}/runs/{run_id}/cancel": 1,
     "POST /runs/cancel": 1,
+    "DELETE /runs/crons/{cron_id}": 1,
     "PUT /store/items": 1,
     "DELETE /store/items": 1,
     "POST /mcp": 0,

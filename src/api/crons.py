@@ -1,0 +1,186 @@
+"""Crons: what starts runs by the clock. `api.cron_fires` is where they do."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+import clock
+import ids
+from api import paging
+from api.context import Call
+from api.representations import cron_text
+from compact_json import compact_json
+from errors import BadRequest, Conflict, NotFound, Unprocessable
+from http_messages import HttpResponse, Reply, json_response
+from runs import creation, webhook_url
+from runs.cron_schedule import next_run
+from tables import assistants, crons, threads
+from tables.crons import Cron
+from wire.bodies import JsonObject
+from wire.crons import CronCount, CronCreate, CronPatch, CronSearch, in_utc
+from wire.json_objects import join_array
+
+#: How often a change is tried again when others change the cron at the same moment.
+_UPDATE_TRIES: Final = 5
+
+#: What changes the time of the next run.
+_TIMES: Final = frozenset({"schedule", "timezone", "end_time", "enabled"})
+
+
+async def create(call: Call[CronCreate, None]) -> Reply:
+    """Create a cron whose every run has a thread of its own, or one whose runs are on the thread of the path."""
+    body, now, thread_id = call.body, clock.now_iso(), call.path.get("thread_id")
+    next_run_date = next_run(body.schedule, body.timezone, after=now)
+    assistant_id = await _assistant_id(call, thread_id)
+    cron_id = ids.time_ordered()
+    cron = Cron(
+        cron_id=cron_id,
+        assistant_id=assistant_id,
+        thread_id=thread_id,
+        user_id=call.principal.identity,
+        user=None if call.principal.user is None else compact_json(call.principal.user),
+        schedule=body.schedule,
+        timezone=body.timezone,
+        end_time=body.end_time and in_utc(body.end_time),
+        payload=compact_json(_payload({}, {**_given(call), "assistant_id": assistant_id}, cron_id)),
+        metadata=compact_json(body.metadata or {}),
+        on_run_completed=None if thread_id else body.on_run_completed or "delete",
+        enabled=int(body.enabled is not False),
+        next_run_date=next_run_date,
+        created_at=now,
+        updated_at=now,
+    )
+    [inserted] = await call.services.db.batch([crons.insert(cron)])
+    if not inserted:
+        raise _no_thread(str(thread_id))
+    return json_response(cron_text(cron))
+
+
+async def _assistant_id(call: Call[CronCreate, None], thread_id: str | None) -> str:
+    """The assistant that the caller means. NotFound unless both it and the thread are there, and the caller's."""
+    name, graphs = call.body.assistant_id, call.services.graphs()
+    try:
+        assistant_id, system_graph = creation.resolve_assistant(graphs, name)
+    except Unprocessable:
+        raise _no_assistant(name) from None
+    statements = [assistants.select(assistant_id, await call.runnable_assistants(name))]
+    if thread_id is not None:
+        threads_access = await call.authorize("threads.read", {"thread_id": UUID(thread_id)})
+        statements.append(threads.select_head(thread_id, threads_access))
+    stored, *heads = await call.services.db.batch(statements)
+    if not stored and system_graph is None:
+        raise _no_assistant(name)
+    if not all(heads):
+        raise _no_thread(str(thread_id))
+    return assistant_id
+
+
+async def get(call: Call[None, None]) -> Reply:
+    """One cron."""
+    cron = await crons.get(call.services.db, call.path["cron_id"], call.access)
+    if cron is None:
+        raise NotFound("Not Found")
+    return json_response(cron_text(cron))
+
+
+async def update(call: Call[CronPatch, None]) -> Reply:
+    """Change a cron: metadata key by key, whatever else is given as a whole."""
+    db, cron_id = call.services.db, call.path["cron_id"]
+    given = _given(call)
+    if not given:
+        raise BadRequest("Request body cannot be empty: name at least one field of the cron")
+    for _ in range(_UPDATE_TRIES):
+        cron = await crons.get(db, cron_id, call.access)
+        if cron is None:
+            raise NotFound(f"Cron '{cron_id}' not found")
+        now = clock.now_iso()
+        changed = _changed(cron, given, now)
+        date = next_run(changed.schedule, changed.timezone, after=now) if _TIMES & given.keys() else None
+        if updated := await crons.update(db, cron, changed, next_run_date=date):
+            return json_response(cron_text(updated))
+    raise Conflict(f"Cron '{cron_id}' is being changed by others; try again.")
+
+
+def _changed(cron: Cron, given: Mapping[str, Any], now: str) -> Cron:
+    columns: dict[str, Any] = {
+        name: given[name] for name in ("schedule", "timezone", "on_run_completed") if name in given
+    }
+    if "enabled" in given:
+        columns["enabled"] = int(given["enabled"])
+    if "end_time" in given:
+        columns["end_time"] = given["end_time"] and in_utc(given["end_time"])
+    if "metadata" in given:
+        columns["metadata"] = compact_json({**json.loads(cron.metadata), **given["metadata"]})
+    payload = compact_json(_payload(json.loads(cron.payload), given, cron.cron_id))
+    return replace(cron, **columns, payload=payload, updated_at=now)
+
+
+async def delete(call: Call[None, None]) -> Reply:
+    """Delete a cron; runs that it has started stay."""
+    if not await crons.delete(call.services.db, call.path["cron_id"], call.access):
+        raise NotFound("Not Found")
+    return HttpResponse(204)
+
+
+async def search(call: Call[CronSearch, None]) -> Reply:
+    """A page of crons."""
+    body = call.body
+    limit, offset = body.limit or paging.DEFAULT_LIMIT, body.offset or 0
+    found = await crons.search(
+        call.services.db,
+        _wanted(call),
+        sort_by=body.sort_by or "created_at",
+        sort_order=body.sort_order or "desc",
+        limit=limit + 1,
+        offset=offset,
+    )
+    texts = [cron_text(cron, body.select) for cron in found[:limit]]
+    return json_response(join_array(texts), headers=paging.headers(found, limit=limit, offset=offset))
+
+
+async def count(call: Call[CronCount, None]) -> Reply:
+    """How many crons match."""
+    return json_response(str(await crons.count(call.services.db, _wanted(call))))
+
+
+def _wanted(call: Call[CronCount, None]) -> crons.Search:
+    body = call.body
+    return crons.Search(
+        metadata=body.metadata or {},
+        assistant_id=body.assistant_id,
+        thread_id=body.thread_id,
+        enabled=body.enabled,
+        access=call.access,
+    )
+
+
+def _given(call: Call[CronPatch, None]) -> JsonObject:
+    """What the caller wrote down. A null is as good as nothing, except that it takes the end away."""
+    body = call.body
+    if body.webhook is not None:
+        webhook_url.check(body.webhook, call.services.config.webhooks.url)
+    given = body.model_dump(exclude_unset=True)
+    return {name: value for name, value in given.items() if value is not None or name == "end_time"}
+
+
+def _payload(before: JsonObject, given: Mapping[str, Any], cron_id: str) -> JsonObject:
+    """What callers read as a cron's request; it always names the cron, where its runs find it."""
+    payload = {**before, **given}
+    config = payload.get("config") or {}
+    configurable = {**(config.get("configurable") or {}), "cron_id": cron_id}
+    if payload.get("context") and len(configurable) > 1:
+        raise BadRequest(creation.BOTH_CONTEXTS)
+    return {**payload, "config": {**config, "configurable": configurable}}
+
+
+def _no_assistant(name: str) -> NotFound:
+    return NotFound(f"Assistant '{name[:100]}' not found")
+
+
+def _no_thread(thread_id: str) -> NotFound:
+    return NotFound(
+        f"Thread with ID '{thread_id}' not found. "
+        "Please verify the ID is correct and the thread hasn't been deleted or expired."
+    )

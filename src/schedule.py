@@ -1,0 +1,102 @@
+"""What each minute does by itself: every job a bounded part of its work, and none keeps the others from theirs."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import clock
+from api import cron_fires
+from api.context import Services
+from ports import WebhookQueue
+from runs import sweep, thread_pruning, webhook_delivery
+from tables import store_items
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """One minute."""
+
+    services: Services
+    webhooks: WebhookQueue
+    #: In minutes since 1970.
+    minute: int
+
+    def is_turn(self, interval_minutes: float | None) -> bool:
+        """Whether what happens every so many minutes happens now."""
+        return self.minute % max(1, round(interval_minutes or 1)) == 0
+
+
+Job: TypeAlias = Callable[[Tick], Awaitable[None]]
+
+#: Threads that one minute retires, unless langgraph.json says how many.
+MAX_RETIRED_THREADS: Final = 1000
+PAGE_EXPIRED_ITEMS: Final = 500
+MAX_EXPIRED_PAGES: Final = 20
+
+
+async def tick(services: Services, webhooks: WebhookQueue, *, scheduled_ms: int) -> None:
+    """Do what is due at a minute, given as the time that the tick was meant for: it may come late, twice or never."""
+    minute = max(scheduled_ms, clock.now_ms()) // cron_fires.MINUTE_MS
+    now = Tick(services=services, webhooks=webhooks, minute=minute)
+    for job in _JOBS:
+        try:
+            await job(now)
+        except Exception:  # the others are still due, and the next minute tries again
+            logger.exception("what each minute does failed at %s", job.__name__)
+
+
+async def fire_crons(tick: Tick) -> None:
+    """Create the runs that are due, and those for which the next tick would come too late."""
+    before = clock.iso_of_ms((tick.minute + 1) * cron_fires.MINUTE_MS)
+    created = await cron_fires.fire_due(tick.services, before=before)
+    if created:
+        logger.info("created %d runs of crons", created)
+
+
+async def announce_stale_runs(tick: Tick) -> None:
+    """Remind the queue of runs that nobody works on."""
+    announced = await sweep.announce_stale(tick.services.db, tick.services.queue, now=clock.now_iso())
+    if announced:
+        logger.warning("announced %d threads with unfinished runs again", announced)
+
+
+async def announce_overdue_webhooks(tick: Tick) -> None:
+    """Remind the queue of webhooks that nobody sends."""
+    await webhook_delivery.announce_overdue(tick.services.db, tick.webhooks, now=clock.now_iso())
+
+
+async def retire_threads(tick: Tick) -> None:
+    """Delete or prune threads whose time is over."""
+    services, ttl = tick.services, tick.services.config.checkpointer.ttl
+    if not tick.is_turn(ttl and ttl.sweep_interval_minutes):
+        return
+    limit = ttl.sweep_limit if ttl else MAX_RETIRED_THREADS
+    retired = await thread_pruning.retire_expired_threads(
+        services.db, services.thread_objects, now=clock.now_iso(), limit=limit
+    )
+    if retired:
+        logger.info("retired %d threads", retired)
+
+
+async def sweep_store(tick: Tick) -> None:
+    """Delete store items whose time is over; nobody sees them any more."""
+    ttl = tick.services.config.store.ttl
+    if not tick.is_turn(ttl and ttl.sweep_interval_minutes):
+        return
+    now = clock.now_iso()
+    for _ in range(MAX_EXPIRED_PAGES):
+        *_, deleted = await tick.services.db.batch(store_items.sweep(now=now, limit=PAGE_EXPIRED_ITEMS))
+        if len(deleted) < PAGE_EXPIRED_ITEMS:
+            break
+
+
+_JOBS: Final[tuple[Job, ...]] = (
+    fire_crons,
+    announce_stale_runs,
+    announce_overdue_webhooks,
+    retire_threads,
+    sweep_store,
+)

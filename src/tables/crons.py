@@ -1,0 +1,197 @@
+"""The table `crons`: what starts runs by the clock.
+
+A cron's next run is created and the cron moved on in one transaction, behind a fence: whoever comes second, or with
+what somebody has changed since, creates nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from langgraph_sdk.schema import CronSortBy, OnCompletionBehavior, SortOrder
+
+from ports import Database, Row, SqlValue, Statement
+from tables import json_filter
+from tables.access import Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cron:
+    """One row; `user`, `payload` and `metadata` are JSON texts."""
+
+    cron_id: str
+    assistant_id: str
+    thread_id: str | None
+    user_id: str
+    user: str | None
+    schedule: str
+    timezone: str | None
+    end_time: str | None
+    payload: str
+    metadata: str
+    on_run_completed: OnCompletionBehavior | None
+    enabled: int
+    next_run_date: str
+    created_at: str
+    updated_at: str
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Cron":
+        """The cron as stored."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+_NAMES: Final = tuple(Cron.__dataclass_fields__)
+_COLUMNS: Final = ", ".join(_NAMES)
+
+#: A new cron; on a thread only if there is one.
+_INSERT: Final = f"""
+INSERT INTO crons ({_COLUMNS})
+SELECT {", ".join("?" for _ in _NAMES)}
+WHERE ? IS NULL OR EXISTS (SELECT 1 FROM threads WHERE thread_id = ?)
+RETURNING cron_id
+"""
+
+
+def insert(cron: Cron) -> Statement:
+    """Insert a cron; returns a row unless its thread is gone."""
+    return Statement(_INSERT, (*(getattr(cron, name) for name in _NAMES), cron.thread_id, cron.thread_id))
+
+
+#: One cron.
+_GET: Final = f"""
+SELECT {_COLUMNS}
+FROM crons
+WHERE cron_id = ?
+"""
+
+
+async def get(db: Database, cron_id: str, access: Access) -> Cron | None:
+    """One cron."""
+    where, params = access.where()
+    [rows] = await db.batch([Statement(f"{_GET}  AND {where}\n", (cron_id, *params))])
+    return Cron.from_row(rows[0]) if rows else None
+
+
+#: What a request may change of a cron, provided that no other request did meanwhile.
+_CHANGED: Final = ("schedule", "timezone", "end_time", "payload", "metadata", "on_run_completed", "enabled")
+_UPDATE: Final = f"""
+UPDATE crons
+SET {", ".join(f"{name} = ?" for name in _CHANGED)},
+    next_run_date = COALESCE(?, next_run_date),
+    updated_at = ?
+WHERE cron_id = ? AND updated_at = ?
+RETURNING {_COLUMNS}
+"""
+
+
+async def update(db: Database, before: Cron, after: Cron, *, next_run_date: str | None) -> Cron | None:
+    """Change a cron that was read as `before`; None when it has changed since. Without a date its next run stays."""
+    values = (*(getattr(after, name) for name in _CHANGED), next_run_date, after.updated_at)
+    [rows] = await db.batch([Statement(_UPDATE, (*values, before.cron_id, before.updated_at))])
+    return Cron.from_row(rows[0]) if rows else None
+
+
+#: One cron goes.
+_DELETE: Final = """
+DELETE FROM crons
+WHERE cron_id = ?
+"""
+
+
+async def delete(db: Database, cron_id: str, access: Access) -> bool:
+    """Delete a cron; whether there was one."""
+    where, params = access.where()
+    [rows] = await db.batch([Statement(f"{_DELETE}  AND {where}\nRETURNING cron_id", (cron_id, *params))])
+    return bool(rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What to look for; an empty field looks for nothing in particular."""
+
+    metadata: Mapping[str, Any]
+    assistant_id: str | None
+    thread_id: str | None
+    enabled: bool | None
+    access: Access
+
+    def where(self) -> tuple[str, list[SqlValue]]:
+        """The condition and its parameters."""
+        clauses, texts = json_filter.conditions(metadata=self.metadata)
+        params: list[SqlValue] = [*texts]
+        for column in ("assistant_id", "thread_id", "enabled"):
+            wanted = getattr(self, column)
+            if wanted is not None:
+                clauses.append(f"{column} = ?")
+                params.append(int(wanted) if isinstance(wanted, bool) else wanted)
+        allowed, allowed_params = self.access.where()
+        return " AND ".join([*clauses, allowed]), [*params, *allowed_params]
+
+
+async def search(
+    db: Database, wanted: Search, *, sort_by: CronSortBy, sort_order: SortOrder, limit: int, offset: int
+) -> list[Cron]:
+    """A page of crons."""
+    where, params = wanted.where()
+    # `sort_by` and `sort_order` are literals that the body's model has checked.
+    sql = f"""
+SELECT {_COLUMNS}
+FROM crons
+WHERE {where}
+ORDER BY {sort_by} {sort_order}, cron_id {sort_order}
+LIMIT ? OFFSET ?
+"""
+    [rows] = await db.batch([Statement(sql, (*params, limit, offset))])
+    return [Cron.from_row(row) for row in rows]
+
+
+async def count(db: Database, wanted: Search) -> int:
+    """How many crons match."""
+    where, params = wanted.where()
+    [[row]] = await db.batch([Statement(f"SELECT COUNT(*) AS number FROM crons WHERE {where}", tuple(params))])
+    return row["number"]
+
+
+#: The conditions are word for word those of the index.
+_IS_ALIVE: Final = "enabled = 1 AND (end_time IS NULL OR next_run_date <= end_time)"
+
+#: A page of crons that have something to do, those that have waited longest first.
+_DUE: Final = f"""
+SELECT {_COLUMNS}
+FROM crons INDEXED BY crons_due
+WHERE {_IS_ALIVE} AND next_run_date < ?
+ORDER BY next_run_date
+LIMIT ?
+"""
+
+
+async def due(db: Database, *, before: str, limit: int) -> Sequence[Cron]:
+    """Crons whose next run is before a time."""
+    [rows] = await db.batch([Statement(_DUE, (before, limit))])
+    return [Cron.from_row(row) for row in rows]
+
+
+#: What SQLite says when the first statement of `move_on` finds the cron changed.
+FENCED: Final = "malformed JSON"
+
+_FENCE: Final = f"""
+SELECT CASE
+    WHEN EXISTS (SELECT 1 FROM crons WHERE cron_id = ? AND next_run_date = ? AND updated_at = ? AND {_IS_ALIVE}) THEN 1
+    ELSE json('fenced')
+END
+"""
+
+_MOVE_ON: Final = """
+UPDATE crons
+SET next_run_date = ?
+WHERE cron_id = ?
+"""
+
+
+def move_on(cron: Cron, *, next_run_date: str) -> list[Statement]:
+    """Leave a cron's next run behind; fails, and with it its batch, unless `cron` is what is stored."""
+    return [
+        Statement(_FENCE, (cron.cron_id, cron.next_run_date, cron.updated_at)),
+        Statement(_MOVE_ON, (next_run_date, cron.cron_id)),
+    ]

@@ -1,0 +1,113 @@
+"""Crons on the wire: bodies, and the object that a caller reads."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from langgraph_sdk.schema import CronSortBy, Durability, MultitaskStrategy, OnCompletionBehavior, SortOrder
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
+
+from wire.bodies import AssistantId, Body, JsonObject, Limit, Offset, ThreadId
+from wire.runs import RunConfig, StreamModes
+
+CronColumn: TypeAlias = Literal[
+    "cron_id",
+    "assistant_id",
+    "thread_id",
+    "end_time",
+    "schedule",
+    "timezone",
+    "created_at",
+    "updated_at",
+    "user_id",
+    "payload",
+    "next_run_date",
+    "metadata",
+    "on_run_completed",
+    "enabled",
+]
+
+
+def in_utc(time: str) -> str:
+    """A time in ISO format as it is stored; one without a zone is UTC already. ValueError for what is no time."""
+    moment = datetime.fromisoformat(time)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+
+
+def _is_time(text: str) -> str:
+    try:
+        in_utc(text)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("time", "must be a time such as 2027-01-01T00:00:00+00:00") from None
+    return text
+
+
+Time: TypeAlias = Annotated[str, AfterValidator(_is_time), Field(json_schema_extra={"format": "date-time"})]
+
+
+class CronPatch(Body):
+    """The body of PATCH /runs/crons/{cron_id}: when a cron runs, and the fields of a run request."""
+
+    schedule: str | None = None
+    timezone: str | None = None
+    end_time: Time | None = None
+    enabled: bool | None = None
+    on_run_completed: OnCompletionBehavior | None = None
+    input: Any = None
+    metadata: JsonObject | None = None
+    config: RunConfig | None = None
+    context: JsonObject | None = None
+    webhook: str | None = None
+    interrupt_before: Literal["*"] | list[str] | None = None
+    interrupt_after: Literal["*"] | list[str] | None = None
+    multitask_strategy: MultitaskStrategy | None = None
+    stream_mode: StreamModes | None = None
+    stream_subgraphs: bool | None = None
+    stream_resumable: bool | None = None
+    durability: Durability | None = None
+    checkpoint_during: bool | None = None
+
+
+class CronCreate(CronPatch):
+    """The body of every request that creates a cron."""
+
+    assistant_id: str
+    schedule: str  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues] - here it must be given
+
+
+class CronCount(Body):
+    """The body of POST /runs/crons/count."""
+
+    assistant_id: AssistantId | None = None
+    thread_id: ThreadId | None = None
+    enabled: bool | None = None
+    metadata: JsonObject | None = None
+
+
+class CronSearch(CronCount):
+    """The body of POST /runs/crons/search."""
+
+    limit: Limit | None = None
+    offset: Offset | None = None
+    sort_by: CronSortBy | None = None
+    sort_order: SortOrder | None = None
+    select: list[CronColumn] | None = None
+
+
+class CronObject(BaseModel):
+    """A cron as callers read it."""
+
+    cron_id: str
+    assistant_id: str
+    thread_id: str | None
+    user_id: str
+    end_time: str | None
+    schedule: str
+    timezone: str | None
+    payload: JsonObject
+    next_run_date: str
+    metadata: JsonObject
+    on_run_completed: OnCompletionBehavior | None
+    enabled: bool
+    created_at: str
+    updated_at: str

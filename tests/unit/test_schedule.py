@@ -1,0 +1,77 @@
+"""What happens each minute."""
+
+import logging
+
+import pytest
+
+import clock
+import schedule
+from project_config import CheckpointerConfig, ProjectConfig, StoreConfig, StoreTtl, ThreadTtl
+from tests.support.http_api import Api
+from tests.unit.runs.test_thread_runner import WebhookQueueNotes
+
+#: 2026-11-21T04:06:00Z
+MINUTE_MS = 1795233960000
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now_ms", lambda: MINUTE_MS + 300)
+    monkeypatch.setattr(clock, "now_iso", lambda: "2026-11-21T04:06:00.300000+00:00")
+
+
+def api_with(config: ProjectConfig) -> Api:
+    api = Api()
+    object.__setattr__(api.services, "config", config)
+    return api
+
+
+async def fill(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A due cron, an expired thread, an expired item, and a run that nobody works on."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(clock, "now_iso", lambda: "2026-11-21T04:04:30.000000+00:00")
+        await api.json("POST", "/runs/crons", {"assistant_id": "sequence", "schedule": "* * * * *"})
+        await api.json("POST", "/threads", {"ttl": {"ttl": 0.5, "strategy": "delete"}})
+        await api.store.aput(("a",), "k", {}, ttl=0.5)
+        await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202)
+    api.queue.sent.clear()
+
+
+@pytest.mark.usefixtures("now")
+async def test_a_tick_does_all_that_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api()
+    await fill(api, monkeypatch)
+    await schedule.tick(api.services, WebhookQueueNotes(), scheduled_ms=MINUTE_MS)
+    # The cron's two runs, for 04:05 and 04:06, and the forgotten one.
+    assert len(api.queue.sent) == 3
+    assert (api.rows("runs"), api.rows("threads"), api.rows("store_items")) == (3, 3, 0)
+
+
+@pytest.mark.usefixtures("now")
+async def test_one_job_that_fails_does_not_stop_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = Api()
+    await fill(api, monkeypatch)
+    monkeypatch.setattr(schedule.cron_fires, "fire_due", None)
+    with caplog.at_level(logging.ERROR):
+        await schedule.tick(api.services, WebhookQueueNotes(), scheduled_ms=MINUTE_MS)
+    assert "fire_crons" in caplog.text
+    assert (api.rows("threads"), api.rows("store_items")) == (1, 0)
+
+
+@pytest.mark.usefixtures("now")
+async def test_the_projects_intervals_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, threads = StoreTtl(sweep_interval_minutes=5), ThreadTtl(sweep_interval_minutes=7)
+    api = api_with(ProjectConfig(store=StoreConfig(ttl=store), checkpointer=CheckpointerConfig(ttl=threads)))
+    await fill(api, monkeypatch)
+    left = []
+    for minute in range(8):
+        monkeypatch.setattr(clock, "now_ms", lambda minute=minute: MINUTE_MS + minute * 60_000)
+        await schedule.tick(api.services, WebhookQueueNotes(), scheduled_ms=0)
+        ttls = api.db.connection.execute("SELECT COUNT(*) FROM threads WHERE ttl_minutes IS NOT NULL").fetchone()[0]
+        left.append((ttls, api.rows("store_items")))
+    first_thread_turn = next(m for m in range(8) if (MINUTE_MS // 60_000 + m) % 7 == 0)
+    first_store_turn = next(m for m in range(8) if (MINUTE_MS // 60_000 + m) % 5 == 0)
+    assert [threads for threads, _ in left].index(0) == first_thread_turn
+    assert [items for _, items in left].index(0) == first_store_turn
