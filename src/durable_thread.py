@@ -6,6 +6,7 @@ what a request started is dropped some time after that request, an alarm is wait
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import workers
@@ -19,10 +20,12 @@ from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
 from bindings.queues import WebhookQueueBinding
 from bindings.store import store
 from bindings.workflows import RunWorkflowBinding
-from graphs.deployed import REGISTRY
+from d1_cache import D1Cache
+from graphs.deployed import REGISTRY, RELEASE
 from http_messages import HttpResponse
 from runs import following, thread_object_paths
 from runs.executor import Executor
+from runs.provided import Provided
 from runs.thread_object_paths import FollowRequest, RunRequest
 from runs.thread_runner import ThreadRunner
 from streaming import sse
@@ -50,6 +53,7 @@ class ThreadObject(DurableObject):
         settings = process_environment.read_settings()
         self._thread_id: str = ctx.id.name
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
+        provided = Provided(store=store(), open_cache=partial(D1Cache, database(), RELEASE))
         self._runner = ThreadRunner(
             self._thread_id,
             database=database(),
@@ -57,7 +61,7 @@ class ThreadObject(DurableObject):
             alarm=DurableObjectAlarm(ctx),
             workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
             webhook_queue=WebhookQueueBinding(env.WEBHOOK_QUEUE),
-            executor=Executor(database=database(), registry=REGISTRY, settings=settings, store=store()),
+            executor=Executor(database=database(), registry=REGISTRY, settings=settings, provided=provided),
             settings=settings,
         )
 

@@ -1,7 +1,7 @@
 """LangGraph's words as every layer uses them: graphs, savers, and what of a config names a checkpoint."""
 
-from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias, cast
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
@@ -22,3 +22,15 @@ def checkpoint_address(config: Mapping[str, Any] | None) -> dict[str, Any] | Non
     if configurable.get("checkpoint_id") is None:
         return None
     return {key: configurable[key] for key in _ADDRESS_KEYS if key in configurable}
+
+
+def _copy(graph: Graph, update: dict[str, Any] | None = None) -> Graph:
+    clone = _forgetful_copy(graph, update)
+    clone._serde_allowlist = graph._serde_allowlist  # pyright: ignore[reportPrivateUsage]
+    return clone
+
+
+# `Pregel.copy`, and so `with_config`, forgets which classes the graph's checkpoints may have: they would come back as
+# dicts. Nothing but the class of all graphs reaches the copies that a project makes itself.
+_forgetful_copy: Final = cast(Callable[[Graph, dict[str, Any] | None], Graph], Pregel.copy)
+cast(Any, Pregel).copy = _copy

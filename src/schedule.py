@@ -10,7 +10,7 @@ from api import cron_fires
 from api.context import Services
 from ports import WebhookQueue
 from runs import sweep, thread_pruning, webhook_delivery
-from tables import store_items
+from tables import node_cache, store_items
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +93,16 @@ async def sweep_store(tick: Tick) -> None:
             break
 
 
+async def sweep_node_cache(tick: Tick) -> None:
+    """Delete what nodes wrote that need not run again by now."""
+    await node_cache.delete_expired(tick.services.db, now_ms=clock.now_ms())
+
+
 _JOBS: Final[tuple[Job, ...]] = (
     fire_crons,
     announce_stale_runs,
     announce_overdue_webhooks,
     retire_threads,
     sweep_store,
+    sweep_node_cache,
 )

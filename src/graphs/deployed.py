@@ -6,7 +6,7 @@ Mutable only by what user code keeps in its own modules.
 from pathlib import Path
 from typing import Final
 
-from graphs.registry import Registry, load_auth, read_config
+from graphs.registry import Registry, digest, load_auth, read_config
 from graphs.ui_bundles import UiBundles
 
 #: Where the bundle step puts the graph project: beside the top-level modules.
@@ -22,3 +22,6 @@ AUTH: Final = load_auth(PROJECT, CONFIG.auth)
 
 #: The components that langgraph.json names as `ui`.
 UI: Final = UiBundles(PROJECT)
+
+#: Names the project's code: another after every change.
+RELEASE: Final = digest(PROJECT)

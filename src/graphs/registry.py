@@ -5,6 +5,7 @@ module, so graphs compile into the memory snapshot; whatever is wrong with any o
 first request.
 """
 
+import hashlib
 import importlib
 import importlib.util
 import json
@@ -118,6 +119,14 @@ def load_object(project: Path, source: str) -> Any:
     if found is None:
         raise GraphLoadError(f"{module_path} defines no {attribute!r}")
     return found
+
+
+def digest(project: Path) -> str:
+    """A name for the project's files as they are."""
+    hashed = hashlib.sha256()
+    for path in sorted(path for path in project.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        hashed.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return hashed.hexdigest()[:16]
 
 
 def export_environment(variables: Mapping[str, object]) -> None:

@@ -7,19 +7,19 @@ resumes.
 
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
-from langgraph.store.base import BaseStore
 
 from errors import StaleAttempt, SuperstepError
 from langgraph_terms import Graph, Saver
 from runs import answers, continuation, graph_input, outcome
 from runs.job import Job
 from runs.outcome import Outcome
+from runs.provided import Provided
 from runs.slice import Slice
 from streaming.run_stream import RunStream
 
 
 async def execute(
-    job: Job, graph: Graph, saver: Saver, stream: RunStream, control: RunControl, *, store: BaseStore | None = None
+    job: Job, graph: Graph, saver: Saver, stream: RunStream, control: RunControl, provided: Provided | None = None
 ) -> Outcome:
     """Run until the graph ends, stops, fails or drains (`control.request_drain()`), whichever is first.
 
@@ -34,7 +34,7 @@ async def execute(
         given, saver = await answers.ask_again(job, graph, saver, stream)
     else:
         given = None if found else graph_input.first_input(job.kwargs)
-    slice_ = Slice(job, graph, saver, stream, found, given, store)
+    slice_ = Slice(job, graph, saver, stream, found, given, provided)
     ended = await _outcome(slice_, control)
     if ended.status == "drained":
         stream.pause()

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
-from langgraph.store.base import BaseStore
-
 import clock
 from checkpoints.group_commit import fence
 from d1_checkpointer import CommittedCheckpoint, D1Saver
@@ -18,6 +16,7 @@ from runs import execution, outcome, stopping
 from runs.graph_reader import GraphReader
 from runs.job import Job
 from runs.outcome import Outcome
+from runs.provided import Provided
 from runs.slice_budget import SliceBudget
 from settings import Settings
 from streaming.run_stream import RunStream
@@ -32,12 +31,12 @@ TIMER_SECONDS: Final = 90
 class Executor:
     """At most one run at a time; `stop` may come from any other task."""
 
-    def __init__(self, *, database: Database, registry: Registry, settings: Settings, store: BaseStore) -> None:
+    def __init__(self, *, database: Database, registry: Registry, settings: Settings, provided: Provided) -> None:
         self._database = database
         self._registry = registry
         self._settings = settings
-        self._store = store
-        self._graphs = GraphReader(registry, store)
+        self._provided = provided
+        self._graphs = GraphReader(registry, provided.store)
         self._run: Run | None = None
         self._task: asyncio.Task[Outcome] | None = None
         self._is_late = False
@@ -61,7 +60,9 @@ class Executor:
             return await stopping.carry_out(run, job, self._graphs, self._saver(run), self._database)
         async with AsyncExitStack() as stack:
             try:
-                graph = await stack.enter_async_context(self._registry.open(job.graph_id, job.purpose(self._store)))
+                graph = await stack.enter_async_context(
+                    self._registry.open(job.graph_id, job.purpose(self._provided.store))
+                )
             except (Exception, SystemExit) as error:  # a factory is user code, and a graph may be gone by now
                 logger.exception("run %s: could not make graph %s", run.run_id, job.graph_id)
                 return outcome.failed(None, outcome.error_of(error))
@@ -75,7 +76,7 @@ class Executor:
         if self._seconds_left(run) <= 0:
             return await stopping.timed_out(job, self._graphs, saver)
         self._run, self._is_late = run, False
-        executing = execution.execute(job, graph, saver, stream, budget, store=self._store)
+        executing = execution.execute(job, graph, saver, stream, budget, self._provided)
         self._task = asyncio.ensure_future(executing)
         self.watch_time()
         try:

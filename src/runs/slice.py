@@ -10,7 +10,6 @@ from langgraph._internal._config import (
     DEFAULT_RECURSION_LIMIT,  # langgraph has no public name for its default
 )
 from langgraph.runtime import RunControl
-from langgraph.store.base import BaseStore
 
 from d1_checkpointer import D1Saver
 from errors import DatabaseError, StaleAttempt
@@ -23,6 +22,7 @@ from runs.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
 from runs.job import Job
 from runs.outcome import Outcome
 from runs.protocol_items import SHOWN_MODES, protocol_items
+from runs.provided import Provided
 from streaming.run_stream import RunStream
 
 #: What LangGraph streams: path of the (sub)graph, mode, payload.
@@ -43,7 +43,7 @@ class Slice:
         stream: RunStream,
         continuation: Continuation | None,
         given: Any,
-        store: BaseStore | None,
+        provided: Provided | None,
     ) -> None:
         self._job = job
         self._continuation = continuation
@@ -56,7 +56,7 @@ class Slice:
             resumed=continuation is not None,
         )
         self._saver = saver
-        self._graph = _bound(graph, job, announcing(saver, self._events, stream), store)
+        self._graph = _bound(graph, job, announcing(saver, self._events, stream), provided)
         self._config = job.config
 
     async def run(self, control: RunControl) -> None:
@@ -167,11 +167,15 @@ class Slice:
         return DEFAULT_RECURSION_LIMIT
 
 
-def _bound(graph: Graph, job: Job, saver: Saver, store: BaseStore | None) -> Graph:
+def _bound(graph: Graph, job: Job, saver: Saver, provided: Provided | None) -> Graph:
     needs_records = job.is_gated and not RECORD_MODES.isdisjoint(job.stream_modes)
     bound: dict[str, Any] = {"checkpointer": saver, "name": job.graph_id}
-    if store is not None:
-        bound["store"] = store
+    if provided is not None:
+        bound["store"] = provided.store
+        if graph.cache is None:
+            # What is cached has the classes that the graph's checkpoints may have.
+            allowed = cast(Saver, graph._apply_checkpointer_allowlist(saver))  # pyright: ignore[reportPrivateUsage]
+            bound["cache"] = provided.open_cache(allowed.serde)
     if needs_records:
         # Otherwise LangGraph may commit a super-step before it hands over that super-step's last events.
         bound["stream_eager"] = True

@@ -4,6 +4,8 @@ import dataclasses
 import importlib.util
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,7 @@ def _checkpoint(payload: Any) -> Any:
 
 def _as_json(value: Any) -> Any:
     """State as JSON has it, messages reduced to who says what, interrupts to what they ask."""
+    value = _plain(value)
     match value:
         case BaseMessage():
             return [value.type, value.content]
@@ -149,15 +152,26 @@ def _as_json(value: Any) -> Any:
             return [kind, content]
         case Interrupt(value=asked) | {"value": asked, "id": str()}:
             return {"asked": _as_json(asked)}
-        case BaseModel():
-            return _as_json(value.model_dump())
-        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return _as_json(dataclasses.asdict(value))
-        case BaseException():
-            return {"error": type(value).__name__, "message": _text(value)}
         case dict():
             return {key: _as_json(item) for key, item in value.items()}
         case list() | tuple():
             return [_as_json(item) for item in value]
         case _:
             return value
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for, in terms of what it has."""
+    match value:
+        case BaseMessage() | Interrupt():
+            return value
+        case Enum():
+            return value.value
+        case datetime():
+            return value.isoformat()
+        case BaseModel():
+            return value.model_dump()
+        case Exception():
+            return {"error": type(value).__name__, "message": _text(value)}
+        case _:
+            return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value

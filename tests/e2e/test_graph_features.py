@@ -3,6 +3,7 @@
 Both must show the same events in the same order, and the same state afterwards.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -67,6 +68,8 @@ CONVERSATIONS: dict[str, list[Turn]] = {
         {"command": {"update": {"age": -1}, "goto": "move"}},
     ],
     "schemas_dataclass_state": [{"input": {"x": 1}}, {"input": {"x": 2, "z": 3}}],
+    # Classes in a TypedDict, which come back as what they were.
+    "schemas_classes": [{"input": {}}, {"command": {"resume": "go on"}}],
     # Nothing awaited: `future.result()`, and a question.
     "functions_blocking": [{"input": "a b"}, {"command": {"resume": "fine"}}, {"input": "c"}],
     # What LangGraph overlooks.
@@ -217,3 +220,27 @@ async def test_what_a_factory_opened_is_closed_after_a_run_that_failed(client: L
 async def test_a_factory_that_fails_is_the_runs_error(client: LangGraphClient) -> None:
     values = await client.runs.wait(None, "factories_failing", input={"told": None}, raise_error=False)
     assert values == {"__error__": {"error": "LookupError", "message": "no such model"}}
+
+
+async def test_a_cached_node_runs_once_for_all_threads(client: LangGraphClient, http: httpx.AsyncClient) -> None:
+    given = {"key": str(uuid4())}
+    for cached in (False, True):
+        thread_id = (await client.threads.create())["thread_id"]
+        body = {"assistant_id": "policies_cached_by_server", "input": given, "stream_mode": "updates"}
+        response = await http.post(f"/threads/{thread_id}/runs/stream", json=body)
+        [update] = sse_frames.named(sse_frames.parse(response.content), "updates")
+        assert update == {"expensive": {"log": ["run 1"]}} | ({"__metadata__": {"cached": True}} if cached else {})
+
+
+async def test_a_cached_node_runs_again_when_its_time_is_over(client: LangGraphClient) -> None:
+    given = {"key": str(uuid4())}
+    runs = [(await client.runs.wait(None, "policies_cached_briefly", input=given))["log"] for _ in range(2)]
+    assert runs == [["run 1"]] * 2
+    await asyncio.sleep(1.1)  # the time to live of this cache policy
+    assert (await client.runs.wait(None, "policies_cached_briefly", input=given))["log"] == ["run 2"]
+
+
+async def test_a_graph_keeps_the_cache_it_was_compiled_with(client: LangGraphClient) -> None:
+    given = {"key": str(uuid4())}
+    for _ in range(2):
+        assert (await client.runs.wait(None, "policies_cached_by_itself", input=given))["log"] == ["run 1"]

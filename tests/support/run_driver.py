@@ -17,6 +17,7 @@ from ports import Row, Statement
 from runs import execution
 from runs.job import Job
 from runs.outcome import Outcome, stream_end
+from runs.provided import Provided
 from streaming import sse
 from streaming.events import START, EventId, Frame
 from streaming.fanout import RunStreams
@@ -82,6 +83,7 @@ class RunDriver:
 
     graph: Graph
     open_saver: Callable[[], BaseCheckpointSaver[Any]] = field(default_factory=lambda: always(SlowSaver()))
+    provided: Provided | None = None
     thread_id: str = "11111111-1111-4111-8111-111111111111"
     connection: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:", isolation_level=None))
 
@@ -107,7 +109,9 @@ class RunDriver:
         """Execute one slice, and end the stream unless it drained."""
         stream = self.streams.open(job.run_id)
         try:
-            outcome = await execution.execute(job, self.graph, self.saver, stream, control or RunControl())
+            outcome = await execution.execute(
+                job, self.graph, self.saver, stream, control or RunControl(), self.provided
+            )
             if outcome.status != "drained":
                 # Where the run's row would be stored.
                 await asyncio.sleep(0)

@@ -16,7 +16,7 @@ LAYERS = (
     ("durable_thread", "workflow_steps", "schedule"),
     ("api", "queue_consumer", "bindings"),
     ("runs",),
-    ("streaming", "graphs", "auth", "store", "d1_checkpointer"),
+    ("streaming", "graphs", "auth", "store", "d1_checkpointer", "d1_cache"),
     ("tables", "wire", "checkpoints"),
     (
         "ports",

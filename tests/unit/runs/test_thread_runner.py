@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
 
 import clock
+from d1_cache import D1Cache
 from runs.executor import Executor
+from runs.provided import Provided
 from runs.thread_runner import ThreadRunner
 from settings import Settings
 from streaming.fanout import RunStreams
@@ -75,7 +78,7 @@ class ThreadObjectInMemory:
                 database=self.api.db,
                 registry=self.api.registry,  # type: ignore[arg-type]
                 settings=self._settings,
-                store=self.api.store,
+                provided=Provided(store=self.api.store, open_cache=partial(D1Cache, self.api.db, "release")),
             ),
             settings=self._settings,
         )

@@ -1,6 +1,8 @@
 """States and contexts that are classes, and what they refuse."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
 from typing import Annotated, Any, TypedDict
 
 from langgraph.graph import START, StateGraph
@@ -57,6 +59,32 @@ dataclass_state = StateGraph(Point).add_sequence([step, end]).add_edge(START, "s
 
 class Told(TypedDict, total=False):
     told: Any
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Classes(TypedDict, total=False):
+    address: Address
+    point: Point
+    color: Color
+    moment: datetime
+    told: list[str]
+
+
+async def fill(_: Classes) -> Classes:
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    return {"address": Address(street="Elm", number=1), "point": Point(x=1), "color": Color.RED, "moment": moment}
+
+
+async def tell_classes(state: Classes) -> Classes:
+    """After a pause, so that they come from the checkpoint."""
+    interrupt(Address(street="Oak", number=2))
+    return {"told": [type(value).__name__ for value in state.values()]}
+
+
+classes = StateGraph(Classes).add_sequence([fill, tell_classes]).add_edge(START, "fill").compile()
 
 
 @dataclass
