@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from tools import local_server, paths, worker_packages
+from tools import local_server, minute_ticks, paths, worker_packages
 from tools.errors import SetupError
 
 POLL_SECONDS: Final = 0.3
@@ -55,7 +55,8 @@ def _serve_once(options: argparse.Namespace) -> int:
     try:
         server.start()
         print(f"\nSuperstep is up: {server.url} (Ctrl-C stops it)\n", flush=True)
-        status = server.wait()
+        with minute_ticks.ticking(server.url):
+            status = server.wait()
         if status and (reason := server.start_error()):
             print(f"\nerror: {reason}", file=sys.stderr)
         return status
