@@ -24,6 +24,9 @@ REFUSED = {
     "GET /ui/{graph_id}/{file}": 404,
 }
 
+#: What each request has.
+HEADERS = {"accept": "application/json"}
+
 #: What follows the path of an operation.
 QUERIES = {
     "GET /store/items": "?namespace=n&key=k",
@@ -58,11 +61,17 @@ class World:
 
     async def ask(self, route: Route) -> HttpResponse | Passthrough:
         """The answer to the operation's request."""
+        return await self.api.ask(route.method, self.url(route), self.body(route), headers=HEADERS)
+
+    def url(self, route: Route) -> str:
+        """Its path and query."""
         is_busy = any(part in route.path for part in ON_A_BUSY_THREAD)
         ids = {**self.ids, "thread_id": self.busy if is_busy else self.idle}
-        url = (route.path + QUERIES.get(name(route), "")).format(**ids)
-        headers = {"accept": "application/json"}
-        return await self.api.ask(route.method, url, self._bodies().get(name(route)), headers=headers)
+        return (route.path + QUERIES.get(name(route), "")).format(**ids)
+
+    def body(self, route: Route) -> Any:
+        """Its body; None for none."""
+        return self._bodies().get(name(route))
 
     def _bodies(self) -> dict[str, Any]:
         """By operation; one that is not here sends `{}` if it takes a body at all."""
