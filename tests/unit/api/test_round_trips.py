@@ -8,7 +8,7 @@ from tests.support import every_operation
 from tests.support.every_operation import REFUSED, served
 
 #: Operations that never write, though their method would allow it.
-READING = ("/search", "/count", "/versions", "/history", "/state/checkpoint", "/namespaces", "/stream/events")
+READING = ("/search", "/count", "/versions", "/history", "/state/checkpoint", "/namespaces")
 
 #: What differs from that: no row is needed, or the write needs nothing read before it.
 OTHERS = {
@@ -27,6 +27,7 @@ OTHERS = {
     "DELETE /runs/crons/{cron_id}": 1,
     "PUT /store/items": 1,
     "DELETE /store/items": 1,
+    "POST /threads/{thread_id}/stream/events": 0,
     "POST /mcp": 0,
 }
 
