@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -64,6 +64,21 @@ def _streamed(response: Streamed) -> Any:
         return await anext(response.parts, None)
 
     return stream_response(next_part, lambda: None, response.headers)
+
+
+def headers(response: Any) -> dict[str, str]:
+    """The headers of a JavaScript `Response`."""
+    return Object.fromEntries(response.headers).to_py()
+
+
+async def chunks(response: Any) -> AsyncGenerator[bytes]:
+    """The body of a JavaScript `Response`, as it comes; whoever sends it is told when nobody reads on."""
+    reader = response.body.getReader()
+    try:
+        while not (part := await reader.read()).done:
+            yield part.value.to_bytes()
+    finally:
+        await reader.cancel()
 
 
 def stream_response(

@@ -6,11 +6,17 @@ from typing import Any
 
 from js import JSON
 from pyodide.ffi import JsException
+from workers import env
 
 from errors import Unavailable
 
 #: Queues take at most this many messages in one call.
 MAX_MESSAGES_PER_CALL = 100
+
+
+def run_queue() -> "RunQueueBinding":
+    """The queue of this Worker."""
+    return RunQueueBinding(env.RUN_QUEUE)
 
 
 class RunQueueBinding:

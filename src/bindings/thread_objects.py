@@ -9,11 +9,17 @@ from typing import Any
 
 from js import TextDecoderStream
 from pyodide.ffi import JsException
+from workers import env
 
 from errors import Unavailable
 
 #: Only the path counts; Durable Objects need some absolute URL.
 ORIGIN = "http://thread"
+
+
+def thread_objects() -> "ThreadObjectsBinding":
+    """Those of this Worker."""
+    return ThreadObjectsBinding(env.THREADS)
 
 
 class ThreadObjectsBinding:

@@ -1,4 +1,4 @@
-"""Superstep serving the graphs of `tests/e2e/graphs`, on a free port with a state directory of its own."""
+"""Superstep serving the graphs of `tests/e2e/graphs` or another project, on a free port, with state of its own."""
 
 import shutil
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ _serving: list[Server] = []
 
 
 @contextmanager
-def serving(**variables: str) -> Iterator[Server]:
-    """A server with fresh state and the given variables, until the end of the block.
+def serving(project: Path = LANGGRAPH_JSON, /, **variables: str) -> Iterator[Server]:
+    """A server of a langgraph.json with fresh state and the given variables, until the end of the block.
 
     It has a copy of the Worker to itself: another server's copy must not change, as that would restart it.
     """
     name = f"e2e-{uuid4()}"
     try:
-        with local_server.serve(config=worker_copy.with_project(name, LANGGRAPH_JSON), vars=variables) as server:
+        with local_server.serve(config=worker_copy.with_project(name, project), vars=variables) as server:
             _serving.append(server)
             try:
                 yield server

@@ -13,7 +13,8 @@ from tools import paths
 #: From the top down; what stands in one line never imports each other.
 LAYERS = (
     ("entry",),
-    ("durable_thread", "workflow_steps", "schedule"),
+    ("durable_thread", "workflow_steps", "schedule", "in_process_client"),
+    ("deployment",),
     ("api", "queue_consumer", "bindings"),
     ("runs",),
     ("streaming", "graphs", "auth", "store", "d1_checkpointer", "d1_cache"),

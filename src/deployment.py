@@ -1,0 +1,36 @@
+"""What this Worker's bindings, variables and project make together."""
+
+from functools import lru_cache
+
+from api.context import Services
+from auth import configured
+from auth.gatekeeper import Gatekeeper
+from bindings import process_environment
+from bindings.d1 import database
+from bindings.queues import run_queue
+from bindings.store import store
+from bindings.thread_objects import thread_objects
+from d1_checkpointer import D1Saver
+from graphs.deployed import AUTH, CONFIG, REGISTRY, UI
+
+
+@lru_cache(maxsize=1)
+def gatekeeper() -> Gatekeeper:
+    """Who decides about requests from outside, chosen at an isolate's first one; ValueError if nobody can."""
+    return configured.gatekeeper(CONFIG.auth, AUTH, process_environment.read_settings())
+
+
+def services(decides: Gatekeeper) -> Services:
+    """What the API works with; ValueError for variables that are wrong."""
+    return Services(
+        db=database(),
+        queue=run_queue(),
+        thread_objects=thread_objects(),
+        registry=REGISTRY,
+        settings=process_environment.read_settings(),
+        config=CONFIG,
+        ui=UI,
+        gatekeeper=decides,
+        checkpointer=lambda: D1Saver(database()),
+        store=store(),
+    )
