@@ -116,7 +116,7 @@ class ThreadObject(DurableObject):
             await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
             if wanted.kind == "delete":
                 result.cancel()  # the run's row says that it is to go
-                return to_js_response(HttpResponse(204, thread_object_paths.cross_origin(wanted)))
+                return to_js_response(HttpResponse(204))
             if result.done():
                 return to_js_response(HttpResponse(200, headers, _shown(wanted, result)))
         chunks = _with_keepalive(wanted, result)

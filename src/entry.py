@@ -3,7 +3,6 @@
 Builds the adapters from `env` for each invocation and holds no state. Cloudflare finds the other two classes here too.
 """
 
-import logging
 from functools import partial
 from typing import Any
 
@@ -33,7 +32,6 @@ __all__ = ["Default", "RunWorkflow", "ThreadObject"]
 
 logs.install()
 blocking_calls.install()
-logger = logging.getLogger(__name__)
 
 
 class Default(WorkerEntrypoint):

@@ -91,22 +91,3 @@ def _is_chosen(name: str, patterns: HeaderPatterns) -> bool:
     if any(fnmatchcase(name, pattern.lower()) for pattern in patterns.excludes):
         return False
     return name in includes or (name not in _SECRET_HEADERS and any(fnmatchcase(name, pattern) for pattern in includes))
-
-
-def cross_origin_headers(allowed_origins: str, origin: str | None) -> dict[str, str]:
-    """What lets a browser's script at `origin` read a response; `allowed_origins` as in the settings.
-
-    Without an allowed origin only `vary`, so that a cache never mixes answers up.
-    """
-    listed = [listed.strip() for listed in allowed_origins.split(",")]
-    if "*" in listed:
-        allowed = "*"
-    elif origin in listed:
-        allowed = origin or ""
-    else:
-        return {"vary": "Origin"}
-    return {
-        "access-control-allow-origin": allowed,
-        "access-control-expose-headers": "x-pagination-total, x-pagination-next, content-location, location",
-        "vary": "Origin",
-    }

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, Final, Literal
 
 from pydantic import Field
@@ -116,12 +115,7 @@ async def open_created(
 
 async def open_run(call: Call[Any, Any], thread_id: str, request: RunRequest) -> Reply:
     """Ask the thread's object about a run; its answer."""
-    asked = replace(
-        request,
-        origin=call.request.headers.get("origin"),
-        allowed_origins=call.services.settings.cors_allow_origins,
-    )
-    path = thread_object_paths.build(asked)
+    path = thread_object_paths.build(request)
     for _ in range(OPEN_TRIES - 1):
         try:
             return Passthrough(await call.services.thread_objects.open(thread_id, path))

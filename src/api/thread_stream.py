@@ -1,7 +1,6 @@
 """What happens on a thread, run by run, as one stream that never ends."""
 
 import re
-from dataclasses import replace
 from itertools import chain
 from typing import Any, Final
 
@@ -56,12 +55,7 @@ def _position(header: str | None) -> EventId | None:
 async def follow(call: Call[Any, Any], request: FollowRequest) -> Reply:
     """Hand a follower of the thread, who was asked about by `is_hidden`, over to the thread's object."""
     thread_id = call.path["thread_id"]
-    asked = replace(
-        request,
-        origin=call.request.headers.get("origin"),
-        allowed_origins=call.services.settings.cors_allow_origins,
-    )
-    return Passthrough(await call.services.thread_objects.open(thread_id, thread_object_paths.build(asked)))
+    return Passthrough(await call.services.thread_objects.open(thread_id, thread_object_paths.build(request)))
 
 
 async def is_hidden(call: Call[Any, Any]) -> bool:

@@ -1,11 +1,11 @@
 """The paths by which the Worker asks a thread's object for streams and results; built and parsed here only."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from http_messages import EVENT_STREAM_HEADERS, JSON_HEADERS, cross_origin_headers
+from http_messages import EVENT_STREAM_HEADERS, JSON_HEADERS
 
 Kind: TypeAlias = Literal["stream", "wait", "cancel", "delete"]
 
@@ -27,9 +27,6 @@ class RunRequest:
     #: The headers of the response that depend on how the run was asked for.
     location: str
     content_location: str
-    #: The caller's `Origin`, and the origins that may read the response.
-    origin: str | None = field(default=None)
-    allowed_origins: str = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +39,10 @@ class FollowRequest:
     options: str = "{}"
     #: Nothing of the thread may be shown to the caller: it is unknown, or somebody else's.
     is_hidden: bool = False
-    origin: str | None = None
-    allowed_origins: str = "*"
 
 
 _FLAGS: Final = ("joins", "cancel_on_disconnect")
-_TEXTS: Final = ("last_event_id", "location", "content_location", "origin", "allowed_origins")
+_TEXTS: Final = ("last_event_id", "location", "content_location")
 
 
 def build(request: RunRequest | FollowRequest) -> str:
@@ -58,6 +53,7 @@ def build(request: RunRequest | FollowRequest) -> str:
     query: list[tuple[str, str]] = [("stream_mode", mode) for mode in request.stream_modes]
     query += [(name, "1") for name in _FLAGS if getattr(request, name)]
     query += [(name, getattr(request, name)) for name in _TEXTS if getattr(request, name) is not None]
+    query += [("allowed_origins", "")]  # an object that runs the release before still asks for them
     return f"/runs/{request.run_id}/{request.kind}?{urlencode(query, errors='replace')}"
 
 
@@ -70,8 +66,6 @@ def parse(path: str) -> RunRequest | FollowRequest:
             kind=cast(Any, url.path[1:]),
             options=query["options"][0],
             is_hidden=query["is_hidden"] == ["1"],
-            origin=_first(query.get("origin")),
-            allowed_origins=query["allowed_origins"][0],
         )
     _, _, run_id, kind = url.path.split("/")
     return RunRequest(
@@ -83,8 +77,6 @@ def parse(path: str) -> RunRequest | FollowRequest:
         cancel_on_disconnect="cancel_on_disconnect" in query,
         location=query["location"][0],
         content_location=query["content_location"][0],
-        origin=_first(query.get("origin")),
-        allowed_origins=query["allowed_origins"][0],
     )
 
 
@@ -92,18 +84,12 @@ def _first(values: Sequence[str] | None) -> str | None:
     return values[0] if values else None
 
 
-def cross_origin(request: RunRequest | FollowRequest) -> dict[str, str]:
-    """What lets the caller's page read the answer."""
-    return cross_origin_headers(request.allowed_origins, request.origin)
-
-
 def response_headers(request: RunRequest | FollowRequest) -> dict[str, str]:
-    """All headers of the object's answer: the Worker hands it on untouched."""
+    """The headers of the object's answer; the Worker adds those that any answer has."""
     if isinstance(request, FollowRequest):
-        return {**EVENT_STREAM_HEADERS, **cross_origin_headers(request.allowed_origins, request.origin)}
+        return {**EVENT_STREAM_HEADERS}
     return {
         **(EVENT_STREAM_HEADERS if request.kind == "stream" else JSON_HEADERS),
-        **cross_origin(request),
         "location": request.location,
         "content-location": request.content_location,
     }

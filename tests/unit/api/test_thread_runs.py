@@ -149,7 +149,6 @@ async def test_the_creator_of_a_run_is_handed_to_the_threads_object(api: Api, ki
         cancel_on_disconnect=True,
         location=f"{run_path}/{path}",
         content_location=run_path,
-        origin="https://a.example",
     )
     assert (await api.json("GET", run_path))["kwargs"]["stream_mode"] == ["updates", "values"]
     assert api.queue.sent == []
