@@ -30,7 +30,8 @@ def load(graph_id: str) -> Pregel[Any, Any, Any, Any]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     graph: Pregel[Any, Any, Any, Any] = getattr(module, variable)
-    return graph.copy(update={"checkpointer": InMemorySaver()})
+    graph.checkpointer = InMemorySaver()  # not by `copy`, which forgets the classes of the state
+    return graph
 
 
 async def events(
