@@ -8,10 +8,10 @@ from typing import Any, Final, TypeAlias
 
 from api.authorization import authorized
 from api.context import Call
-from api.thread_stream import follow
+from api.thread_stream import follow, is_hidden
 from compact_json import compact_json
 from errors import AccessRefused, BadRequest, Conflict, SuperstepError, Unavailable
-from http_messages import Reply, json_response
+from http_messages import EVENT_STREAM_HEADERS, HttpResponse, Reply, json_response
 from ids import random_id
 from runs import creation, following
 from runs.protocol_items import PROTOCOL_MODES
@@ -38,6 +38,8 @@ async def events(call: ProtocolCall) -> Reply:
     except ValueError as error:
         raise BadRequest(_INVALID_JSON) from error
     asked = Subscribing.of(given if isinstance(given, dict) else {})
+    if await is_hidden(call):
+        return HttpResponse(200, EVENT_STREAM_HEADERS)
     return await follow(call, FollowRequest(kind="events", options=following.protocol_options(wanted(asked))))
 
 

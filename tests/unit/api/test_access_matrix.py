@@ -109,6 +109,14 @@ CASES: dict[str, Case] = {
     "DELETE /store/items": Case(body={"namespace": ["notes"], "key": "k"}, stranger=(204, None)),
     "POST /store/items/search": Case(body={"namespace_prefix": []}, stranger=(200, '{"items":[]}')),
     "POST /store/namespaces": Case(body={}, stranger=(200, '{"namespaces":[]}')),
+    "POST /threads/{thread_id}/commands": Case(
+        body={"id": 1, "method": "run.start", "params": RUN},
+        stranger=(
+            200,
+            '{"type":"error","id":1,"error":"unknown_error","message":"404: Thread or assistant not found."}',
+        ),
+    ),
+    "POST /threads/{thread_id}/stream/events": Case(body={"channels": ["lifecycle"]}, stranger=(200, "")),
     "POST /mcp": Case(
         body={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
         headers={"accept": "application/json"},

@@ -5,7 +5,9 @@ from uuid import UUID
 
 import pytest
 
+import clock
 import ids
+from api import cron_fires
 from auth.handlers import Handlers
 from tests.support import owners
 from tests.support.http_api import Api
@@ -224,3 +226,43 @@ async def test_a_batch_is_refused_as_a_whole(api: Api) -> None:
     assert (api.rows("runs"), api.rows("threads")) == (0, 0)
     runs = await api.json("POST", "/runs/batch", bodies, **BOB)
     assert [run["metadata"]["owner"] for run in runs] == [owners.COLLEAGUE] * 2
+
+
+async def test_a_cron_runs_as_the_user_who_made_it_and_only_while_they_may(api: Api) -> None:
+    thread_id = (await api.json("POST", "/threads", {}, **ALICE))["thread_id"]
+    body = {"assistant_id": "sequence", "schedule": "* * * * *"}
+    await api.json("POST", f"/threads/{thread_id}/runs/crons", body, status=404, **EVE)
+    pretended = {"configurable": {"thread_id": thread_id, "user_id": owners.OWNER, "langgraph_auth_user_id": "x"}}
+    foreign = await api.json("POST", "/runs/crons", {**body, "config": pretended}, **EVE)
+    cron = await api.json("POST", f"/threads/{thread_id}/runs/crons", body, **ALICE)
+    assert (foreign["user_id"], cron["user_id"]) == (owners.STRANGER, owners.OWNER)
+    assert "tenant" not in str(cron)
+
+    async def fire() -> int:
+        now = clock.now_iso()
+        api.db.connection.execute("UPDATE crons SET next_run_date = ?", (now,))
+        return await cron_fires.fire_due(api.services, before=clock.shifted(now, 0.001))
+
+    assert await fire() == 2
+    [run] = await api.json("GET", f"/threads/{thread_id}/runs", **ALICE)
+    configurable = run["kwargs"]["config"]["configurable"]
+    assert (run["metadata"]["owner"], configurable["user_id"]) == (owners.OWNER, owners.OWNER)
+    assert configurable["langgraph_auth_user"]["tenant"] == "acme"
+    [thread] = await api.json("POST", "/threads/search", {}, **EVE)
+    assert thread["thread_id"] != thread_id
+    [run] = await api.json("GET", f"/threads/{thread['thread_id']}/runs", **EVE)
+    configurable = run["kwargs"]["config"]["configurable"]
+    assert (configurable["user_id"], configurable["thread_id"]) == (owners.STRANGER, thread["thread_id"])
+
+    api.db.connection.execute("UPDATE threads SET metadata = '{}' WHERE thread_id = ?", (thread_id,))
+    assert await fire() == 1
+
+
+async def test_interrupts_of_others_cannot_be_answered(api: Api) -> None:
+    thread_id = (await api.json("POST", "/threads", {}, **ALICE))["thread_id"]
+    waiting = '{"task":[{"id":"i1","value":"?"}]}'
+    api.db.connection.execute("UPDATE threads SET status = 'interrupted', interrupts = ?", (waiting,))
+    body = {"id": 1, "method": "input.respond", "params": {"interrupt_id": "i1", "response": "yes"}}
+    answer = await api.json("POST", f"/threads/{thread_id}/commands", body, **EVE)
+    assert answer["error"] == "no_such_interrupt"
+    assert api.rows("runs") == 0
