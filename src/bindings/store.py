@@ -3,8 +3,10 @@
 from pyodide.ffi import run_sync
 
 from bindings.d1 import database
-from graphs.deployed import CONFIG
+from graphs.deployed import CONFIG, EMBEDDINGS
 from store.d1_store import D1Store
+from store.indexes import WORDS
+from store.vectors import Vectors
 
 
 def store() -> D1Store:
@@ -13,4 +15,6 @@ def store() -> D1Store:
     Synchronous nodes may use it as well: JavaScript Promise Integration puts their stack aside until D1 has answered,
     and other tasks go on meanwhile.
     """
-    return D1Store(database(), ttl=CONFIG.store.ttl, wait=run_sync)
+    config = CONFIG.store
+    index = Vectors(database(), config.index, EMBEDDINGS) if config.index and EMBEDDINGS else WORDS
+    return D1Store(database(), index=index, ttl=config.ttl, wait=run_sync)

@@ -6,6 +6,7 @@ Mutable only by what user code keeps in its own modules.
 from pathlib import Path
 from typing import Final
 
+from graphs.embeddings import load_embeddings
 from graphs.registry import Registry, digest, load_auth, read_config
 from graphs.ui_bundles import UiBundles
 
@@ -19,6 +20,9 @@ CONFIG: Final = read_config(PROJECT)
 
 #: The handlers that langgraph.json names as `auth.path`.
 AUTH: Final = load_auth(PROJECT, CONFIG.auth)
+
+#: How the store's items are embedded, if langgraph.json says so.
+EMBEDDINGS: Final = load_embeddings(PROJECT, CONFIG.store.index)
 
 #: The components that langgraph.json names as `ui`.
 UI: Final = UiBundles(PROJECT)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final, TypeAlias, assert_never
 
 from langgraph.store.base import (
@@ -24,9 +25,9 @@ from compact_json import compact_json
 from errors import ValueTooLarge
 from ports import Database, Row, Statement
 from project_config import StoreTtl
-from store import search_text
+from store.indexes import WORDS, Index
 from tables import store_items, store_namespaces
-from tables.store_items import StoredItem
+from tables.store_items import BY_NOTHING, FoundBy, StoredItem
 
 #: Waits for a coroutine inside a synchronous call.
 Wait: TypeAlias = Callable[[Coroutine[Any, Any, list[Result]]], list[Result]]
@@ -49,15 +50,23 @@ def refuse_to_wait(coroutine: Coroutine[Any, Any, list[Result]]) -> list[Result]
 class D1Store(BaseStore):
     """LangGraph's `BaseStore` over `ports.Database`.
 
-    A batch is one round trip, and one more when it reads items whose time to live begins anew. Its reads see what was
-    there before its writes, of which the last one for a key counts.
+    A batch is one round trip, one more when it reads items whose time to live begins anew, and with embeddings some
+    more for each query. Its reads see what was there before its writes, of which the last one for a key counts.
     """
 
     supports_ttl = True
-    __slots__ = ("_database", "_wait", "ttl_config")
+    __slots__ = ("_database", "_index", "_wait", "ttl_config")
 
-    def __init__(self, database: Database, *, ttl: StoreTtl | None = None, wait: Wait = refuse_to_wait) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        index: Index = WORDS,
+        ttl: StoreTtl | None = None,
+        wait: Wait = refuse_to_wait,
+    ) -> None:
         self._database = database
+        self._index = index
         self._wait = wait
         self.ttl_config = TTLConfig(refresh_on_read=ttl.refresh_on_read, default_ttl=ttl.default_ttl) if ttl else None
 
@@ -70,44 +79,44 @@ class D1Store(BaseStore):
         operations, now = list(ops), clock.now_iso()
         for op in operations:
             validate_op_namespace(op)
-        reads = [(number, _read(op, now)) for number, op in enumerate(operations) if not isinstance(op, PutOp)]
+        reads = {n: await self._read(op, now) for n, op in enumerate(operations) if not isinstance(op, PutOp)}
         puts = {(op.namespace, op.key): op for op in operations if isinstance(op, PutOp)}
-        writes = [statement for op in puts.values() for statement in _write(op, now)]
-        found = await self._database.batch([*(statement for _, statement in reads), *writes])
+        entries = await self._index.entries(puts.values())
+        writes = [_write(op, entries.get(place, BY_NOTHING), now) for place, op in puts.items()]
+        found = await self._database.batch([*reads.values(), *chain.from_iterable(writes)])
         results: list[Result] = [None] * len(operations)
         living_on: list[Statement] = []
-        for (number, _), rows in zip(reads, found, strict=False):
+        for number, rows in zip(reads, found, strict=False):
             results[number] = _result(operations[number], rows)
             living_on += _refresh(operations[number], rows, now)
         if living_on:
             await self._database.batch(living_on)
         return results
 
+    async def _read(self, op: GetOp | SearchOp | ListNamespacesOp, now: str) -> Statement:
+        match op:
+            case GetOp():
+                return store_items.select(op.namespace, op.key, now=now)
+            case SearchOp():
+                wanted = store_items.Search(prefix=op.namespace_prefix, filter=op.filter or {}, now=now)
+                limit, offset = _count(op.limit), _count(op.offset)
+                ranking = await self._index.ranking(wanted, op.query, limit + offset) if op.query else None
+                return store_items.search(wanted, ranking, limit=limit, offset=offset)
+            case ListNamespacesOp():
+                paths = {condition.match_type: condition.path for condition in op.match_conditions or ()}
+                return store_items.namespaces(
+                    prefix=paths.get("prefix", ()),
+                    suffix=paths.get("suffix", ()),
+                    max_depth=op.max_depth,
+                    limit=_count(op.limit),
+                    offset=_count(op.offset),
+                    now=now,
+                )
+            case _:
+                assert_never(op)
 
-def _read(op: GetOp | SearchOp | ListNamespacesOp, now: str) -> Statement:
-    match op:
-        case GetOp():
-            return store_items.select(op.namespace, op.key, now=now)
-        case SearchOp():
-            wanted = store_items.Search(prefix=op.namespace_prefix, filter=op.filter or {}, now=now)
-            expression = search_text.expression(op.namespace_prefix, op.query) if op.query else None
-            ranking = ("words", expression) if expression else None
-            return store_items.search(wanted, ranking, limit=_count(op.limit), offset=_count(op.offset))
-        case ListNamespacesOp():
-            paths = {condition.match_type: condition.path for condition in op.match_conditions or ()}
-            return store_items.namespaces(
-                prefix=paths.get("prefix", ()),
-                suffix=paths.get("suffix", ()),
-                max_depth=op.max_depth,
-                limit=_count(op.limit),
-                offset=_count(op.offset),
-                now=now,
-            )
-        case _:
-            assert_never(op)
 
-
-def _write(op: PutOp, now: str) -> list[Statement]:
+def _write(op: PutOp, found_by: FoundBy, now: str) -> list[Statement]:
     if op.value is None:
         return store_items.delete(op.namespace, op.key)
     value = compact_json(op.value)
@@ -121,8 +130,7 @@ def _write(op: PutOp, now: str) -> list[Statement]:
         value=value,
         ttl_minutes=op.ttl,
         expires_at=None if op.ttl is None else _expiry(op.ttl, now),
-        words=None if op.index is False else search_text.words(op.namespace, op.value, op.index),
-        vectors=(),
+        found_by=found_by,
     )
     return store_items.put(item, now=now)
 

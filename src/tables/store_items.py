@@ -87,7 +87,7 @@ WHERE item_id = ({_ITEM_ID})
 #: Any number of vectors as one JSON parameter.
 _INSERT_VECTORS: Final = f"""
 INSERT INTO store_vectors (item_id, part, vector)
-SELECT item_id, vectors.key, vectors.value
+SELECT item_id, ? + vectors.key, vectors.value
 FROM ({_ITEM_ID}), json_each(?) AS vectors
 """
 
@@ -95,6 +95,23 @@ _DELETE: Final = """
 DELETE FROM store_items
 WHERE namespace = ? AND key = ?
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundBy:
+    """What a query finds an item by."""
+
+    #: Its scope, and its text (see `store.search_text`).
+    words: tuple[str, str] | None = None
+    #: 32-bit floats in base64 (see `store.vectors`).
+    vectors: Sequence[str] = ()
+
+
+#: For an item that no query finds.
+BY_NOTHING: Final = FoundBy()
+
+#: Characters of vectors that one statement writes: half of what a bound value may have.
+_STATEMENT_CHARS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +124,7 @@ class Put:
     value: str
     ttl_minutes: float | None
     expires_at: str | None
-    #: (scope, text) for the words; None when no query shall find the item.
-    words: tuple[str, str] | None
-    #: In base64, see `store_vectors`.
-    vectors: Sequence[str]
+    found_by: FoundBy
 
 
 def put(item: Put, *, now: str) -> list[Statement]:
@@ -118,9 +132,12 @@ def put(item: Put, *, now: str) -> list[Statement]:
     place = (store_namespaces.encode(item.namespace), item.key)
     values = (*place, now, now, item.ttl_minutes, item.expires_at, item.value)
     statements = [Statement(_PUT, values), Statement(_DELETE_VECTORS, place)]
-    statements.append(Statement(_INDEX, (*item.words, *place)) if item.words else Statement(_UNINDEX, place))
-    if item.vectors:
-        statements.append(Statement(_INSERT_VECTORS, (*place, compact_json(item.vectors))))
+    words, vectors = item.found_by.words, item.found_by.vectors
+    statements.append(Statement(_INDEX, (*words, *place)) if words else Statement(_UNINDEX, place))
+    size = max(1, _STATEMENT_CHARS // len(vectors[0])) if vectors else 1
+    for first in range(0, len(vectors), size):
+        some = compact_json(vectors[first : first + size])
+        statements.append(Statement(_INSERT_VECTORS, (first, *place, some)))
     return statements
 
 
