@@ -27,8 +27,9 @@ FIRST_RETRY_SECONDS: Final = 5
 #: Longer than a receiver may take to answer: until then a delivery is under way, after it the sender has died.
 LEASE_SECONDS: Final = 120
 
-#: How many overdue webhooks are announced at once.
+#: How many overdue webhooks are announced at once, and how often a minute.
 PAGE_WEBHOOKS: Final = 500
+MAX_PAGES: Final = 40
 
 _VARIABLE: Final = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
 
@@ -90,10 +91,12 @@ async def announce_overdue(db: Database, queue: WebhookQueue, *, now: str) -> in
     """Send a queue message for each webhook that should have been sent a while ago; how many."""
     before = clock.shifted(now, -LEASE_SECONDS / 2)
     after, sent = "", 0
-    while page := await webhooks.overdue(db, before, after=after, limit=PAGE_WEBHOOKS):
-        await queue.send_batch(page)
-        sent += len(page)
-        after = page[-1]
+    for _ in range(MAX_PAGES):
+        page = await webhooks.overdue(db, before, after=after, limit=PAGE_WEBHOOKS)
+        if page:
+            await queue.send_batch(page)
+            sent += len(page)
         if len(page) < PAGE_WEBHOOKS:
             break
+        after = page[-1]
     return sent
