@@ -4,6 +4,8 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -11,9 +13,11 @@ from hypothesis import strategies as st
 from langgraph.graph import END, START, StateGraph
 
 import clock
+from d1_cache import D1Cache
 from http_messages import HttpResponse
 from ports import Row, Statement
 from runs.executor import Executor
+from runs.provided import Provided
 from runs.thread_runner import ThreadRunner
 from settings import Settings
 from streaming.fanout import RunStreams
@@ -64,7 +68,7 @@ class Thread(ThreadObjectInMemory):
             database=self.connection,
             registry=self.api.registry,  # type: ignore[arg-type]
             settings=self._settings,
-            store=self.api.store,
+            provided=Provided(store=self.api.store, open_cache=partial(D1Cache, self.api.db, "release")),
         )
         self.runner = ThreadRunner(
             self.thread_id,
@@ -152,6 +156,8 @@ class World:
         self.api = api
         self.thread = thread
         self.created: list[str] = []
+        #: Those that were to begin a little later.
+        self.later: set[str] = set()
         #: Runs whose rollback or deletion was accepted.
         self.gone: set[str] = set()
         #: Those that had ended: a run after them may have built on what they did.
@@ -208,6 +214,8 @@ class World:
         asked = {row[0] for row in rows if row[1] == deed.strategy and row[0] in before}
         (self.gone if deed.strategy == "rollback" else self.interrupted).update(asked)
         self.created.append(run_id)
+        if deed.is_later:
+            self.later.add(run_id)
         await self.thread.wake(self.thread.thread_id)
 
     async def stop(self, run_id: str, how: str) -> None:
@@ -260,17 +268,23 @@ class World:
         assert shown["status"] != "busy"
 
     def check_log(self, log: list[str], runs: dict[str, str]) -> None:
-        """Each run that is left wrote its nodes in order and once; only a stopped one may lack the last of them."""
-        position = 0
+        """The runs wrote one after the other, in the order they became due, and each node once."""
+        wrote = {topic: [entry.partition(":")[2] for entry in entries] for topic, entries in groupby(log, _topic)}
+        assert sum(map(len, wrote.values())) == len(log), f"two runs took turns: {log}"
+        numbers = [int(topic) for topic in wrote]
+        at_once = [number for number in numbers if self.created[number] not in self.later]
+        assert at_once == sorted(at_once)
+        for number in numbers:
+            run_id = self.created[number]
+            assert run_id in runs or run_id in self.deleted_late, (log, runs)
+            assert wrote[str(number)] == [str(node) for node in range(len(wrote[str(number)]))]
         for number, run_id in enumerate(self.created):
-            if run_id in self.gone - self.deleted_late:
-                continue
-            wrote = 0
-            while position < len(log) and log[position] == f"{number}:{wrote}":
-                wrote, position = wrote + 1, position + 1
             if runs.get(run_id) == "success":
-                assert wrote == NODES, (log, runs)
-        assert position == len(log), (log, runs)
+                assert len(wrote[str(number)]) == NODES, (log, runs)
+
+
+def _topic(entry: str) -> str:
+    return entry.partition(":")[0]
 
 
 async def play(deeds: list[Deed]) -> None:
