@@ -70,6 +70,7 @@ async def delete(call: Call[None, None]) -> Reply:
         case "unknown":
             raise NotFound(_GONE)
         case "asked":
+            await _tell(services, thread_id)
             path = run_path(thread_id, run_id)
             request = RunRequest(run_id=run_id, kind="delete", joins=True, location=path, content_location=path)
             return await open_run(call, thread_id, request)
