@@ -30,6 +30,8 @@ class Ending:
     error: str | None = None
     #: False for a run that never began: its thread rests as it did before.
     has_begun: bool = True
+    #: Graph and assistant that the thread belongs to again.
+    left_by: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,11 @@ def _webhook(run: Run, ending: Ending, *, now: str, is_alone: bool = False) -> l
 
 def _settled(run: Run, ending: Ending, *, now: str) -> list[Statement]:
     rests = lifecycle.resting_status(ending.status, has_next=ending.has_next)
-    return threads.settle(
+    given_back = []
+    if ending.left_by is not None:
+        graph_id, assistant_id = ending.left_by
+        given_back.append(threads.give_back(run, graph_id=graph_id, assistant_id=assistant_id))
+    settled = threads.settle(
         run,
         resting=rests if ending.has_begun else None,
         values=ending.values,
@@ -108,3 +114,4 @@ def _settled(run: Run, ending: Ending, *, now: str) -> list[Statement]:
         error=ending.error,
         now=now,
     )
+    return [*given_back, *settled]

@@ -50,4 +50,8 @@ async def _restored(db: Database, graphs: GraphReader, saver: D1Saver, run: Run)
     shown = threads.refresh(
         run.thread_id, status=status, values=left.values, interrupts=left.interrupts, now=clock.now_iso()
     )
-    return [runs.newest_fence(run), *shown]
+    given_back: list[Statement] = []
+    if left.left_by is not None:
+        graph_id, assistant_id = left.left_by
+        given_back.append(threads.give_back(run, graph_id=graph_id, assistant_id=assistant_id))
+    return [runs.newest_fence(run), *given_back, *shown]

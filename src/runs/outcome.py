@@ -41,6 +41,8 @@ class Outcome:
     wait_result: str = "{}"
     #: False for a run that was stopped before it began, which did nothing to its thread.
     has_begun: bool = True
+    #: After a rollback: graph and assistant that wrote the state which is left, if that is known.
+    left_by: tuple[str, str] | None = None
 
 
 #: The state of a thread without a checkpoint.
@@ -100,7 +102,14 @@ def stopped_early(
         interrupts=interrupts_of(state) if state else None,
         error=dumps(error),
         wait_result=values or "null",
+        left_by=_writer(state) if status == "rollback" and state else None,
     )
+
+
+def _writer(state: StateSnapshot) -> tuple[str, str] | None:
+    metadata = cast(Mapping[str, Any], state.metadata or {})
+    graph_id, assistant_id = metadata.get("graph_id"), metadata.get("assistant_id")
+    return (graph_id, assistant_id) if isinstance(graph_id, str) and isinstance(assistant_id, str) else None
 
 
 def never_begun(action: CancelAction, reason: str | None, shown_values: str) -> Outcome:

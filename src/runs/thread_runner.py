@@ -335,4 +335,5 @@ def _ending(result: Outcome) -> Ending:
         interrupts=result.interrupts,
         error=result.error,
         has_begun=result.has_begun,
+        left_by=result.left_by,
     )

@@ -245,6 +245,25 @@ def settle(
     return [statement, *parts]
 
 
+#: The thread belongs to another graph once more, unless a run is to come; under the fence of the run that left.
+_RETURN: Final = f"""
+UPDATE threads
+SET metadata = json_set(metadata, '$.graph_id', ?, '$.assistant_id', ?)
+WHERE thread_id = ?
+  AND NOT EXISTS (
+    SELECT 1 FROM runs AS other INDEXED BY runs_unfinished
+    WHERE other.thread_id = ? AND other.status IN ('pending', 'running') AND other.run_id <> ?
+  )
+  AND {UNCHANGED}
+"""
+
+
+def give_back(run: Run, *, graph_id: str, assistant_id: str) -> Statement:
+    """Undo what `engage` wrote for a run that leaves nothing behind, while `run` is what is stored."""
+    params = (graph_id, assistant_id, run.thread_id, run.thread_id, run.run_id, *run.identity)
+    return Statement(_RETURN, params)
+
+
 #: The thread after its state was changed by a caller.
 _REFRESH: Final = f"""
 UPDATE threads

@@ -130,6 +130,8 @@ async def test_a_run_that_is_rolled_back_leaves_as_if_it_had_never_been(thread: 
     assert run_id not in await thread.runs()
     after = await thread.thread()
     assert (after["status"], after["error"], after["values"]) == ("idle", ROLLBACK, before["values"])
+    assert after["metadata"] == before["metadata"]
+    assert await thread.log() == ["plan", "write"]
     assert [
         thread.api.rows(table) for table in ("checkpoints", "checkpoint_blobs", "checkpoint_writes", "runs")
     ] == rows
