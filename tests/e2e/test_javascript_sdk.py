@@ -120,3 +120,7 @@ def test_the_javascript_client_is_served_every_operation_of(resource: str, visit
 
 def test_the_hook_use_stream_works(server_url: str) -> None:
     run_tests("use_stream.test.mjs", SUPERSTEP_URL=server_url)
+
+
+def test_threads_and_their_state_are_changed(server_url: str) -> None:
+    run_tests("threads.test.mjs", SUPERSTEP_URL=server_url)
