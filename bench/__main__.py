@@ -18,7 +18,7 @@ import httpx
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import bare, bill, operations, report, scenarios
+from bench import bare, bill, operations, report, scenarios, searching
 from bench.calls import Calls
 from bench.figures import Figure
 from bench.scenarios import FULL, QUICK, Bench, Effort
@@ -52,9 +52,9 @@ def with_own_servers(effort: Effort, only: str) -> list[Figure]:
     with local_server.serve(config=configuration) as server:
         start = Figure(name="wrangler dev → first /ok", unit="ms", value=(time.perf_counter() - started) * 1000)
         figures = [start, *asyncio.run(measure(server.url, server, effort, only))]
-    if only in bill.billing.__name__:
+    if only in bill.billing.__name__ or only in searching.searching.__name__:
         with bill.counting_server() as server:
-            figures += asyncio.run(count(server, effort))
+            figures += asyncio.run(count(server, effort, only))
     return figures
 
 
@@ -73,10 +73,14 @@ async def measure(url: str, server: Server | None, effort: Effort, only: str) ->
     return figures
 
 
-async def count(server: Server, effort: Effort) -> list[Figure]:
-    """The D1 bill of each workload."""
+async def count(server: Server, effort: Effort, only: str) -> list[Figure]:
+    """The D1 bill of each workload, and searches."""
     async with client(server.url) as calls:
-        return await shown("billing", partial(bill.billing, server, calls, max(3, effort.repeats // 6)))
+        steps: dict[str, Step] = {
+            "billing": partial(bill.billing, server, calls, max(3, effort.repeats // 6)),
+            "searching": partial(searching.searching, server, calls, effort.threads, effort.repeats),
+        }
+        return [figure for name, step in steps.items() if only in name for figure in await shown(name, step)]
 
 
 async def shown(name: str, step: Step) -> list[Figure]:

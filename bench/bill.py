@@ -41,11 +41,11 @@ async def billing(server: Server, calls: Calls, runs: int) -> list[Figure]:
     figures: list[Figure] = []
     await calls.wait(await calls.create_thread(), G1.graph, G1.input)
     for workload in (G1, G3, G4, G5):
-        before = _counts(server), _bytes_stored(server)
+        before = counts(server), _bytes_stored(server)
         for _ in range(runs):
             await calls.wait(await calls.create_thread(), workload.graph, workload.input)
-        counts, grown = _counts(server) - before[0], _bytes_stored(server) - before[1]
-        figures += [_figure(workload, what, count / runs, runs) for what, count in sorted(counts.items())]
+        counted, grown = counts(server) - before[0], _bytes_stored(server) - before[1]
+        figures += [_figure(workload, what, count / runs, runs) for what, count in sorted(counted.items())]
         figures.append(_figure(workload, "KiB stored", grown / runs / 1024, runs))
     return figures
 
@@ -54,25 +54,29 @@ def _figure(workload: Workload, what: str, value: float, runs: int) -> Figure:
     return Figure(name=f"D1 {what}, {workload.name}", unit="per run", value=value, samples=runs)
 
 
-def _counts(server: Server) -> Counter[str]:
+def counts(server: Server) -> Counter[str]:
+    """What all batches so far were billed."""
     time.sleep(LOG_DELAY_SECONDS)
-    counts: Counter[str] = Counter()
+    total: Counter[str] = Counter()
     for line in server.log().splitlines():
         if line.startswith(MARK):
             batch = json.loads(line.removeprefix(MARK))
-            counts += Counter(
-                {"round trips": 1, "rows read": batch["rows_read"], "rows written": batch["rows_written"]}
-            )
-    return counts
+            total += Counter({"round trips": 1, "rows read": batch["rows_read"], "rows written": batch["rows_written"]})
+    return total
 
 
 def _bytes_stored(server: Server) -> int:
     """The size of the database without its free pages."""
-    folder = server.persist_to / "v3" / "d1"
-    (path,) = (path for path in folder.rglob("*.sqlite") if path.name != "metadata.sqlite")
-    with closing(sqlite3.connect(path, timeout=10)) as connection:
+    with closing(sqlite3.connect(database_file(server), timeout=10)) as connection:
         ((size,),) = connection.execute(
             "SELECT (page_count - freelist_count) * page_size"
             " FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
         )
         return int(size)
+
+
+def database_file(server: Server) -> Path:
+    """Where local workerd keeps D1's rows."""
+    folder = server.persist_to / "v3" / "d1"
+    (path,) = (path for path in folder.rglob("*.sqlite") if path.name != "metadata.sqlite")
+    return path

@@ -45,6 +45,10 @@ class Calls:
                         raise RuntimeError(f"a run of {graph} failed")
                     yield line[len("event: ") :]
 
+    async def search(self, body: dict[str, Any]) -> Any:
+        """A page of threads."""
+        return await self._post("/threads/search", body)
+
     async def get(self, path: str) -> Any:
         """The decoded answer of a GET."""
         response = await self._http.get(path)

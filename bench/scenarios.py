@@ -23,12 +23,21 @@ class Effort:
     runs_per_throughput: int
     checkpoints: tuple[int, ...]
     runs_on_one_thread: int
+    #: How many threads are searched.
+    threads: int
 
 
 FULL: Final = Effort(
-    repeats=60, clients=(8, 32, 128), runs_per_throughput=200, checkpoints=(10, 200, 1000), runs_on_one_thread=200
+    repeats=60,
+    clients=(8, 32, 128),
+    runs_per_throughput=200,
+    checkpoints=(10, 200, 1000),
+    runs_on_one_thread=200,
+    threads=100_000,
 )
-QUICK: Final = Effort(repeats=10, clients=(8,), runs_per_throughput=40, checkpoints=(10,), runs_on_one_thread=20)
+QUICK: Final = Effort(
+    repeats=10, clients=(8,), runs_per_throughput=40, checkpoints=(10,), runs_on_one_thread=20, threads=10_000
+)
 
 
 @dataclass(frozen=True, slots=True)

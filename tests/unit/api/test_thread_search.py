@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import sqlite3
 from typing import Any
 
 import pytest
@@ -15,11 +14,12 @@ from errors import Unprocessable
 from http_messages import HttpResponse
 from runs import completion
 from runs.completion import Ending
-from tables import json_filter, runs, values_outline
-from tables.access import Access
+from tables import runs, thread_search, threads, values_outline
+from tables.access import EVERYTHING, Access
 from tables.large_text import PART_BYTES
 from tables.thread_search import Search
 from tests.support.http_api import Api
+from tests.support.sqlite_database import SqliteDatabase
 from wire import extract_paths
 from wire.extract_paths import ExtractPath
 
@@ -262,18 +262,22 @@ def contains(actual: Any, wanted: Any) -> bool:
     return compact_json(actual) == compact_json(wanted)
 
 
-@given(st.lists(OBJECTS, max_size=5), OBJECTS, st.sampled_from(["metadata", "values_json"]))
+@given(st.lists(OBJECTS, max_size=5), OBJECTS, st.sampled_from(["metadata", "values"]))
 @settings(max_examples=200, deadline=None)
-def test_a_filter_finds_exactly_what_contains_it(stored: list[Any], wanted: Any, column: str) -> None:
-    connection = sqlite3.connect(":memory:")
-    connection.execute(f"CREATE TABLE t ({column})")
-    connection.executemany("INSERT INTO t VALUES (?)", [(compact_json(each),) for each in stored])
-    clauses, params = json_filter.conditions(**{column: wanted})
-    found = connection.execute(f"SELECT {column} FROM t WHERE {' AND '.join(['1', *clauses])}", params).fetchall()
-    expected = [
-        compact_json(each) for each in stored if all(k in each and contains(each[k], v) for k, v in wanted.items())
-    ]
-    assert [text for (text,) in found] == expected
+async def test_a_filter_finds_exactly_what_contains_it(stored: list[Any], wanted: Any, column: str) -> None:
+    db = SqliteDatabase()
+    texts = {f"thread {number}": compact_json(each) for number, each in enumerate(stored)}
+    for thread_id, text in texts.items():
+        row = {"metadata": "{}", "values": "{}", column: text}
+        insert = threads.insert(threads.new(thread_id, metadata=row["metadata"], config="{}", now="now"))
+        refresh = threads.refresh(thread_id, status="idle", values=row["values"], interrupts="{}", now=clock.now_iso())
+        await db.batch([insert, *refresh])
+    search = Search(**{"metadata": {}, "values": {}, column: wanted}, ids=(), status=None, access=EVERYTHING)
+    found = await thread_search.search(db, search, sort_by="thread_id", sort_order="asc", limit=9, offset=0)
+    expected = [f"thread {number}" for number, each in enumerate(stored) if not wanted or contains(each, wanted)]
+    assert [thread.thread_id for thread in found] == expected
+    assert await thread_search.count(db, search) == len(expected)
+    db.close()
 
 
 STEPS = st.lists(st.text(st.characters(exclude_characters=".[]"), min_size=1) | st.integers(-3, 3), max_size=4)
