@@ -112,6 +112,7 @@ class Call(Generic[BodyT_co, QueryT_co]):
             assistants=assistants,
             request_id=self.request.headers.get("x-request-id"),
             headers=chosen_headers(self.request.headers, self.services.config.http.configurable_headers),
+            thread_ttl=self.services.default_ttl(),
         )
 
     async def runnable_assistants(self, assistant_id: str) -> Access:

@@ -26,6 +26,7 @@ from tables import assistants, run_stops, runs, threads
 from tables.access import EVERYTHING, Access
 from tables.assistants import Assistant
 from tables.runs import Run
+from tables.threads import Ttl
 from wire.bodies import JsonObject, explain
 from wire.runs import RunCreate
 from wire.thread_state import CheckpointRef
@@ -55,6 +56,8 @@ class Creator:
     #: The id of the request that creates the run, and its headers that the graph may know.
     request_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: How long a thread lives that is created for the run and outlives it.
+    thread_ttl: Ttl | None = None
 
 
 #: Who creates runs on a server without authentication.
@@ -215,7 +218,8 @@ def _writes(request: RunCreate, run: Run, surroundings: _Surroundings) -> list[S
     access = EVERYTHING if surroundings.is_stateless else surroundings.creator.threads
     metadata = request.metadata or {}
     if (surroundings.is_stateless or request.if_not_exists == "create") and access.admits(metadata):
-        new = threads.new(run.thread_id, metadata=compact_json(metadata), config="{}", now=run.created_at)
+        ttl = None if _is_temporary(request, surroundings) else surroundings.creator.thread_ttl
+        new = threads.new(run.thread_id, metadata=compact_json(metadata), config="{}", now=run.created_at, ttl=ttl)
         before.append(threads.insert(new))
     engage = threads.engage(
         run, graph_id=surroundings.assistant.graph_id, config=compact_json(_thread_config(request, surroundings))
@@ -280,12 +284,17 @@ def _kwargs(
         "interrupt_after": request.interrupt_after,
         "webhook": request.webhook,
         "feedback_keys": request.feedback_keys,
-        "temporary": surroundings.is_stateless and request.on_completion != "keep",
+        "temporary": _is_temporary(request, surroundings),
         "subgraphs": bool(request.stream_subgraphs),
         "resumable": bool(request.stream_resumable),
         "checkpoint_during": durability != "exit",
         "durability": durability,
     }
+
+
+def _is_temporary(request: RunCreate, surroundings: _Surroundings) -> bool:
+    """Whether the run's thread goes with it."""
+    return surroundings.is_stateless and request.on_completion != "keep"
 
 
 def _chosen_context(request: RunCreate) -> JsonObject:

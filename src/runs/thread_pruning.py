@@ -12,6 +12,8 @@ from tables.access import EVERYTHING, Access
 
 #: Each takes two round trips or more, and what one call of a Worker may do is limited.
 MAX_PRUNED: Final = 100
+#: Each is a call to its object.
+MAX_RETIRED: Final = 500
 
 
 async def keep_latest(db: Database, thread_ids: Sequence[str], access: Access) -> frozenset[str]:
@@ -33,7 +35,7 @@ async def _prune(db: Database, thread_id: str) -> bool:
 
 
 async def retire_expired_threads(db: Database, thread_objects: ThreadObjects, *, now: str, limit: int) -> int:
-    """Delete or prune up to `limit` threads whose TTL has passed; how many it was.
+    """Delete or prune threads whose TTL has passed, at most `limit` and what one call may do; how many it was.
 
     A thread with an unfinished run is not retired: its time begins anew when the run ends. One that was pruned is not
     looked at again before something happens on it.
@@ -44,7 +46,7 @@ async def retire_expired_threads(db: Database, thread_objects: ThreadObjects, *,
             ("delete", "keep_latest"),
             await db.batch(
                 [
-                    threads.select_expired("delete", now=now, limit=limit),
+                    threads.select_expired("delete", now=now, limit=min(limit, MAX_RETIRED)),
                     threads.select_expired("keep_latest", now=now, limit=min(limit, MAX_PRUNED)),
                 ]
             ),

@@ -224,6 +224,13 @@ async def test_threads_live_as_long_as_langgraph_json_says(api: Api) -> None:
         for body in ({}, {"ttl": {"ttl": 3}})
     ]
     assert [(ttl["strategy"], ttl["ttl_minutes"]) for ttl in ttls] == [("keep_latest", 7), ("delete", 3)]
+    conditional = {"assistant_id": "sequence", "if_not_exists": "create"}
+    await api.json("POST", f"/threads/{UNKNOWN}/runs", conditional, status=202)
+    assert (await api.json("GET", f"/threads/{UNKNOWN}?include=ttl"))["ttl"]["ttl_minutes"] == 7
+    for on_completion, lives in (("keep", 7), ("delete", None)):
+        run = await api.json("POST", "/runs", {**conditional, "on_completion": on_completion}, status=202)
+        thread = await api.json("GET", f"/threads/{run['thread_id']}?include=ttl")
+        assert thread.get("ttl", {}).get("ttl_minutes") == lives
 
 
 async def test_the_time_begins_anew_when_a_run_ends(api: Api) -> None:
