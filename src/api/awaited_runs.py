@@ -8,19 +8,31 @@ from typing import Any
 
 from api import authorization
 from api.context import Call
-from api.thread_runs import OPEN_TRIES
-from errors import Unavailable
+from api.thread_runs import OPEN_TRIES, run_path
+from errors import AccessRefused, SuperstepError, Unavailable
 from runs import creation, thread_object_paths
 from runs.thread_object_paths import Kind, RunRequest
 from streaming import sse
 from tables.runs import Run
+from wire.json_rpc import INVALID_PARAMS, RpcRefusal
 from wire.runs import RunCreate
 
 logger = logging.getLogger(__name__)
 
 
 async def create(call: Call[Any, Any], request: RunCreate, thread_id: str | None) -> Run:
-    """Create a run on a thread, or without one. Raises what refuses any run, see `runs.creation.create_run`."""
+    """Create a run on a thread, or without one. RpcRefusal says what is wrong with the request."""
+    try:
+        return await _create(call, request, thread_id)
+    except AccessRefused:
+        raise
+    except SuperstepError as error:
+        if error.status >= 500:
+            raise
+        raise RpcRefusal(INVALID_PARAMS, str(error)) from error
+
+
+async def _create(call: Call[Any, Any], request: RunCreate, thread_id: str | None) -> Run:
     path = {} if thread_id is None else {"thread_id": thread_id}
     asked = await authorization.authorized("threads.create_run", replace(call, body=request, path=path))
     services = call.services
@@ -39,17 +51,23 @@ async def result(call: Call[Any, Any], run: Run) -> Any:
     return await _result(call, run)
 
 
-async def events(call: Call[Any, Any], run: Run) -> AsyncGenerator[tuple[str, Any]]:
-    """The events of a run that was just created, to its end, as (name, data)."""
-    async for name, data in sse.read(_read(call, run, "stream")):
-        yield name, json.loads(data)
+async def events(call: Call[Any, Any], run: Run) -> AsyncGenerator[tuple[str, Any] | None]:
+    """The events of a run that was just created, to its end, as (name, data); None while nothing happens."""
+    async for event in sse.read(_read(call, run.thread_id, run.run_id, "stream")):
+        yield (event[0], json.loads(event[1])) if event else None
+
+
+async def stopped(call: Call[Any, Any], thread_id: str, run_id: str) -> None:
+    """Wait until a run that was asked to stop has ended."""
+    async for _ in _read(call, thread_id, run_id, "cancel"):
+        pass
 
 
 async def _result(call: Call[Any, Any], run: Run) -> Any:
-    return json.loads("".join([part async for part in _read(call, run, "wait")]))
+    return json.loads("".join([part async for part in _read(call, run.thread_id, run.run_id, "wait")]))
 
 
-def _read(call: Call[Any, Any], run: Run, kind: Kind) -> AsyncGenerator[str]:
-    path = f"/threads/{run.thread_id}/runs/{run.run_id}"
-    request = RunRequest(run_id=run.run_id, kind=kind, location=path, content_location=path)
-    return call.services.thread_objects.read(run.thread_id, thread_object_paths.build(request))
+def _read(call: Call[Any, Any], thread_id: str, run_id: str, kind: Kind) -> AsyncGenerator[str]:
+    path = run_path(thread_id, run_id)
+    request = RunRequest(run_id=run_id, kind=kind, joins=kind == "cancel", location=path, content_location=path)
+    return call.services.thread_objects.read(thread_id, thread_object_paths.build(request))

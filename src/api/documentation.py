@@ -128,7 +128,7 @@ def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
             return {"202": accepted, "200": accepted}
         case "stopping":
             return {"202": {"description": "Will stop."}, "200": _success(route, schemas)}
-        case "json_rpc":
+        case "json_rpc" | "json_rpc_or_events":
             nothing = {"description": "There is nothing to answer."}
             return {"200": _success(route, schemas), "202": nothing, "400": _NO_MESSAGE}
         case _ if route.method == "PATCH":
@@ -143,6 +143,8 @@ def _success(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
     if _selects(route):
         schema = {**schema, "items": _selection(schema["items"]["$ref"], schemas)}
     content = {_MEDIA_TYPES.get(route.answers, "application/json"): {"schema": schema}}
+    if route.answers == "json_rpc_or_events":
+        content["text/event-stream"] = {"schema": {"type": "string"}}
     if route.answers == "text_or_json":
         content["text/plain"] = {"schema": {"type": "string"}}
     return {"description": "Success.", "content": content}

@@ -9,7 +9,6 @@ from api import awaited_runs
 from api.assistants import ensure_system
 from api.context import Call
 from compact_json import compact_json
-from errors import SuperstepError
 from graphs import schemas
 from graphs.schemas import Graph
 from tables import assistants
@@ -85,12 +84,7 @@ async def call_tool(call: AnyCall, params: JsonObject) -> JsonObject:
         raise RpcRefusal(INVALID_PARAMS, f"Unknown tool: {name}")
     takes = await _input(call, assistant)
     request = RunCreate(assistant_id=assistant.assistant_id, input=takes.run_input(arguments))
-    try:
-        run = await awaited_runs.create(call, request, None)
-    except SuperstepError as error:
-        if error.status >= 500 or error.status in (401, 403):
-            raise
-        raise RpcRefusal(INVALID_PARAMS, str(error)) from error
+    run = await awaited_runs.create(call, request, None)
     values = await awaited_runs.result(call, run)
     if is_object(values) and is_object(error := values.get("__error__")):
         return {"isError": True, "content": [_text(f"{error['error']}: {error['message']}")]}

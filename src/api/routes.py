@@ -21,7 +21,9 @@ from api import (
     threads,
     ui,
 )
+from api.a2a import endpoint as a2a
 from api.routing import Route, Router
+from wire.a2a import AgentCardObject
 from wire.assistants import (
     AssistantCount,
     AssistantCreate,
@@ -155,10 +157,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/mcp", "Speak MCP", mcp.post, reads=JsonRpcMessage, returns=JsonRpcAnswer, answers="json_rpc"),
     Route("GET", "/mcp", "Open an MCP stream: there is nothing to hear", mcp.open_stream, answers="never"),
     Route("DELETE", "/mcp", "End an MCP session: there are none", mcp.end_session, answers="never"),
-    Route("POST", "/a2a/{assistant_id}", "Speak A2A"),
-    Route("GET", "/a2a/{assistant_id}", "Open an A2A stream"),
-    Route("GET", "/a2a/{assistant_id}/.well-known/agent-card.json", "Get an assistant's A2A card"),
-    Route("GET", "/.well-known/agent-card.json", "Get the server's A2A card"),
+    Route("POST", "/a2a/{assistant_id}", "Speak A2A", a2a.post, reads=JsonRpcMessage, returns=JsonRpcAnswer, answers="json_rpc_or_events", takes_graph_names=True),
+    Route("GET", "/a2a/{assistant_id}", "Get an assistant's A2A card", a2a.get_card, returns=AgentCardObject, takes_graph_names=True),
+    Route("GET", "/a2a/{assistant_id}/.well-known/agent-card.json", "Get an assistant's A2A card", a2a.get_card, returns=AgentCardObject, takes_graph_names=True),
+    Route("GET", "/.well-known/agent-card.json", "Get an assistant's A2A card", a2a.get_card_by_query, query=a2a.CardQuery, returns=AgentCardObject),
     Route("POST", "/ui/{graph_id}", "Load a graph's UI", ui.component, body=ComponentRequest, answers="html"),
     Route("GET", "/ui/{graph_id}/{file}", "Get a file of a graph's UI", ui.file, answers="script"),
 )

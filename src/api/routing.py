@@ -29,6 +29,7 @@ Kind: TypeAlias = Literal[
     "script",
     "text_or_json",
     "json_rpc",
+    "json_rpc_or_events",
     "never",
     "events",
     "long_poll",

@@ -40,7 +40,7 @@ class CancelQuery(ActionQuery):
 async def cancel(call: Call[None, CancelQuery]) -> Reply:
     """Cancel a run: keep what it did (interrupt), or nothing of it (rollback)."""
     thread_id, run_id = call.path["thread_id"], call.path["run_id"]
-    await _ask(call, thread_id, [run_id], call.query.action)
+    await ask_to_stop(call, thread_id, [run_id], call.query.action)
     if not call.query.wait:
         return HttpResponse(202)
     path = run_path(thread_id, run_id)
@@ -52,7 +52,7 @@ async def cancel_many(call: Call[RunsCancel, ActionQuery]) -> Reply:
     """Cancel some runs of a thread, or all that have a status."""
     body, action = call.body, call.query.action
     if body.thread_id is not None and body.run_ids is not None:
-        await _ask(call, body.thread_id, body.run_ids, action)
+        await ask_to_stop(call, body.thread_id, body.run_ids, action)
     elif body.status is not None:
         stop = cancellation.cancelled_by_caller(action)
         found, threads = await cancellation.ask_many(call.services.db, body.status, stop, call.access)
@@ -80,7 +80,7 @@ async def delete(call: Call[None, None]) -> Reply:
             return HttpResponse(204)
 
 
-async def _ask(call: Call[object, object], thread_id: str, run_ids: list[str], action: CancelAction) -> None:
+async def ask_to_stop(call: Call[object, object], thread_id: str, run_ids: list[str], action: CancelAction) -> None:
     """Ask runs of one thread to stop, and its object to look; raises NotFound when none of them can."""
     stop = cancellation.cancelled_by_caller(action)
     match await cancellation.ask(call.services.db, thread_id, run_ids, stop, call.access):

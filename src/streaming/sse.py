@@ -33,8 +33,8 @@ def split(text: str, run_id: str = "") -> list[Frame]:
     return [_parse(body, run_id) for body in text.split("\r\n\r\n") if body]
 
 
-async def read(parts: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str]]:
-    """(name, data) of the events in a stream of these frames, however it was cut; heartbeats are left out."""
+async def read(parts: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str] | None]:
+    """(name, data) of the events in a stream of these frames, however it was cut; None for a heartbeat."""
     rest = ""
     async for part in parts:
         *bodies, rest = (rest + part).split("\r\n\r\n")
@@ -42,6 +42,8 @@ async def read(parts: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str]]:
             if body.startswith("event: "):
                 name, data = body.removeprefix("event: ").split("\r\n")[:2]
                 yield name, data.removeprefix("data: ")
+            else:
+                yield None
 
 
 def data_of(stored: Frame) -> str:

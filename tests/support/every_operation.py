@@ -76,7 +76,8 @@ class World:
     def _bodies(self) -> dict[str, Any]:
         """By operation; one that is not here sends `{}` if it takes a body at all."""
         bodies: dict[str, Any] = {name(route): {} for route in ROUTES if route.body}
-        message = {"role": "user", "messageId": "1", "kind": "message", "parts": [{"kind": "text", "text": "hi"}]}
+        parts = [{"kind": "data", "data": {"topic": "hi"}}]
+        message = {"role": "user", "messageId": "1", "kind": "message", "parts": parts}
         return {
             **bodies,
             **dict.fromkeys((name(route) for route in ROUTES if route.on == "threads.create_run"), RUN),

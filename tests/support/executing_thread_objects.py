@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 from runs import thread_object_paths
+from runs.thread_object_paths import RunRequest
 from streaming.fanout import From
 from tests.support.http_api import Api, ThreadObjectNotes
 from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
@@ -26,8 +27,9 @@ class ExecutingThreadObjects(ThreadObjectNotes):
         if self.failures:
             raise self.failures.pop(0)
         thread, wanted = self.object(thread_id), thread_object_paths.parse(path)
+        assert isinstance(wanted, RunRequest)
         work = asyncio.ensure_future(thread.runner.work())
-        if wanted.kind == "wait":
+        if wanted.kind != "stream":
             yield await thread.streams.result(wanted.run_id)
         else:
             subscription = thread.streams.subscribe(wanted.run_id, From.START, wanted.stream_modes)

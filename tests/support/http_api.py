@@ -141,9 +141,10 @@ class ThreadObjectNotes:
         self.opened.append((thread_id, path))
         return f"the answer to {path}"
 
-    def read(self, thread_id: str, path: str) -> AsyncGenerator[str]:
-        """See `ports.ThreadObjects`; `executing_thread_objects` has those that answer."""
-        raise NotImplementedError
+    async def read(self, thread_id: str, path: str) -> AsyncGenerator[str]:
+        """See `ports.ThreadObjects`; `executing_thread_objects` has those that execute."""
+        self.opened.append((thread_id, path))
+        yield "{}"
 
 
 #: A project without UI components.

@@ -117,6 +117,19 @@ CASES: dict[str, Case] = {
         ),
     ),
     "POST /threads/{thread_id}/stream/events": Case(body={"channels": ["lifecycle"]}, stranger=(200, "")),
+    "POST /a2a/{assistant_id}": Case(
+        body={
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "message/send",
+            "params": {"message": {"messageId": "m", "parts": [{"data": {"topic": "x"}}]}},
+        },
+        stranger=(200, None),
+        is_shared=True,
+    ),
+    "GET /a2a/{assistant_id}": Case(is_shared=True),
+    "GET /a2a/{assistant_id}/.well-known/agent-card.json": Case(is_shared=True),
+    "GET /.well-known/agent-card.json": Case(query="assistant_id={assistant_id}", is_shared=True),
     "POST /mcp": Case(
         body={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
         headers={"accept": "application/json"},
@@ -177,7 +190,7 @@ class World:
 
     async def ask(self, route: Route, caller: dict[str, str]) -> HttpResponse | Passthrough:
         case = CASES[name(route)]
-        url = self.filled(route.path) + (f"?{case.query}" if case.query else "")
+        url = self.filled(route.path + (f"?{case.query}" if case.query else ""))
         return await self.api.ask(route.method, url, self.filled(case.body), headers={**case.headers, **caller})
 
     def filled(self, value: Any) -> Any:

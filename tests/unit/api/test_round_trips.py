@@ -29,6 +29,7 @@ OTHERS = {
     "DELETE /store/items": 1,
     "POST /threads/{thread_id}/stream/events": 0,
     "POST /mcp": 0,
+    "POST /a2a/{assistant_id}": 4,
 }
 
 

@@ -1,0 +1,65 @@
+"""Agent cards: what an assistant is called, where it listens and what it takes. One card serves both versions."""
+
+from typing import Any, Final
+
+from api.context import Call
+from graphs.schemas import JsonSchema
+from settings import VERSION
+from tables.assistants import Assistant
+from wire.a2a import AgentCardObject
+from wire.bodies import JsonObject
+
+MODES: Final = ["application/json", "text/plain"]
+
+#: The header by which callers choose whether a task comes with its own messages or with the whole conversation.
+HISTORY_SCOPE: Final = "LangGraph-A2A-History-Scope"
+
+_CAPABILITIES: Final[JsonObject] = {
+    "streaming": True,
+    "pushNotifications": False,
+    "stateTransitionHistory": False,
+    "extensions": [
+        {
+            "uri": "https://langchain.com/a2a/extensions/history-scope/v1",
+            "description": "Choose task-only or full-context response history",
+            "required": False,
+            "params": {
+                "header": HISTORY_SCOPE,
+                "values": ["context", "task"],
+                "default": "context",
+                "methods": ["SendMessage", "GetTask", "ListTasks"],
+            },
+        }
+    ],
+}
+
+
+def card(call: Call[Any, Any], assistant: Assistant, schema: JsonSchema) -> JsonObject:
+    """The card of an assistant whose graph takes `schema`."""
+    url = f"{call.request.origin}{call.services.mount_prefix}/a2a/{assistant.assistant_id}"
+    description = assistant.description or f"{assistant.name} assistant"
+    fields = list(schema.get("properties", {}))
+    takes: JsonObject = {"required": schema.get("required", []), "properties": fields}
+    skill: JsonObject = {
+        "id": f"{assistant.assistant_id}-main",
+        "name": f"{assistant.name} Capabilities",
+        "description": description,
+        "tags": ["assistant", "langgraph"],
+        "examples": [],
+        "inputModes": MODES,
+        "outputModes": MODES,
+        "metadata": {"inputSchema": {**takes, "supportsA2A": "messages" in fields}},
+    }
+    return AgentCardObject(
+        name=assistant.name,
+        description=description,
+        url=url,
+        protocol_version="0.3.0",
+        preferred_transport="JSONRPC",
+        supported_interfaces=[{"url": url, "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}],
+        capabilities=_CAPABILITIES,
+        default_input_modes=MODES,
+        default_output_modes=MODES,
+        skills=[skill],
+        version=VERSION,
+    ).model_dump(by_alias=True)

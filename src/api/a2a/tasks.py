@@ -1,0 +1,204 @@
+"""A run as a task of A2A: what it is made of, whichever version of the protocol tells it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from langgraph_sdk.schema import RunStatus
+
+from tables.assistant_tasks import TaskRow
+from wire.bodies import JsonObject
+from wire.json_rpc import is_object
+
+State: TypeAlias = Literal["submitted", "working", "input-required", "completed", "failed", "canceled"]
+
+STATES: Final[Mapping[RunStatus, State]] = {
+    "pending": "submitted",
+    "running": "working",
+    "success": "completed",
+    "error": "failed",
+    "timeout": "failed",
+    "interrupted": "canceled",
+}
+
+#: What LangChain and LangGraph's clients call those who speak.
+_ROLES: Final[Mapping[str, Literal["user", "agent"]]] = {
+    "human": "user",
+    "user": "user",
+    "ai": "agent",
+    "AIMessageChunk": "agent",
+    "assistant": "agent",
+    "tool": "agent",
+    "ToolMessage": "agent",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A text, or JSON data when there is none."""
+
+    text: str | None = None
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What somebody said; `task_id` is None when it is not known which task that was part of."""
+
+    role: Literal["user", "agent"]
+    parts: Sequence[Part]
+    message_id: str
+    context_id: str
+    task_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """What came of a task."""
+
+    artifact_id: str
+    name: str
+    description: str
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """How a task is, since when, and what there is to say about it."""
+
+    state: State
+    timestamp: str
+    message: Message | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A run."""
+
+    task_id: str
+    context_id: str
+    status: Status
+    history: Sequence[Message] = ()
+    artifacts: Sequence[Artifact] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a task's thread knows."""
+
+    values: Any
+    #: The questions that wait for an answer.
+    interrupts: Sequence[JsonObject]
+    #: The runs of the thread, oldest first, each with the id of the message that began it.
+    turns: Sequence[tuple[str, str | None]]
+
+
+def task_id(thread_id: str, run_id: str) -> str:
+    """What a caller knows a run by."""
+    return f"{thread_id}:{run_id}"
+
+
+def task(row: TaskRow, context: Context, assistant_id: str) -> Task:
+    """A run with its thread's conversation; callers cut the history down to what they show."""
+    is_latest = bool(context.turns) and context.turns[-1][0] == row.run_id
+    history = conversation(row.thread_id, context)
+    asks = is_latest and row.status == "success" and bool(context.interrupts)
+    state: State = "input-required" if asks else STATES[row.status]
+    own = [message for message in history if message.task_id == task_id(row.thread_id, row.run_id)]
+    values = context.values if is_latest else None
+    artifacts = {
+        "input-required": lambda: [_interrupt(row.run_id, context.interrupts)],
+        "completed": lambda: response(row.run_id, assistant_id, own, values),
+    }
+    return Task(
+        task_id=task_id(row.thread_id, row.run_id),
+        context_id=row.thread_id,
+        status=Status(state=state, timestamp=row.updated_at, message=_reason(row)),
+        history=history,
+        artifacts=artifacts[state]() if state in artifacts else [],
+    )
+
+
+def conversation(thread_id: str, context: Context) -> list[Message]:
+    """The messages of a thread; each belongs to the task that the last message from outside began."""
+    begun = {message_id: task_id(thread_id, run_id) for run_id, message_id in context.turns if message_id}
+    messages: list[Message] = []
+    current: str | None = None
+    for stored in _messages(context.values):
+        current = begun.get(str(stored.get("id")), current)
+        role = role_of(stored)
+        if role and (parts := parts_of(stored)):
+            message_id = str(stored.get("id") or f"{thread_id}:{len(messages)}")
+            messages.append(
+                Message(role=role, parts=parts, message_id=message_id, context_id=thread_id, task_id=current)
+            )
+    return messages
+
+
+def role_of(stored: JsonObject) -> Literal["user", "agent"] | None:
+    """Who says a message of a graph's state; None for what is not shown, a system prompt above all."""
+    return _ROLES.get(str(stored.get("type") or stored.get("role")))
+
+
+def parts_of(stored: JsonObject) -> list[Part]:
+    """What a message of a graph's state says; nothing for one that only calls tools."""
+    text = _text(stored.get("content"))
+    if stored.get("tool_call_id") is not None:
+        result = {
+            "toolCallId": stored["tool_call_id"],
+            "content": text,
+            "name": stored.get("name"),
+            "status": stored.get("status"),
+        }
+        return [Part(data={"tool_results": [result]})]
+    return [Part(text=text)] if text else []
+
+
+def response(run_id: str, assistant_id: str, own: Sequence[Message], values: Any) -> list[Artifact]:
+    """What came of a run: the agent's last words in it, or the graph's values when it has none."""
+    words = [part for message in own if message.role == "agent" for part in message.parts if part.text]
+    if words:
+        parts = [words[-1]]
+    elif is_object(values):
+        parts = [Part(data={name: value for name, value in values.items() if name != "__interrupt__"})]
+    else:
+        return []
+    name, description = "Assistant Response", f"Response from assistant {assistant_id}"
+    return [Artifact(artifact_id=run_id, name=name, description=description, parts=parts)]
+
+
+def _interrupt(run_id: str, interrupts: Sequence[JsonObject]) -> Artifact:
+    asked = [{"id": interrupt.get("id"), "value": interrupt.get("value")} for interrupt in interrupts]
+    return Artifact(
+        artifact_id=run_id,
+        name="Interrupt",
+        description="Agent requires input to continue",
+        parts=[Part(data=one) for one in asked],
+    )
+
+
+def _reason(row: TaskRow) -> Message | None:
+    """Why a task failed."""
+    error = json.loads(row.error) if row.error else None
+    if not is_object(error):
+        return None
+    return Message(
+        role="agent",
+        parts=[Part(text=f"{error.get('error')}: {error.get('message')}")],
+        message_id=row.run_id,
+        context_id=row.thread_id,
+        task_id=task_id(row.thread_id, row.run_id),
+    )
+
+
+def _messages(values: Any) -> list[JsonObject]:
+    listed = values.get("messages") if is_object(values) else None
+    return [message for message in listed if is_object(message)] if isinstance(listed, list) else []
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    blocks = [block for block in content if is_object(block)] if isinstance(content, list) else []
+    return "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")

@@ -1,0 +1,93 @@
+"""The table `runs` as A2A sees it: the tasks of an assistant, and which of a thread's messages began which of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from langgraph_sdk.schema import RunStatus
+
+from compact_json import compact_json
+from ports import Row, SqlValue, Statement
+from tables.access import Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """The parts of a run that a task shows; `error` is a JSON text."""
+
+    thread_id: str
+    run_id: str
+    status: RunStatus
+    error: str | None
+    updated_at: str
+
+    @classmethod
+    def from_row(cls, row: Row) -> "TaskRow":
+        """The run as stored."""
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+
+_COLUMNS: Final = ", ".join(f"runs.{name}" for name in TaskRow.__dataclass_fields__)
+
+#: One run, if it is the assistant's.
+_GET: Final = f"""
+SELECT {_COLUMNS}
+FROM runs
+WHERE thread_id = ? AND run_id = ? AND assistant_id = ?
+"""
+
+
+def select(thread_id: str, run_id: str, assistant_id: str) -> Statement:
+    """One run, if it is the assistant's; whether the caller may read its thread is for another statement."""
+    return Statement(_GET, (thread_id, run_id, assistant_id))
+
+
+#: The runs of threads, oldest first, each with the message that its caller sent.
+_TURNS: Final = """
+SELECT thread_id, run_id, kwargs ->> '$.input.messages[0].id' AS message_id
+FROM runs
+WHERE thread_id IN (SELECT value FROM json_each(?))
+ORDER BY thread_id, run_id
+"""
+
+
+def select_turns(thread_ids: Sequence[str]) -> Statement:
+    """(thread_id, run_id, message_id) of all runs of these threads, oldest first; most have no message of their own."""
+    return Statement(_TURNS, (compact_json(list(thread_ids)),))
+
+
+#: The runs of an assistant on the threads that it was the last to run on: in the order of the index, which needs no
+#: row more for each run.
+_OF_ASSISTANT: Final = """
+FROM threads INDEXED BY threads_search CROSS JOIN runs ON runs.thread_id = threads.thread_id
+WHERE threads.metadata -> '$.assistant_id' = ? AND runs.assistant_id = ?
+  AND (? IS NULL OR threads.thread_id = ?)
+  AND (? IS NULL OR runs.status IN (SELECT value FROM json_each(?)))
+"""
+
+
+def _of_assistant(
+    assistant_id: str, thread_id: str | None, statuses: Sequence[RunStatus] | None, access: Access
+) -> tuple[str, tuple[SqlValue, ...]]:
+    where, params = access.where("threads.metadata")
+    wanted = compact_json(list(statuses)) if statuses is not None else None
+    own = (compact_json(assistant_id), assistant_id, thread_id, thread_id, wanted, wanted)
+    return f"{_OF_ASSISTANT}  AND {where}\n", (*own, *params)
+
+
+def select_page(
+    assistant_id: str,
+    access: Access,
+    *,
+    thread_id: str | None,
+    statuses: Sequence[RunStatus] | None,
+    limit: int,
+    offset: int,
+) -> list[Statement]:
+    """A page of an assistant's runs, the threads that changed last first, and how many there are in all (`number`)."""
+    source, params = _of_assistant(assistant_id, thread_id, statuses, access)
+    order = "ORDER BY threads.updated_at DESC, threads.thread_id DESC, runs.run_id DESC\nLIMIT ? OFFSET ?"
+    return [
+        Statement(f"SELECT {_COLUMNS}\n{source}{order}", (*params, limit, offset)),
+        Statement(f"SELECT COUNT(*) AS number\n{source}", params),
+    ]
