@@ -287,7 +287,7 @@ def _kwargs(
         "temporary": _is_temporary(request, surroundings),
         "subgraphs": bool(request.stream_subgraphs),
         "resumable": bool(request.stream_resumable),
-        "checkpoint_during": durability != "exit",
+        "checkpoint_during": request.checkpoint_during is not False,
         "durability": durability,
     }
 

@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tools import local_server, paths, progress, worker_copy
-from tools.differential import declared, playing, reference_server
+from tools.differential import declaration, playing, reference_server
 from tools.differential.comparison import Difference
+from tools.differential.declared import DECLARED
 from tools.differential.playing import Outcome, Script
 from tools.errors import SetupError
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Play, show, and return 0 when nothing differs but what is declared."""
     options = _parser().parse_args(arguments)
     if options.write:
-        declared.DOCUMENT.write_text(declared.document())
+        declaration.DOCUMENT.write_text(declaration.document(DECLARED))
         return 0
     try:
         outcomes = asyncio.run(_play(options))
@@ -115,12 +116,12 @@ def _write_recordings(outcomes: Iterable[Outcome]) -> None:
 
 
 def _covered(difference: Difference) -> bool:
-    return any(entry.covers(difference) for entry in declared.DECLARED)
+    return any(entry.covers(difference) for entry in DECLARED)
 
 
-def _gone(outcomes: Iterable[Outcome]) -> list[declared.Declared]:
+def _gone(outcomes: Iterable[Outcome]) -> list[declaration.Declared]:
     found = [difference for outcome in outcomes for difference in outcome.differences]
-    return [entry for entry in declared.DECLARED if not any(map(entry.covers, found))]
+    return [entry for entry in DECLARED if not any(map(entry.covers, found))]
 
 
 def _show_scripts(outcomes: Sequence[Outcome]) -> None:

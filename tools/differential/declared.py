@@ -1,41 +1,8 @@
-"""The differences from `langgraph dev` that are meant, each with its reason; `docs/differences.md` is made of it."""
+"""The differences from `langgraph dev` that are meant, each with its reason."""
 
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Final, Literal
+from typing import Final
 
-from tools import paths
-from tools.differential.comparison import MISSING, Difference
-
-DOCUMENT: Final = paths.ROOT / "docs" / "differences.md"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """Differences that have one reason."""
-
-    #: Patterns over `METHOD /path/template` and over the place in the exchange; `*` is anything.
-    operations: tuple[str, ...]
-    at: tuple[str, ...]
-    #: What either server does, and why Superstep does it otherwise; sentences for the document.
-    reference: str
-    superstep: str
-    reason: str
-
-    #: Patterns over `area.script`, for what would be a mistake elsewhere.
-    scripts: tuple[str, ...] = ("*",)
-    #: The server that has nothing at the place; None when both have something, or when it does not matter.
-    lacking: Literal["reference", "superstep"] | None = None
-
-    def covers(self, difference: Difference) -> bool:
-        """Whether this is one of those."""
-        return (
-            any(fnmatchcase(difference.operation, pattern) for pattern in self.operations)
-            and any(fnmatchcase(difference.at, pattern) for pattern in self.at)
-            and any(fnmatchcase(difference.script, pattern) for pattern in self.scripts)
-            and (self.lacking is None or getattr(difference, self.lacking) == MISSING)
-        )
-
+from tools.differential.declaration import Declared
 
 DECLARED: Final = (
     Declared(
@@ -214,6 +181,99 @@ DECLARED: Final = (
         reason="They are what each server is.",
     ),
     Declared(
+        scripts=("interrupts.jump_over", "graphs.questions_*"),
+        operations=(
+            "POST /threads/{thread_id}/runs/wait",
+            "GET /threads/{thread_id}",
+            "POST /threads/{thread_id}/history",
+        ),
+        at=("body.answers*", "body.log*", "body.values.*", "body.interrupts.*", "body.*.next*", "body.*.tasks*"),
+        reference="shows of an interrupted thread sometimes nothing, sometimes a subgraph's values and tasks",
+        superstep="shows the values of the thread's own state, with what tasks beside the interrupted one have written",
+        reason="A thread, its state and the answer to `/wait` say the same.",
+    ),
+    Declared(
+        scripts=("graphs.retries", "graphs.failing_factory", "graphs.mistakes"),
+        operations=("* /threads/{thread_id}*",),
+        at=("*error", "*error.error", "*error.message", "*error.data.*", "body.events", "body.values", "*.single"),
+        reference="hides what some exceptions say behind `An internal error occurred`, and fails at those without text",
+        superstep="says what the exception said",
+        reason="Whoever runs the server wrote the graph.",
+    ),
+    Declared(
+        scripts=("graphs.pydantic_state",),
+        operations=("* /threads/{thread_id}*",),
+        at=("*",),
+        reference="cannot resume a thread whose state is a model with a model inside",
+        superstep="can",
+        reason="LangGraph itself can.",
+    ),
+    Declared(
+        scripts=("graphs.caches",),
+        operations=("* /threads/{thread_id}*",),
+        at=("*",),
+        reference="runs a node that has a cache policy each time, unless the graph brings its own cache",
+        superstep="brings a cache, in D1",
+        reason="A cache policy is a wish for a cache.",
+    ),
+    Declared(
+        scripts=("graphs.agent*",),
+        operations=("POST /threads/{thread_id}/runs/stream",),
+        at=("*.messages.*.id", "body.events.data.data.output.id", "body.events.data.data.output.*.arg*"),
+        reference="shows messages while reducers give them ids, and the parts of a `Send` under names of its own",
+        superstep="shows what nodes returned, or what was stored, and a `Send` as LangGraph has it",
+        reason="Events are written when their super-step is committed; `events` when they happen.",
+    ),
+    Declared(
+        scripts=("graphs.functions",),
+        operations=("POST /threads/{thread_id}/runs/stream",),
+        at=("body.events", "body.debug.*", "body.tasks.*", "body.updates.*"),
+        reference="one order of tasks that run at the same time",
+        superstep="another one",
+        reason="None of them is promised.",
+    ),
+    Declared(
+        scripts=("protocol.*",),
+        operations=("GET /threads/{thread_id}/runs*",),
+        at=("body*.kwargs.c*", "body*.metadata.graph_id"),
+        reference="keeps internals of the protocol in a run's `kwargs`, and no `graph_id` in its metadata",
+        superstep="creates all runs alike",
+        reason="A run is a run, whoever started it.",
+    ),
+    Declared(
+        scripts=("protocol.a_failure",),
+        operations=("GET /threads/{thread_id}",),
+        at=("body.values",),
+        reference="shows no values of a thread whose run failed, when the protocol started it",
+        superstep="shows those of the last checkpoint",
+        reason="A run is a run, whoever started it.",
+    ),
+    Declared(
+        scripts=("protocol.*",),
+        operations=("POST /threads/{thread_id}/stream/events",),
+        at=("body.events", "body.*.id", "body.*.data.seq", "body.lifecycle.data.event_id"),
+        reference="tells that a run was interrupted before it tells its last values; counts what no channel shows",
+        superstep="tells how a run ended last, and numbers its own log",
+        reason="Whoever stops listening at the end has everything.",
+    ),
+    Declared(
+        scripts=("protocol.*",),
+        operations=("POST /threads/{thread_id}/stream/events",),
+        at=("body.input.requested.data.params.data.value",),
+        lacking="reference",
+        reference="tells a question as `payload`",
+        superstep="as `payload` and as `value`",
+        reason="The JavaScript SDK reads the one, the Python SDK the other.",
+    ),
+    Declared(
+        scripts=("protocol.commands_refused",),
+        operations=("POST /threads/{thread_id}/commands",),
+        at=("status",),
+        reference="answers a command on a thread id that is none with 200 and an error",
+        superstep="with 422, as every operation does",
+        reason="There is no such thread to command.",
+    ),
+    Declared(
         operations=("GET /info",),
         at=("body.version", "body.graphs", "body.flags.langsmith*"),
         reference="its own version, and flags of LangSmith",
@@ -228,23 +288,3 @@ DECLARED: Final = (
         reason="The address by which the caller knows the server is the caller's.",
     ),
 )
-
-_HEAD: Final = """# Differences from `langgraph dev`
-
-`make differential` plays scripts on Superstep and on LangGraph's own development server and compares every answer.
-What differs is listed here, with the reason; anything else that differs fails it. Not compared are ids, times, the
-wording of refusals and what names the host. This page is generated from `tools/differential/declared.py`.
-
-| Operations | Where | `langgraph dev` | Superstep | Why |
-|---|---|---|---|---|
-"""
-
-
-def document() -> str:
-    """The text of `docs/differences.md`."""
-    return _HEAD + "".join(_row(declared) for declared in DECLARED)
-
-
-def _row(declared: Declared) -> str:
-    operations, at = (" ".join(f"`{pattern}`" for pattern in some) for some in (declared.operations, declared.at))
-    return f"| {operations} | {at} | {declared.reference} | {declared.superstep} | {declared.reason} |\n"

@@ -35,7 +35,7 @@ async def a_run(server: Session) -> None:
 
 async def a_chat(server: Session) -> None:
     thread_id = await _run(server, "chat", {"messages": [{"role": "user", "content": "hi"}]})
-    await _replayed(server, thread_id, 10)
+    await _replayed(server, thread_id, 14)
 
 
 async def a_failure(server: Session) -> None:
@@ -45,8 +45,8 @@ async def a_failure(server: Session) -> None:
 
 async def a_subgraph(server: Session) -> None:
     thread_id = await _run(server, "nested", {"trail": []})
-    await _replayed(server, thread_id, 9)
-    await _replayed(server, thread_id, 3, namespaces=[["child"]], depth=1)
+    await _replayed(server, thread_id, 11)
+    await _replayed(server, thread_id, 5, namespaces=[["child"]], depth=1)
 
 
 async def a_question(server: Session) -> None:
@@ -59,7 +59,7 @@ async def a_question(server: Session) -> None:
     await server.idle(thread_id)
     await server.get(f"/threads/{thread_id}/state")
     await _command(server, thread_id, "input.respond", answer)
-    await _replayed(server, thread_id, 10)
+    await _replayed(server, thread_id, 11)
 
 
 async def since(server: Session) -> None:
