@@ -8,7 +8,7 @@ library is imported here, since the bundle step has nothing else.
 import difflib
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -19,7 +19,7 @@ MOUNT_PREFIX: Final = re.compile(r"(/[^/?#]+)*")
 
 
 class ProjectConfigError(ValueError):
-    """A part of langgraph.json cannot be honoured; the message names the key and the reason."""
+    """A part of langgraph.json, or a variable, cannot be honoured; the message names it and the reason."""
 
 
 #: Say how to build a container image, which nobody does here.
@@ -46,7 +46,26 @@ _REFUSED: Final[Mapping[str, str]] = {
     "checkpointer.path": "a checkpoint and the check that its run may still write it are one batch in D1, "
     "which no other checkpointer can promise",
     "checkpointer.serde.pickle_fallback": "whoever can write a checkpoint could run code",
+    "checkpointer.serde.allowed_msgpack_modules": "whoever can write a checkpoint could run code; list the classes",
+    "checkpointer.serde.allowed_json_modules": "whoever can write a checkpoint could run code; list the classes",
     "http.app": "no ASGI application is mounted; deploy it as a Worker of its own, on a route in front of this one",
+}
+
+
+_IN_LANGGRAPH_JSON: Final = "the section stands in langgraph.json"
+
+#: Variables with which other LangGraph servers are configured. Whoever sets one of these relies on what it does there.
+_FOREIGN_VARIABLES: Final[Mapping[str, str]] = {
+    "LANGGRAPH_AES_KEY": "checkpoints are not encrypted with it; D1 and Durable Objects encrypt what they store",
+    "LANGGRAPH_AUTH_TYPE": "AUTH, API_KEYS and auth.path in langgraph.json say who may call",
+    "LANGGRAPH_AUTH": _IN_LANGGRAPH_JSON,
+    "LANGGRAPH_CHECKPOINTER": _IN_LANGGRAPH_JSON,
+    "LANGGRAPH_ENCRYPTION": _IN_LANGGRAPH_JSON,
+    "LANGGRAPH_HTTP": _IN_LANGGRAPH_JSON,
+    "LANGGRAPH_STORE": _IN_LANGGRAPH_JSON,
+    "LANGGRAPH_UI": _IN_LANGGRAPH_JSON,
+    "LANGGRAPH_WEBHOOKS": _IN_LANGGRAPH_JSON,
+    "LANGSERVE_GRAPHS": _IN_LANGGRAPH_JSON,
 }
 
 
@@ -91,8 +110,10 @@ class ThreadTtl:
 class SerdeConfig:
     """Which classes a checkpoint may name."""
 
-    allowed_msgpack_modules: tuple[tuple[str, ...], ...] | bool | None = None
-    allowed_json_modules: tuple[tuple[str, ...], ...] | bool | None = None
+    #: Module and name of each, besides those that the schemas of a graph name.
+    allowed_msgpack_modules: tuple[tuple[str, ...], ...] | None = None
+    #: Of checkpoints that older savers wrote as JSON, which no thread here has.
+    allowed_json_modules: tuple[tuple[str, ...], ...] | None = None
     pickle_fallback: bool = False
 
 
@@ -225,7 +246,8 @@ class ProjectConfig:
     def read(cls, sections: Mapping[str, Any]) -> "ProjectConfig":
         """The sections of a langgraph.json; raises `ProjectConfigError`."""
         for path, reason in _REFUSED.items():
-            if _at(sections, path.split(".")):
+            found = _at(sections, path.split("."))
+            if found and not isinstance(found, list):  # a list of classes is fine, all classes are not
                 raise ProjectConfigError(f"langgraph.json: {path!r} cannot be honoured: {reason}")
         return _checked(_read(cls, sections, ""))
 
@@ -240,6 +262,13 @@ def known_sections(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in document.items() if key not in {*IMAGE_KEYS, *_BUNDLE_KEYS}}
 
 
+def check_variables(names: Container[str]) -> None:
+    """Refuse variables that would have to be ignored; ProjectConfigError names the first."""
+    for name, reason in _FOREIGN_VARIABLES.items():
+        if name in names:
+            raise ProjectConfigError(f"the variable {name} configures other servers, not this one: {reason}")
+
+
 def _at(value: Any, path: list[str]) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
@@ -248,13 +277,7 @@ def _at(value: Any, path: list[str]) -> Any:
 
 def _checked(config: ProjectConfig) -> ProjectConfig:
     """What no type says."""
-    serde, http = config.checkpointer.serde, config.http
-    for name in ("allowed_msgpack_modules", "allowed_json_modules"):
-        if getattr(serde, name) is True:
-            raise ProjectConfigError(
-                f"langgraph.json: 'checkpointer.serde.{name}' cannot be true: whoever can write a checkpoint "
-                "could run code; list the classes"
-            )
+    http = config.http
     if http.cors and _allows_every_site(http.cors) and http.cors.allow_credentials:
         raise ProjectConfigError(
             "langgraph.json: 'http.cors' allows credentials to every site; list the sites in 'allow_origins'"

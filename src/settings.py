@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
-from project_config import MOUNT_PREFIX
+from project_config import MOUNT_PREFIX, check_variables
 
 #: Superstep's own version, as `GET /info` and the OpenAPI document say it.
 VERSION: Final = "0.1.0"
@@ -12,19 +12,6 @@ VERSION: Final = "0.1.0"
 AcceptedStatus: TypeAlias = Literal["auto", "200", "202"]
 AuthMode: TypeAlias = Literal["required", "none"]
 ChoiceT = TypeVar("ChoiceT", bound=str)
-
-
-#: How images of the official CLI get the sections of langgraph.json. Ignoring one of them would be dangerous.
-_SECTIONS: Final = (
-    "LANGGRAPH_AUTH",
-    "LANGGRAPH_CHECKPOINTER",
-    "LANGGRAPH_ENCRYPTION",
-    "LANGGRAPH_HTTP",
-    "LANGGRAPH_STORE",
-    "LANGGRAPH_UI",
-    "LANGGRAPH_WEBHOOKS",
-    "LANGSERVE_GRAPHS",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +43,7 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
         """Read the variables that are set; ValueError names the one that is wrong and says what it may be."""
-        for name in _SECTIONS:
-            if name in env:
-                raise ValueError(f"{name} is read by other servers only; here the section stands in langgraph.json")
+        check_variables(env)
         unset = cls()
         return cls(
             auth=_choice(env, "AUTH", get_args(AuthMode), unset.auth),

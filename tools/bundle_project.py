@@ -18,7 +18,7 @@ from typing import Any, Final
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 sys.path.append(str(Path(__file__).resolve().parent.parent / "src"))
 
-from project_config import IMAGE_KEYS, ProjectConfig, ProjectConfigError, known_sections
+from project_config import IMAGE_KEYS, ProjectConfig, ProjectConfigError, check_variables, known_sections
 from tools import ui_bundle
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -89,7 +89,7 @@ def read_project(config_path: Path) -> Project:
     ]
     return Project(
         graphs={name: _graph(name, entry, folder, roots) for name, entry in _graph_entries(config).items()},
-        env=_environment(config.get("env", {}), folder),
+        env=_checked_environment(config.get("env", {}), folder),
         sections=sections,
         files=shipped,
         built=_ui(ProjectConfig.read(sections), folder),
@@ -318,6 +318,15 @@ def _may_define(path: Path, name: str) -> bool:
         return True
     bound = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     return name in bound or "__getattr__" in bound or "import *" in path.read_text()
+
+
+def _checked_environment(env: Any, folder: Path) -> dict[str, str]:
+    variables = _environment(env, folder)
+    try:
+        check_variables(variables)
+    except ProjectConfigError as error:
+        raise ProjectError(f"langgraph.json: 'env': {error}") from None
+    return variables
 
 
 def _environment(env: Any, folder: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +44,9 @@ class _Entry:
 class Registry:
     """What langgraph.json names; never changes once loaded."""
 
-    def __init__(self, entries: Mapping[str, _Entry]) -> None:
+    def __init__(self, entries: Mapping[str, _Entry], stored_classes: Iterable[tuple[str, ...]] = ()) -> None:
         self._entries = entries
+        self._stored_classes = frozenset(stored_classes)
 
     @classmethod
     def load(cls, project: Path) -> "Registry":
@@ -65,7 +66,8 @@ class Registry:
                 problems.append(f"graph {graph_id!r} ({source}): {error}")
         if problems:
             raise GraphLoadError("cannot serve the project:\n" + "\n".join(f"- {problem}" for problem in problems))
-        return cls(entries)
+        serde = ProjectConfig.read(manifest.get("config", {})).checkpointer.serde
+        return cls(entries, serde.allowed_msgpack_modules or ())
 
     def graph_ids(self) -> tuple[str, ...]:
         """The names of all graphs, in the order of langgraph.json."""
@@ -83,13 +85,20 @@ class Registry:
         """
         entry = self._entry(graph_id)
         if graph := _compiled(entry.graph):
-            yield graph
+            yield self._allowed(graph)
             return
         async with made(cast(Factory, entry.graph), purpose) as found:
             graph = _compiled(found)
             if graph is None:
                 raise GraphLoadError(f"graph {graph_id!r} ({entry.source}): the factory made {_described(found)}")
-            yield graph
+            yield self._allowed(graph)
+
+    def _allowed(self, graph: Graph) -> Graph:
+        """The graph, whose checkpoints may also hold the classes that the project lists besides its schemas."""
+        if self._stored_classes:
+            known: set[tuple[str, ...]] | None = graph._serde_allowlist  # pyright: ignore[reportPrivateUsage]
+            graph._serde_allowlist = {*(known or ()), *self._stored_classes}  # pyright: ignore[reportPrivateUsage]
+        return graph
 
     def _entry(self, graph_id: str) -> _Entry:
         if graph_id not in self._entries:

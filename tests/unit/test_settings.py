@@ -23,8 +23,29 @@ def test_each_setting_is_read_from_its_variable() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MAX_BODY_BYTES", "16MB"), ("MAX_ATTEMPTS", "0"), ("MAX_ATTEMPTS", "-1"), ("ACCEPTED_STATUS", "201")],
+    [
+        ("MAX_BODY_BYTES", "16MB"),
+        ("MAX_ATTEMPTS", "0"),
+        ("MAX_ATTEMPTS", "-1"),
+        ("ACCEPTED_STATUS", "201"),
+        ("AUTH", "off"),
+    ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be .*{value}"):
         Settings.from_env({name: value})
+
+
+def test_a_variable_of_other_servers_is_not_ignored() -> None:
+    with pytest.raises(ValueError, match=r"LANGGRAPH_AES_KEY .* checkpoints are not encrypted with it"):
+        Settings.from_env({"LANGGRAPH_AES_KEY": "k"})
+
+
+def test_no_key_is_shown() -> None:
+    assert "secret" not in repr(Settings.from_env({"API_KEYS": "secret"}))
+
+
+@pytest.mark.parametrize("prefix", ["api", "/api/", "//", "/a?b"])
+def test_a_mount_prefix_is_a_path(prefix: str) -> None:
+    with pytest.raises(ValueError, match="MOUNT_PREFIX"):
+        Settings.from_env({"MOUNT_PREFIX": prefix})

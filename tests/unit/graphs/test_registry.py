@@ -13,9 +13,11 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 from langgraph.store.memory import InMemoryStore
 
+from d1_checkpointer import D1Saver
 from errors import GraphLoadError, NotFound
 from graphs.factories import Purpose
 from graphs.registry import Registry
+from tests.support.sqlite_database import SqliteDatabase
 
 GRAPH = """
 from typing import TypedDict
@@ -146,6 +148,40 @@ async def test_a_factory_that_makes_no_graph_is_named(project: Path) -> None:
     registry = load(project, {"graph.py": GRAPH}, {"wrong": "graph.py:made_wrong"})
     with pytest.raises(GraphLoadError, match=r"'wrong' .*made_wrong.* made a str \('no graph'\)"):
         await registry.open("wrong", purpose()).__aenter__()
+
+
+STORED = """
+from dataclasses import dataclass
+from typing import Any, TypedDict
+from langgraph.graph import StateGraph, START
+
+@dataclass
+class Note:
+    text: str
+
+class State(TypedDict):
+    note: Any
+
+builder = StateGraph(State)
+builder.add_node("write", lambda state: {"note": Note("n")})
+builder.add_edge(START, "write")
+"""
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+async def test_a_checkpoint_holds_the_classes_that_langgraph_json_lists(project: Path, is_listed: bool) -> None:
+    load(project, {"stored.py": STORED}, {"notes": "stored.py:builder"})
+    manifest = json.loads((project.parent / "manifest.json").read_text())
+    serde = {"allowed_msgpack_modules": [[f"{project.name}.stored", "Note"]]} if is_listed else {}
+    text = json.dumps({**manifest, "config": {"checkpointer": {"serde": serde}}})
+    (project.parent / "manifest.json").write_text(text)
+    registry = Registry.load(project.parent)
+    config: Any = {"configurable": {"thread_id": "t"}}
+    async with registry.open("notes", purpose()) as opened:
+        graph = opened.copy({"checkpointer": D1Saver(SqliteDatabase())})
+        await graph.ainvoke({}, config)
+        note = (await graph.aget_state(config)).values["note"]
+    assert type(note).__name__ == ("Note" if is_listed else "dict")
 
 
 async def test_an_unknown_graph_is_not_found(project: Path) -> None:

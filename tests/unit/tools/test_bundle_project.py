@@ -76,6 +76,7 @@ def test_a_graph_may_be_named_as_a_module(tmp_path: Path) -> None:
         ({"graphs": GRAPHS, "dependencies": []}, "is in none of the folders of 'dependencies'"),
         ({"graphs": GRAPHS, "env": "missing.env"}, "'env' names 'missing.env', and there is no such file"),
         ({"graphs": GRAPHS, "env": {"KEY": None}}, "env 'KEY' must be a string"),
+        ({"graphs": GRAPHS, "env": {"LANGGRAPH_AES_KEY": "k"}}, "the variable LANGGRAPH_AES_KEY configures other"),
         ({"graphs": GRAPHS, "env": 5}, "'env' must be an object or the path of a file"),
     ],
 )
