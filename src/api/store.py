@@ -117,7 +117,7 @@ def _labels(given: Iterable[str] | None) -> tuple[str, ...]:
     labels = tuple(given or ())
     for label in labels:
         if not label or "." in label:
-            raise _InvalidLabel(f"Namespace label {label!r} must be a non-empty string without periods")
+            raise _InvalidLabel(f"Namespace label {label[:100]!r} must be a non-empty string without periods")
     return labels
 
 

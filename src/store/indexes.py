@@ -31,7 +31,7 @@ class Words:
     async def entries(self, puts: Iterable[PutOp]) -> Entries:
         """See `Index`."""
         return {
-            (op.namespace, op.key): FoundBy(words=search_text.words(op.namespace, op.value, op.index or None))
+            (op.namespace, op.key): FoundBy(words=search_text.words(op.namespace, op.value, op.index))
             for op in puts
             if op.value is not None and op.index is not False
         }

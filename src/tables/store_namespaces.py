@@ -6,11 +6,15 @@ range of the index holds a whole subtree.
 
 import json
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from compact_json import compact_json
+from errors import Unprocessable
 
 Namespace: TypeAlias = tuple[str, ...]
+
+#: One parameter each; D1 takes 100 in one statement and the other conditions need some.
+MAX_MATCHED: Final = 80
 
 
 def encode(labels: Sequence[str]) -> str:
@@ -32,8 +36,10 @@ def subtree(prefix: Sequence[str]) -> tuple[str, str]:
 def matching(prefix: Sequence[str], suffix: Sequence[str], column: str = "namespace") -> tuple[list[str], list[str]]:
     """Conditions that the column's labels begin with `prefix` and end with `suffix`, and their parameters.
 
-    A label `*` is any one label.
+    A label `*` is any one label. Raises Unprocessable for more labels than a statement has room for.
     """
+    if len(prefix) + len(suffix) > MAX_MATCHED:
+        raise Unprocessable(f"A prefix and a suffix may have {MAX_MATCHED} labels together, not more")
     labels = f"({column} || ']')"
     clauses = [f"json_array_length{labels} >= {max(len(prefix), len(suffix))}"]
     params: list[str] = []
@@ -50,7 +56,5 @@ def cut(depth: int | None, column: str = "namespace") -> str:
     """An expression for the first `depth` labels of the column."""
     if depth is None:
         return column
-    labels = f"({column} || ']')"
-    first = ", ".join(f"{labels} ->> '$[{index}]'" for index in range(depth))
-    array = f"json_array({first})"
-    return f"iif(json_array_length{labels} <= {depth}, {column}, substr({array}, 1, length({array}) - 1))"
+    labels = f"SELECT value FROM json_each({column} || ']') ORDER BY key LIMIT {depth}"
+    return f"(SELECT rtrim(json_group_array(value), ']') FROM ({labels}))"

@@ -9,8 +9,11 @@ import pytest
 
 import clock
 from api import cron_fires
+from auth.gatekeeper import Gatekeeper
+from auth.handlers import Handlers
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
+from tests.support import owners
 from tests.support.http_api import Api
 
 CREATED = "2026-11-21T04:05:37.411997+00:00"
@@ -22,15 +25,17 @@ NEXT_MINUTE = "2026-11-21T04:07:00+00:00"
 class Server:
     """A server whose clock the test sets."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, gatekeeper: Gatekeeper | None = None) -> None:
         self.now = CREATED
         monkeypatch.setattr(clock, "now_iso", lambda: self.now)
-        self.api = Api()
+        self.api = Api(gatekeeper=gatekeeper) if gatekeeper else Api()
+        #: The headers of who creates crons.
+        self.caller: dict[str, str] = {}
 
     async def cron(self, thread_id: str | None = None, **more: Any) -> dict[str, Any]:
         path = "/runs/crons" if thread_id is None else f"/threads/{thread_id}/runs/crons"
         body = {"assistant_id": "sequence", "schedule": "* * * * *", "input": {"topic": "t"}, **more}
-        return await self.api.json("POST", path, body)
+        return await self.api.json("POST", path, body, **self.caller)
 
     async def tick(self, now: str = TICK, before: str = NEXT_MINUTE) -> int:
         self.now = now
@@ -131,6 +136,39 @@ async def test_a_cron_that_cannot_run_does_not_keep_the_others(server: Server) -
     assert await server.tick() == 1
     assert [run["kwargs"]["context"]["cron_id"] for run in server.runs()] == [fine["cron_id"]]
     assert {await server.next_run(cron) for cron in (gone, unserved, fine)} == {NEXT_MINUTE}
+
+
+async def test_a_fire_is_its_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(monkeypatch, Handlers(owners.handlers()))
+    server.caller = owners.bearer(owners.OWNER)
+    thread_id = (await server.api.json("POST", "/threads", {}, **server.caller))["thread_id"]
+    cron = await server.cron(thread_id)
+    await server.cron(on_run_completed="keep", metadata={"km": 1})
+    assert cron["user_id"] == owners.OWNER
+    assert await server.tick() == 2
+    assert {run["kwargs"]["config"]["configurable"]["langgraph_auth_user"]["tenant"] for run in server.runs()} == {
+        "acme"
+    }
+    search = ("POST", "/threads/search", {"metadata": {"km": 1}})
+    [kept] = await server.api.json(*search, **server.caller)
+    assert kept["metadata"]["owner"] == owners.OWNER
+    assert await server.api.json(*search, **owners.bearer(owners.STRANGER)) == []
+
+
+async def test_a_fire_that_the_projects_handlers_refuse_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    auth, allowed = owners.handlers(), True
+
+    @auth.on.threads.create_run
+    async def only_while_allowed(ctx: Any, value: dict[str, Any]) -> bool:
+        return allowed
+
+    server = Server(monkeypatch, Handlers(auth))
+    server.caller = owners.bearer(owners.OWNER)
+    cron = await server.cron()
+    allowed = False
+    assert await server.tick() == 0
+    found = await server.api.json("GET", f"/runs/crons/{cron['cron_id']}", **server.caller)
+    assert found["next_run_date"] == NEXT_MINUTE
 
 
 async def test_context_and_cron_id_go_together(server: Server) -> None:

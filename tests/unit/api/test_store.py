@@ -165,6 +165,21 @@ async def test_a_bad_filter_is_refused_by_name(api: Api, filter: dict[str, Any],
     assert named in await api.detail("POST", "/store/items/search", {"filter": filter}, status=status)
 
 
+async def test_hostile_names_are_names(api: Api) -> None:
+    label = "'; DROP TABLE store_items; --" + '"]\\%_*\u0001'
+    await put(api, [label, "x"], label, {label: label})
+    assert await found(api, namespace_prefix=[label], query=label) == [label]
+    assert await found(api, namespace_prefix=[label[:-1]]) == []
+    assert await api.json("POST", "/store/namespaces", {"prefix": [label], "max_depth": 1}) == {"namespaces": [[label]]}
+    assert await api.json("POST", "/store/namespaces", {"suffix": [label, "x"], "max_depth": 100}) == {
+        "namespaces": [[label, "x"]]
+    }
+    many = {"prefix": ["a"] * 41, "suffix": ["b"] * 40}
+    assert "80 labels" in await api.detail("POST", "/store/namespaces", many, status=422)
+    surrogate = b'{"namespace":["a"],"key":"\\ud800","value":{}}'
+    assert await api.detail("PUT", "/store/items", surrogate.decode(), status=422)
+
+
 async def test_each_operation_is_one_round_trip(filled: Api) -> None:
     for method, path, body in (
         ("PUT", "/store/items", {"namespace": ["a"], "key": "k", "value": {}}),
