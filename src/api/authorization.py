@@ -51,7 +51,7 @@ _FIELDS: Final[Mapping[Event, Fields]] = {
     },
     "assistants.search": {**_METADATA, **_PAGE, "graph_id": ("graph_id", None)},
     "threads.create": {**_METADATA, "if_exists": ("if_exists", "raise"), "ttl": ("ttl", None)},
-    "threads.update": {**_METADATA, "action": ("action", None)},
+    "threads.update": {**_METADATA, "action": ("action", "interrupt")},
     "threads.search": {**_METADATA, **_PAGE, "values": ("values", {}), "status": ("status", None)},
     "threads.create_run": {
         **_METADATA,
@@ -115,6 +115,8 @@ def _identifiers(event: Event, call: AnyCall) -> dict[str, Any]:
             return {name: _identifier(getattr(call.body, name, None))}
         case "threads.delete" if hasattr(call.body, "thread_ids"):
             return {"thread_ids": [UUID(thread_id) for thread_id in call.body.thread_ids]}
+        case "threads.update" if hasattr(call.query, "action"):
+            return _cancelled(call)
         case "threads.create_run":
             return {
                 "thread_id": _identifier(call.path.get("thread_id")),
@@ -132,6 +134,15 @@ def _identifiers(event: Event, call: AnyCall) -> dict[str, Any]:
             return {"payload": _given(call.body)}
         case _:
             return {}
+
+
+def _cancelled(call: AnyCall) -> dict[str, Any]:
+    """The runs that are to stop: those of a path, of a body, or all that have a status."""
+    run_ids = [call.path["run_id"]] if "run_id" in call.path else getattr(call.body, "run_ids", None)
+    return {
+        "thread_id": _identifier(call.path.get("thread_id") or getattr(call.body, "thread_id", None)),
+        "metadata": {"run_ids": run_ids and list(map(UUID, run_ids)), "status": getattr(call.body, "status", None)},
+    }
 
 
 def _assistant(call: AnyCall) -> UUID | str | None:

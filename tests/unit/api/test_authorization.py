@@ -1,5 +1,6 @@
 """Who may do what, over the whole API: a project's handlers decide, and rows out of reach do not exist."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -219,6 +220,23 @@ async def test_cancelling_all_runs_cancels_ones_own(api: Api) -> None:
     assert list(map(tuple, api.db.connection.execute("SELECT * FROM runs"))) != before
 
 
+async def test_a_handler_knows_which_runs_are_to_stop() -> None:
+    auth, asked = owners.handlers(), []
+
+    @auth.on.threads.update
+    async def note(ctx: Any, value: Any) -> None:
+        asked.append(value)
+
+    api = Api(gatekeeper=Handlers(auth))
+    run_id = UUID("01a1fc60-905c-7390-9fc1-ed6b2aa6090c")
+    await api.json("POST", f"/threads/{run_id}/runs/{run_id}/cancel?action=rollback", status=404, **ALICE)
+    await api.json("POST", "/runs/cancel", {"status": "all"}, status=404, **ALICE)
+    assert [(value["thread_id"], value["action"], value["metadata"]) for value in asked] == [
+        (run_id, "rollback", {"run_ids": [run_id], "status": None}),
+        (None, "interrupt", {"run_ids": None, "status": "all"}),
+    ]
+
+
 async def test_a_batch_is_refused_as_a_whole(api: Api) -> None:
     assistant = await api.json("POST", "/assistants", {"graph_id": "sequence"}, **ALICE)
     bodies = [{"assistant_id": "sequence"}, {"assistant_id": assistant["assistant_id"]}]
@@ -266,3 +284,39 @@ async def test_interrupts_of_others_cannot_be_answered(api: Api) -> None:
     answer = await api.json("POST", f"/threads/{thread_id}/commands", body, **EVE)
     assert answer["error"] == "no_such_interrupt"
     assert api.rows("runs") == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("message/send", {"message": {"messageId": "m", "contextId": "{thread}", "parts": [{"data": {"topic": "x"}}]}}),
+        ("message/send", {"message": {"messageId": "m", "taskId": "{thread}:{run}", "parts": [{"text": "x"}]}}),
+        ("tasks/get", {"id": "{thread}:{run}"}),
+        ("tasks/cancel", {"id": "{thread}:{run}"}),
+        ("ListTasks", {}),
+        ("ListTasks", {"contextId": "{thread}"}),
+    ],
+)
+async def test_tasks_of_others_do_not_exist_for_agents(api: Api, method: str, params: dict[str, Any]) -> None:
+    thread_id = await thread_that_ran(api)
+    run = await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202, **ALICE)
+    before = list(map(tuple, api.db.connection.execute("SELECT * FROM runs")))
+    text = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    body = text.replace("{thread}", thread_id).replace("{run}", run["run_id"])
+    answer: Any = await api.ask("POST", f"/a2a/{ids.system_assistant('sequence')}", body, headers=EVE)
+    found = json.loads(answer.body)
+    assert "alice" not in answer.body
+    assert "error" in found or found["result"]["totalSize"] == 0
+    assert list(map(tuple, api.db.connection.execute("SELECT * FROM runs"))) == before
+    assert api.thread_objects.opened == []
+
+
+async def test_a_tool_with_a_graphs_name_is_not_anothers_assistant(api: Api) -> None:
+    mine = {"graph_id": "approval", "name": "sequence"}
+    assistant = await api.json("POST", "/assistants", mine, **ALICE)
+    headers = {**EVE, "accept": "application/json"}
+    for name in ("sequence", assistant["assistant_id"]):
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": {}}}
+        await api.ask("POST", "/mcp", body, headers=headers)
+    used = [row["assistant_id"] for row in api.db.connection.execute("SELECT assistant_id FROM runs")]
+    assert set(used) <= {ids.system_assistant("sequence")}
