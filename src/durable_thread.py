@@ -5,6 +5,7 @@ what a request started is dropped some time after that request, an alarm is wait
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -13,12 +14,15 @@ import workers
 from workers import DurableObject, Request
 
 import clock
+import deployment
+from api import socket_commands
 from bindings import process_environment
 from bindings.d1 import database
-from bindings.http import stream_response, to_js_response
+from bindings.http import read_headers, stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
 from bindings.queues import WebhookQueueBinding
 from bindings.store import store
+from bindings.web_sockets import HibernatingSocket, HibernatingSockets
 from bindings.workflows import RunWorkflowBinding
 from d1_cache import D1Cache
 from graphs.deployed import REGISTRY, RELEASE
@@ -31,6 +35,7 @@ from runs.thread_runner import ThreadRunner
 from streaming import sse
 from streaming.events import EventId
 from streaming.fanout import From, RunStreams, Subscription
+from streaming.protocol_sockets import Connection, ProtocolSockets
 
 #: A waiting caller gets a line end this often: legal before JSON, and it keeps the connection open.
 KEEPALIVE_SECONDS: Final = 5.0
@@ -64,6 +69,9 @@ class ThreadObject(DurableObject):
             executor=Executor(database=database(), registry=REGISTRY, settings=settings, provided=provided),
             settings=settings,
         )
+        self._sockets = HibernatingSockets(ctx)
+        self._protocol = ProtocolSockets(self._streams.log, lambda: self._sockets, self._carry_out)
+        self._streams.log.on_change = self._protocol.flush
 
     async def alarm(self, _info: Any = None) -> None:
         """Execute the thread's due runs."""
@@ -85,7 +93,7 @@ class ThreadObject(DurableObject):
         """Streams and results; paths are `runs/thread_object_paths.py`'s."""
         wanted = thread_object_paths.parse(request.url)
         if isinstance(wanted, FollowRequest):
-            return self._follow(wanted)
+            return self._connect(request, wanted) if wanted.kind == "socket" else self._follow(wanted)
         if wanted.joins:
             await self._runner.recall(wanted.run_id)
         else:
@@ -103,6 +111,31 @@ class ThreadObject(DurableObject):
     def _follow(self, wanted: FollowRequest) -> Any:
         subscription = following.subscription(self._streams, wanted)
         return _event_stream(subscription, thread_object_paths.response_headers(wanted))
+
+    def _connect(self, request: Request, wanted: FollowRequest) -> Any:
+        """Open a socket of the streaming protocol; it outlives this incarnation."""
+        headers = socket_commands.handshake_headers(read_headers(request.js_object))
+        handshake = {**json.loads(wanted.options), "headers": headers}
+        connection = Connection(handshake=handshake, is_hidden=wanted.is_hidden)
+        return self._sockets.accept(connection.text())
+
+    async def webSocketMessage(self, socket: Any, message: Any) -> None:  # noqa: N802 - the platform's names
+        """A client's command."""
+        text = message if isinstance(message, str) else ""
+        await self._protocol.message(HibernatingSocket(socket), text)
+
+    async def webSocketClose(self, socket: Any, *_reason: Any) -> None:  # noqa: N802
+        """A client left."""
+        HibernatingSocket(socket).close()
+
+    async def webSocketError(self, _socket: Any, _error: Any) -> None:  # noqa: N802
+        """A connection broke: nothing is left to do."""
+
+    async def _carry_out(self, handshake: Mapping[str, Any], command: str) -> tuple[bool, dict[str, Any]]:
+        """A command by WebSocket is a request like any other."""
+        return await socket_commands.carry_out(
+            deployment.services(deployment.gatekeeper()), self._thread_id, handshake, command
+        )
 
     def _client_left(self, wanted: RunRequest) -> None:
         if wanted.cancel_on_disconnect:

@@ -111,6 +111,10 @@ class ThreadObjects(Protocol):
         """The body of the same answer, part by part as it comes, for a caller that makes another answer of it."""
         ...
 
+    async def connect(self, thread_id: str, path: str, headers: Mapping[str, str]) -> object:
+        """Like `open`, for a client that wants a WebSocket; `headers` are those of its request."""
+        ...
+
 
 class Workflows(Protocol):
     """The Workflow that drives what outlives the inline budget."""

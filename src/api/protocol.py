@@ -4,16 +4,17 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from api.authorization import authorized
 from api.context import Call
-from api.thread_stream import follow, is_hidden
+from api.thread_stream import follow, standing
 from compact_json import compact_json
-from errors import AccessRefused, BadRequest, Conflict, SuperstepError, Unavailable
-from http_messages import EVENT_STREAM_HEADERS, HttpResponse, Reply, json_response
+from errors import AccessRefused, BadRequest, Conflict, MethodNotAllowed, NotFound, SuperstepError, Unavailable
+from http_messages import Passthrough, Reply, json_response
 from ids import random_id
-from runs import creation, following
+from runs import creation, following, thread_object_paths
 from runs.protocol_items import PROTOCOL_MODES
 from runs.thread_object_paths import FollowRequest
 from streaming.protocol_view import Wanted
@@ -28,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 ProtocolCall: TypeAlias = Call[None, None]
 
+#: A socket keeps what its commands are authenticated by, and can keep a little only.
+MAX_HANDSHAKE_CHARACTERS: Final = 8_000
+
 _INVALID_JSON: Final = "Invalid JSON body"
 
 
@@ -38,9 +42,30 @@ async def events(call: ProtocolCall) -> Reply:
     except ValueError as error:
         raise BadRequest(_INVALID_JSON) from error
     asked = Subscribing.of(given if isinstance(given, dict) else {})
-    if await is_hidden(call):
-        return HttpResponse(200, EVENT_STREAM_HEADERS)
-    return await follow(call, FollowRequest(kind="events", options=following.protocol_options(wanted(asked))))
+    options = following.protocol_options(wanted(asked))
+    return await follow(call, FollowRequest(kind="events", options=options, is_hidden=await _is_new(call)))
+
+
+async def open_socket(call: ProtocolCall) -> Reply:
+    """Open a WebSocket, over which commands and events go."""
+    if call.request.headers.get("upgrade", "").lower() != "websocket":
+        raise MethodNotAllowed(("POST",))
+    options = compact_json({"query": call.request.query})
+    if len(options) + sum(map(len, chain(*call.request.headers.items()))) > MAX_HANDSHAKE_CHARACTERS:
+        raise BadRequest("The headers and the query of a request for a WebSocket are too long to be kept with it.")
+    path = thread_object_paths.build(FollowRequest(kind="socket", options=options, is_hidden=await _is_new(call)))
+    return Passthrough(await call.services.thread_objects.connect(call.path["thread_id"], path, call.request.headers))
+
+
+async def _is_new(call: ProtocolCall) -> bool:
+    """Whether there is no such thread yet: nobody may see what another caller will make of it."""
+    match await standing(call):
+        case "somebody's":
+            raise NotFound("Thread not found")
+        case "nobody's":
+            return True
+        case "theirs":
+            return False
 
 
 def wanted(asked: Subscribing) -> Wanted:
@@ -48,7 +73,7 @@ def wanted(asked: Subscribing) -> Wanted:
     return Wanted(channels=asked.channels, namespaces=asked.namespaces, depth=asked.depth, since=asked.since)
 
 
-async def command(call: ProtocolCall) -> Reply:
+async def carry_out(call: ProtocolCall) -> Reply:
     """Carry out a command. What is wrong with it is told in the answer; only a broken envelope changes the status."""
     try:
         given = protocol.parse_command(call.request.body)
@@ -57,7 +82,7 @@ async def command(call: ProtocolCall) -> Reply:
     except CommandRefused as refused:
         return json_response(protocol.failure(refused.command_id, refused.code, str(refused)), 400)
     try:
-        result = await _carry_out(call, given)
+        result = await _result(call, given)
     except CommandRefused as refused:
         return json_response(protocol.failure(given.id, refused.code, str(refused)))
     except SuperstepError as error:
@@ -68,15 +93,16 @@ async def command(call: ProtocolCall) -> Reply:
     return json_response(protocol.success(given.id, result))
 
 
-async def _carry_out(call: ProtocolCall, given: Command) -> JsonObject:
-    carry_out = _COMMANDS.get(given.method)
-    if carry_out is None:
-        raise CommandRefused("unknown_command", f"Unknown protocol command: {given.method[:200]}")
-    return await carry_out(call, given.params)
+async def _result(call: ProtocolCall, command: Command) -> JsonObject:
+    method = _COMMANDS.get(command.method)
+    if method is None:
+        raise CommandRefused("unknown_command", f"Unknown protocol command: {command.method[:200]}")
+    return await method(call, command)
 
 
-async def _start(call: ProtocolCall, params: JsonObject) -> JsonObject:
+async def _start(call: ProtocolCall, command: Command) -> JsonObject:
     """`run.start`: create a run, and the thread if there is none."""
+    params = command.params
     assistant_id = params.get("assistant_id")
     if not isinstance(assistant_id, str) or not assistant_id:
         raise CommandRefused("invalid_argument", "run.start requires an assistant_id.")
@@ -88,8 +114,9 @@ async def _start(call: ProtocolCall, params: JsonObject) -> JsonObject:
     return {"run_id": run.run_id}
 
 
-async def _respond(call: ProtocolCall, params: JsonObject) -> JsonObject:
+async def _respond(call: ProtocolCall, command: Command) -> JsonObject:
     """`input.respond`: answer interrupts that wait. Refused while a run is unfinished: it may be answering already."""
+    params = command.params
     answers = _answers(params)
     access = await call.authorize("threads.read", dict(call.path))
     [rows] = await call.services.db.batch([threads.select_interrupts(call.path["thread_id"], access)])
@@ -156,29 +183,22 @@ async def _create_run(call: ProtocolCall, given: Mapping[str, Any]) -> Run:
     return run
 
 
-async def _subscribe(_call: ProtocolCall, params: JsonObject) -> JsonObject:
+async def _subscribe(_call: ProtocolCall, command: Command) -> JsonObject:
     """`subscription.subscribe`: over HTTP the event stream itself is the subscription."""
-    check_subscription(params)
+    Subscribing.of_command(command)
     return {"subscription_id": random_id(), "replayed_events": 0}
 
 
-def check_subscription(params: JsonObject) -> Subscribing:
-    """The parameters of `subscription.subscribe`."""
-    try:
-        return Subscribing.of(params)
-    except BadRequest as error:
-        raise CommandRefused("invalid_argument", f"subscription.subscribe: {error}") from error
+async def _unsubscribe(_call: ProtocolCall, command: Command) -> JsonObject:
+    subscription_id = str(command.params.get("subscription_id"))
+    raise CommandRefused("no_such_subscription", f"Unknown subscription: {subscription_id[:200]}")
 
 
-async def _unsubscribe(_call: ProtocolCall, params: JsonObject) -> JsonObject:
-    raise CommandRefused("no_such_subscription", f"Unknown subscription: {str(params.get('subscription_id'))[:200]}")
-
-
-async def _refuse_run(_call: ProtocolCall, _params: JsonObject) -> JsonObject:
+async def _refuse_run(_call: ProtocolCall, _command: Command) -> JsonObject:
     raise CommandRefused("no_such_run", "No active run is bound to this thread.")
 
 
-_COMMANDS: Final[Mapping[str, Callable[[ProtocolCall, JsonObject], Awaitable[JsonObject]]]] = {
+_COMMANDS: Final[Mapping[str, Callable[[ProtocolCall, Command], Awaitable[JsonObject]]]] = {
     "run.start": _start,
     "input.respond": _respond,
     "subscription.subscribe": _subscribe,

@@ -150,9 +150,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/store/items/search", "Search the store", store.search, body=ItemSearch, returns=FoundItems),
     Route("POST", "/store/namespaces", "List the store's namespaces", store.list_namespaces, body=NamespaceSearch, returns=FoundNamespaces),
 
-    Route("POST", f"{THREAD}/commands", "Send a command of the thread streaming protocol", protocol.command, returns=dict[str, object]),
+    Route("POST", f"{THREAD}/commands", "Send a command of the thread streaming protocol", protocol.carry_out, returns=dict[str, object]),
     Route("POST", f"{THREAD}/stream/events", "Subscribe to the thread streaming protocol", protocol.events, answers="events", on="threads.read"),
-    Route("GET", f"{THREAD}/stream/events", "Open a WebSocket of the thread streaming protocol", on="threads.read"),
+    Route("GET", f"{THREAD}/stream/events", "Open a WebSocket of the thread streaming protocol", protocol.open_socket, answers="events", on="threads.read"),
 
     Route("POST", "/mcp", "Speak MCP", mcp.post, reads=JsonRpcMessage, returns=JsonRpcAnswer, answers="json_rpc"),
     Route("GET", "/mcp", "Open an MCP stream: there is nothing to hear", mcp.open_stream, answers="never"),

@@ -2,7 +2,7 @@
 
 import re
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -14,9 +14,12 @@ from runs import following, thread_object_paths
 from runs.thread_object_paths import FollowRequest
 from streaming.events import START, EventId
 from tables import threads
+from tables.access import EVERYTHING
 from wire.queries import Query
 
 MODES: Final = ("run_modes", "lifecycle", "state_update")
+
+Standing: TypeAlias = Literal["theirs", "somebody's", "nobody's"]
 
 _POSITION: Final = re.compile(r"(\d{1,15})(?:-(\d{1,9}))?", re.ASCII)
 
@@ -36,7 +39,7 @@ async def stream(call: Call[None, ThreadStreamQuery]) -> Reply:
         if mode not in MODES:
             raise Unprocessable(f"Invalid stream mode: {mode[:100]!a} is none of {', '.join(MODES)}")
     after = _position(call.request.headers.get("last-event-id"))
-    if await is_hidden(call):
+    if await standing(call) != "theirs":
         return error_stream("404: Thread not found")
     return await follow(call, FollowRequest(kind="stream", options=following.thread_stream_options(modes, after)))
 
@@ -53,12 +56,17 @@ def _position(header: str | None) -> EventId | None:
 
 
 async def follow(call: Call[Any, Any], request: FollowRequest) -> Reply:
-    """Hand a follower of the thread, who was asked about by `is_hidden`, over to the thread's object."""
+    """Hand a follower of the thread, whose `standing` is known, over to the thread's object."""
     thread_id = call.path["thread_id"]
     return Passthrough(await call.services.thread_objects.open(thread_id, thread_object_paths.build(request)))
 
 
-async def is_hidden(call: Call[Any, Any]) -> bool:
-    """Whether the caller may see nothing of the thread. One that does not exist yet may become anybody's."""
-    [head] = await call.services.db.batch([threads.select_head(call.path["thread_id"], call.access)])
-    return not head and not call.services.gatekeeper.is_open
+async def standing(call: Call[Any, Any]) -> Standing:
+    """What the thread is to the caller. Who may do everything has all threads, those to come as well."""
+    if call.services.gatekeeper.is_open:
+        return "theirs"
+    thread_id = call.path["thread_id"]
+    own, any_head = await call.services.db.batch(
+        [threads.select_head(thread_id, call.access), threads.select_head(thread_id, EVERYTHING)]
+    )
+    return "theirs" if own else "somebody's" if any_head else "nobody's"

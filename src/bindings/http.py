@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
     """The request as Python values; a body announced as over the limit is thrown away, for `api` to refuse."""
     url = urlsplit(js_request.url)
-    headers: dict[str, str] = Object.fromEntries(js_request.headers).to_py()
+    headers = read_headers(js_request)
     return HttpRequest(
         method=js_request.method,
         path=url.path,
@@ -26,6 +26,11 @@ async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
         body=await _read_body(js_request, headers, max_body_bytes),
         origin=f"{url.scheme}://{url.netloc}",
     )
+
+
+def read_headers(js_request: Any) -> dict[str, str]:
+    """The headers of a request, names in lower case."""
+    return Object.fromEntries(js_request.headers).to_py()
 
 
 async def _read_body(js_request: Any, headers: Mapping[str, str], max_body_bytes: int) -> bytes:

@@ -4,11 +4,11 @@ A stub that threw may stay broken, so every call makes its own. `fetch` goes to 
 read the body of a stream that must pass through untouched.
 """
 
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any
 
-from js import TextDecoderStream
-from pyodide.ffi import JsException
+from js import Object, TextDecoderStream
+from pyodide.ffi import JsException, to_js
 from workers import env
 
 from errors import Unavailable
@@ -49,6 +49,11 @@ class ThreadObjectsBinding:
                 yield part.value
         finally:
             reader.cancel()
+
+    async def connect(self, thread_id: str, path: str, headers: Mapping[str, str]) -> object:
+        """See `ports.ThreadObjects.connect`."""
+        options = to_js({"headers": dict(headers)}, dict_converter=Object.fromEntries)
+        return await _answer(thread_id, self._binding.getByName(thread_id).fetch(ORIGIN + path, options))
 
     async def run_slice(self, thread_id: str, run_id: str, attempt: int) -> bool:
         """Run one slice of a long run; whether it needs another one."""

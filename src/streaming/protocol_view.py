@@ -99,9 +99,9 @@ class ProtocolView:
         elif method in _AS_THEY_ARE and not (method == "messages" and sse.data_of(frame).startswith("[")):
             yield _event(frame, method, namespace, sse.data_of(frame))
 
-    def wanted(self, frame: Frame, wanted: Wanted) -> list[ProtocolEvent]:
+    def wanted(self, frame: Frame, *subscriptions: Wanted) -> list[ProtocolEvent]:
         """The events of an entry that a subscription asks for; who gets them may rely on their `seq` from now on."""
-        events = [event for event in self.events(frame) if wanted.has(event)]
+        events = [event for event in self.events(frame) if any(wanted.has(event) for wanted in subscriptions)]
         if events:
             self._log.promise(frame.id.n)
         return events
@@ -113,6 +113,13 @@ class ProtocolView:
             return "".join(sse.encode(event.method, event.text(), event.seq) for event in self.wanted(frame, wanted))
 
         return text
+
+    def tree(self, frame: Frame) -> dict[str, Any] | None:
+        """What an entry that begins or ends a run makes of the thread's agent; None for any other."""
+        if frame.name != STARTED and not frame.name.startswith(ENDED):
+            return None
+        status = "running" if frame.name == STARTED else frame.name.removeprefix(ENDED)
+        return {"namespace": (), "status": status, "graph_name": self._graph_id(frame.run_id)}
 
     def _root_lifecycle(self, frame: Frame, event: str) -> ProtocolEvent:
         data: dict[str, Any] = {"event": event, "graph_name": self._graph_id(frame.run_id)}

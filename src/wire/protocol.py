@@ -100,6 +100,14 @@ class Subscribing:
             since=since if type(since) is int and 0 <= since < 2**53 else 0,
         )
 
+    @classmethod
+    def of_command(cls, command: Command) -> "Subscribing":
+        """Read `subscription.subscribe`. Raises CommandRefused."""
+        try:
+            return cls.of(command.params)
+        except BadRequest as error:
+            raise CommandRefused("invalid_argument", f"{command.method}: {error}") from error
+
 
 def _checked_channels(given: Any) -> list[str]:
     channels = cast(list[Any], given) if isinstance(given, list) else []

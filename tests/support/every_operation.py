@@ -18,6 +18,7 @@ PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 #: Operations that a server without an interface for its graphs refuses, as the protocols say; and with what.
 REFUSED = {
     "PATCH /threads/{thread_id}/state": 405,
+    "GET /threads/{thread_id}/stream/events": 405,  # without an Upgrade
     "GET /mcp": 405,
     "DELETE /mcp": 404,
     "POST /ui/{graph_id}": 404,

@@ -1,7 +1,7 @@
 """The HTTP API on CPython: `api.app.handle` over migrated SQLite; the queue and the thread objects only take notes."""
 
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from operator import add
@@ -140,6 +140,11 @@ class ThreadObjectNotes:
             raise self.failures.pop(0)
         self.opened.append((thread_id, path))
         return f"the answer to {path}"
+
+    async def connect(self, thread_id: str, path: str, headers: Mapping[str, str]) -> object:
+        """See `ports.ThreadObjects`."""
+        assert headers["upgrade"] == "websocket"
+        return await self.open(thread_id, path)
 
     async def read(self, thread_id: str, path: str) -> AsyncGenerator[str]:
         """See `ports.ThreadObjects`; `executing_thread_objects` has those that execute."""

@@ -116,7 +116,8 @@ CASES: dict[str, Case] = {
             '{"type":"error","id":1,"error":"unknown_error","message":"404: Thread or assistant not found."}',
         ),
     ),
-    "POST /threads/{thread_id}/stream/events": Case(body={"channels": ["lifecycle"]}, stranger=(200, "")),
+    "POST /threads/{thread_id}/stream/events": Case(body={"channels": ["lifecycle"]}),
+    "GET /threads/{thread_id}/stream/events": Case(headers={"upgrade": "websocket"}),
     "POST /a2a/{assistant_id}": Case(
         body={
             "jsonrpc": "2.0",

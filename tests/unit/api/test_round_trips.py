@@ -25,9 +25,10 @@ OTHERS = {
     "POST /threads/{thread_id}/runs/{run_id}/cancel": 1,
     "POST /runs/cancel": 1,
     "DELETE /runs/crons/{cron_id}": 1,
+    "GET /threads/{thread_id}/stream": 0,
+    "POST /threads/{thread_id}/stream/events": 0,
     "PUT /store/items": 1,
     "DELETE /store/items": 1,
-    "POST /threads/{thread_id}/stream/events": 0,
     "POST /mcp": 0,
     "POST /a2a/{assistant_id}": 4,
 }

@@ -1,0 +1,45 @@
+"""Commands that come over a WebSocket: each is a request of its own, by whoever opened the socket."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from api import app
+from api.context import Services
+from http_messages import HttpRequest, HttpResponse
+from wire import protocol
+
+#: Of the request that opened a socket: what was about that request only, and says nothing about who sent it.
+_OF_THE_HANDSHAKE: Final = frozenset(
+    {"connection", "upgrade", "host", "content-length", "content-type", "accept", "accept-encoding", "accept-language"}
+)
+
+
+def handshake_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Of the headers of a request that opens a socket, those that say who sent it."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in _OF_THE_HANDSHAKE and not name.startswith("sec-websocket-")
+    }
+
+
+async def carry_out(
+    services: Services, thread_id: str, handshake: Mapping[str, Any], command: str
+) -> tuple[bool, dict[str, Any]]:
+    """The answer to a command, and whether its sender may see the thread now."""
+
+    async def ask(method: str, path: str, body: str = "") -> HttpResponse:
+        request = HttpRequest(method, path, [*map(tuple, handshake["query"])], handshake["headers"], body)
+        reply = await app.handle(request, services)
+        assert isinstance(reply, HttpResponse), f"{method} {path} answers with a body of its own"
+        return reply
+
+    path = f"{services.mount_prefix}/threads/{thread_id}"
+    answered = await ask("POST", f"{path}/commands", command)
+    answer = json.loads(answered.body)
+    if "type" not in answer:
+        detail = f"{answered.status}: {answer.get('detail', '')}"
+        answer = json.loads(protocol.failure(json.loads(command)["id"], "unknown_error", detail))
+    is_visible = answer["type"] == "success" and (await ask("GET", path)).status == 200
+    return is_visible, answer
