@@ -4,28 +4,24 @@ import argparse
 import asyncio
 import contextlib
 import json
-import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tools import local_server, paths, progress, worker_copy
-from tools.differential import declaration, playing, reference_server
+from tools import paths, progress
+from tools.differential import declaration, playing, projects
 from tools.differential.comparison import Difference
 from tools.differential.declared import DECLARED
 from tools.differential.playing import Outcome, Script
 from tools.errors import SetupError
 
-FOLDER: Final = paths.BUILD / "differential"
-REPORT: Final = FOLDER / "report.json"
-RECORDINGS: Final = FOLDER / "recordings"
-GRAPHS: Final = paths.ROOT / "tests" / "e2e" / "graphs"
+REPORT: Final = projects.FOLDER / "report.json"
+RECORDINGS: Final = projects.FOLDER / "recordings"
 LONGEST_VALUE: Final = 300
 MOST_PLACES: Final = 4
 TABLE_WIDTH: Final = 120
@@ -51,10 +47,9 @@ async def _play(options: argparse.Namespace) -> list[Outcome]:
     scripts = playing.find(options.scripts)
     if not scripts:
         raise SetupError(f"no script is called {' or '.join(options.scripts)}")
-    project = _copied_project()
     with contextlib.ExitStack() as stack:
-        reference = options.reference or _start_reference(stack, project, options.port)
-        superstep = options.superstep or _start_superstep(stack, project, options.port + 1)
+        needed = sorted({script.project for script in scripts})
+        servers = {name: projects.start(stack, name, options.port + 2 * n) for n, name in enumerate(needed)}
         bar = stack.enter_context(
             Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         )
@@ -63,32 +58,11 @@ async def _play(options: argparse.Namespace) -> list[Outcome]:
 
         async def play(script: Script) -> Outcome:
             async with at_once:
-                outcome = await playing.play(script, reference, superstep)
+                outcome = await playing.play(script, servers[script.project])
                 bar.update(task, advance=1, description=outcome.name)
                 return outcome
 
         return await asyncio.gather(*map(play, scripts))
-
-
-def _copied_project() -> Path:
-    """The graphs of the end-to-end tests, in a folder that servers may write to."""
-    project = FOLDER / "project"
-    shutil.rmtree(project, ignore_errors=True)
-    shutil.copytree(GRAPHS, project, ignore=shutil.ignore_patterns("__pycache__"))
-    return project
-
-
-def _start_reference(stack: contextlib.ExitStack, project: Path, port: int) -> str:
-    reference_server.ensure_installed()
-    with progress.step("Starting langgraph dev"):
-        return stack.enter_context(reference_server.serve(project, port=port, log_path=FOLDER / "reference.log"))
-
-
-def _start_superstep(stack: contextlib.ExitStack, project: Path, port: int) -> str:
-    config = worker_copy.with_project("differential", project / "langgraph.json")
-    with progress.step("Starting Superstep"):
-        log_path = FOLDER / "superstep.log"
-        return stack.enter_context(local_server.serve(config=config, port=port, log_path=log_path)).url
 
 
 def _report(outcomes: Sequence[Outcome], *, everything: bool) -> int:
@@ -164,9 +138,7 @@ def _short(value: Any) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.differential", description=__doc__)
     parser.add_argument("scripts", nargs="*", help="areas or area.script; all when none is named")
-    parser.add_argument("--port", type=int, default=8320, help="of langgraph dev; Superstep gets the next one")
-    parser.add_argument("--reference", metavar="URL", help="a langgraph dev that runs already")
-    parser.add_argument("--superstep", metavar="URL", help="a Superstep that runs already")
+    parser.add_argument("--port", type=int, default=8320, help="the first of four that the servers get")
     parser.add_argument("--at-once", type=int, default=8, help="scripts that are played at the same time")
     parser.add_argument("--write", action="store_true", help="only write docs/differences.md")
     return parser

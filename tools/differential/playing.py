@@ -1,14 +1,14 @@
 """Plays scripts on both servers and says what came of it."""
 
 import asyncio
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Final, Literal, TypeAlias
 
-from tools.differential import comparison, scripts
+from tools.differential import comparison, projects, scripts
 from tools.differential.comparison import Difference
 from tools.differential.normal_form import NormalExchange, normal_form
 from tools.differential.recording import NotServed
@@ -27,6 +27,8 @@ class Script:
     area: str
     name: str
     play: Play
+    #: What the servers serve: its module's PROJECT.
+    project: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +64,21 @@ class Outcome:
 
 def find(prefixes: Sequence[str]) -> list[Script]:
     """All scripts, or those whose `area.name` begins with one of `prefixes`."""
+    names = [module.name for module in iter_modules(scripts.__path__)]
+    areas = {name: import_module(f"{scripts.__name__}.{name}") for name in names}
     found = [
-        Script(module.name, name, function)
-        for module in pkgutil.iter_modules(scripts.__path__)
-        for name, function in vars(importlib.import_module(f"{scripts.__name__}.{module.name}")).items()
+        Script(area, name, function, getattr(module, "PROJECT", projects.OPEN))
+        for area, module in areas.items()
+        for name, function in vars(module).items()
         if inspect.iscoroutinefunction(function) and not name.startswith("_")
     ]
     wanted = tuple(prefixes)
     return [script for script in found if not wanted or f"{script.area}.{script.name}".startswith(wanted)]
 
 
-async def play(script: Script, reference_url: str, superstep_url: str) -> Outcome:
+async def play(script: Script, servers: projects.Servers) -> Outcome:
     """Play on both servers at once and compare."""
-    reference, superstep = await asyncio.gather(_record(script, reference_url), _record(script, superstep_url))
+    reference, superstep = await asyncio.gather(_record(script, servers.reference), _record(script, servers.superstep))
     recordings = {"reference": reference, "superstep": superstep}
     name = f"{script.area}.{script.name}"
     if superstep.ending == "not served":
