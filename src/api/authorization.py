@@ -15,6 +15,7 @@ from pydantic import BaseModel
 import ids
 from api.context import Call
 from auth.gatekeeper import Event
+from tables.access import EVERYTHING
 
 AnyCall: TypeAlias = Call[Any, Any]
 
@@ -85,6 +86,8 @@ _FIELDS: Final[Mapping[Event, Fields]] = {
 
 async def authorized(event: Event, call: AnyCall) -> AnyCall:
     """The call with the rows that it may touch, and with what handlers changed in its body and query."""
+    if call.services.gatekeeper.is_open:
+        return replace(call, access=EVERYTHING)  # a run's input, say, is not copied for nobody to look at
     value = _value(event, call)
     access = await call.authorize(event, value)
     body, query = call.body, call.query

@@ -36,7 +36,8 @@ async def ok(call: Call[None, OkQuery]) -> Reply:
 
 
 async def info(call: Call[None, None]) -> Reply:
-    """Versions, features and graphs."""
+    """Versions and features; the names of the graphs only where nothing is a secret."""
+    services = call.services
     return json_response(
         compact_json(
             {
@@ -44,13 +45,13 @@ async def info(call: Call[None, None]) -> Reply:
                 "langgraph_py_version": version("langgraph"),
                 "flags": {
                     "assistants": True,
-                    "crons": False,
+                    "crons": True,
                     "langsmith": False,
                     "langsmith_tracing_replicas": False,
                     "langsmith_tracing_session_on_runs": False,
                 },
                 "host": _HOST,
-                "graphs": list(call.services.registry.graph_ids()),
+                **({"graphs": list(services.registry.graph_ids())} if services.gatekeeper.is_open else {}),
             }
         )
     )

@@ -320,3 +320,7 @@ async def test_a_tool_with_a_graphs_name_is_not_anothers_assistant(api: Api) -> 
         await api.ask("POST", "/mcp", body, headers=headers)
     used = [row["assistant_id"] for row in api.db.connection.execute("SELECT assistant_id FROM runs")]
     assert set(used) <= {ids.system_assistant("sequence")}
+
+
+async def test_who_is_not_let_in_reads_no_names_of_graphs(api: Api) -> None:
+    assert "graphs" not in await api.json("GET", "/info")

@@ -73,7 +73,7 @@ async def test_info_says_what_studio_asks_for_and_claims_nothing_that_is_not_the
         "langgraph_py_version": info["langgraph_py_version"],
         "flags": {
             "assistants": True,
-            "crons": False,
+            "crons": True,
             "langsmith": False,
             "langsmith_tracing_replicas": False,
             "langsmith_tracing_session_on_runs": False,
