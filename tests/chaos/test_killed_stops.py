@@ -1,0 +1,143 @@
+"""SIGKILL around the end that somebody else wants: a stop that was accepted is carried out, a webhook is sent."""
+
+import asyncio
+import json
+from typing import Any, Literal
+
+import pytest
+from langgraph_sdk.client import LangGraphClient
+from langgraph_sdk.errors import NotFoundError
+
+from tests.chaos.conftest import Database
+from tests.chaos.crashes import (
+    LONG_AGO,
+    RECOVERY_SECONDS,
+    Crash,
+    any_crash,
+    gated,
+    kill_workerd,
+    reached,
+    sweep,
+    wait_for_commit,
+)
+from tests.support.step_server import StepServer
+from tests.support.waiting import until
+from tests.support.webhook_receiver import WebhookReceiver
+from tools.local_server import Server
+
+Action = Literal["interrupt", "rollback"]
+ERRORS = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}
+
+
+async def stopped(client: LangGraphClient, thread_id: str, run_id: str) -> str:
+    """How the run ended: a status, or `gone`."""
+
+    async def probe() -> str | None:
+        try:
+            status = (await client.runs.get(thread_id, run_id))["status"]
+        except NotFoundError:
+            return "gone"
+        return status if status not in ("pending", "running") else None
+
+    return await until(f"run {run_id} ends", probe, seconds=RECOVERY_SECONDS)
+
+
+async def assert_stopped(
+    client: LangGraphClient, database: Database, thread_id: str, run_id: str, action: Action
+) -> None:
+    """The run stopped after its first step, or left nothing behind; the thread can be used."""
+    assert await stopped(client, thread_id, run_id) == ("interrupted" if action == "interrupt" else "gone")
+    thread, state = await client.threads.get(thread_id), await client.threads.get_state(thread_id)
+    assert (thread["error"] or {})["error"] == ERRORS[action]
+    left = database.run("SELECT COUNT(*) FROM checkpoints WHERE json_extract(metadata, '$.run_id') = ?", run_id)
+    if action == "interrupt":
+        assert (thread["status"], state["values"]["log"], state["next"]) == ("interrupted", [0], ["step"])
+    else:
+        assert (thread["status"], thread["values"], state["values"], left) == ("idle", None, {}, [(0,)])
+    after = await client.runs.wait(thread_id, "sequence", input={"topic": "after"}, multitask_strategy="reject")
+    assert isinstance(after, dict)
+
+
+@any_crash
+@pytest.mark.parametrize("action", ["interrupt", "rollback"])
+async def test_a_wish_that_was_stored_before_the_crash_is_carried_out_after_it(
+    server: Server,
+    client: LangGraphClient,
+    thread_id: str,
+    steps: StepServer,
+    database: Database,
+    action: Action,
+    crash: Crash,
+) -> None:
+    """The Worker died between storing the wish and telling the thread's object, and the object with it."""
+    name = f"wish-{action}-{crash.__name__}"
+    steps.hold(name, 1)
+    run = await client.runs.create(thread_id, **gated(steps, name, 3))
+    await reached(steps, name, 1)
+    await wait_for_commit(client, thread_id, [0])
+    reason = json.dumps({"error": ERRORS[action], "message": "stop"})
+    database.run("UPDATE runs SET cancel_action = ?, error = ? WHERE run_id = ?", action, reason, run["run_id"])
+    await asyncio.to_thread(crash, server)
+    steps.release(name, 1)
+    await assert_stopped(client, database, thread_id, run["run_id"], action)
+    assert steps.arrivals(name) == {0: 1, 1: 1}
+
+
+@pytest.mark.parametrize("action", ["interrupt", "rollback"])
+async def test_killed_while_it_carries_out_a_stop(
+    server: Server, client: LangGraphClient, thread_id: str, steps: StepServer, database: Database, action: Action
+) -> None:
+    name = f"stop-{action}"
+    steps.hold(name, 1)
+    run = await client.runs.create(thread_id, **gated(steps, name, 3))
+    await reached(steps, name, 1)
+    await wait_for_commit(client, thread_id, [0])
+    await client.runs.cancel(thread_id, run["run_id"], action=action)
+    await asyncio.to_thread(kill_workerd, server)
+    steps.release(name, 1)
+    await assert_stopped(client, database, thread_id, run["run_id"], action)
+    assert steps.arrivals(name) == {0: 1, 1: 1}
+
+
+async def test_killed_while_a_newer_run_replaces_it(
+    server: Server, client: LangGraphClient, thread_id: str, steps: StepServer
+) -> None:
+    steps.hold("replaced", 1)
+    old = await client.runs.create(thread_id, **gated(steps, "replaced", 3))
+    await reached(steps, "replaced", 1)
+    newer = await client.runs.create(thread_id, "sequence", input={"topic": "new"}, multitask_strategy="rollback")
+    await asyncio.to_thread(kill_workerd, server)
+    steps.release("replaced", 1)
+    assert await stopped(client, thread_id, newer["run_id"]) == "success"
+    assert await stopped(client, thread_id, old["run_id"]) == "gone"
+    values: Any = (await client.threads.get_state(thread_id))["values"]
+    assert values == {
+        "topic": "new",
+        "messages": [f"{node}:new" for node in ("planner", "researcher", "writer", "editor")],
+    }
+
+
+async def test_a_webhook_whose_message_was_lost_is_sent_all_the_same(
+    server: Server, client: LangGraphClient, database: Database
+) -> None:
+    with WebhookReceiver().serving() as receiver:
+        receiver.statuses = [500]
+        run = await client.runs.create(None, "sequence", input={"topic": "told"}, webhook=receiver.url)
+        await asyncio.to_thread(receiver.wait_for, run["run_id"])
+        await asyncio.to_thread(kill_workerd, server)  # and with it the queue, which is in memory here
+
+        async def is_overdue() -> bool:
+            rows = database.run(
+                "UPDATE webhooks SET due_at = ? WHERE run_id = ? RETURNING run_id", LONG_AGO, run["run_id"]
+            )
+            return bool(rows)
+
+        await until("the webhook is still to be sent", is_overdue)
+        await sweep(server)
+        told = await asyncio.to_thread(receiver.wait_for, run["run_id"], times=2)
+        assert told[0][1]["status"] == told[1][1]["status"] == "success"
+
+        async def is_forgotten() -> bool:
+            return not database.run("SELECT 1 FROM webhooks WHERE run_id = ?", run["run_id"])
+
+        await until("the webhook is forgotten", is_forgotten)
