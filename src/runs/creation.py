@@ -1,4 +1,4 @@
-"""A new run: what the caller asked for, merged with its assistant and thread, as one row.
+"""Creating runs: may they be, and what becomes of the unfinished ones before them.
 
 Creating takes two database round trips, one to read and one to write. The write repeats as SQL conditions what the read
 found, so a thread that is deleted or becomes busy in between refuses the run instead of keeping half of one.
@@ -6,36 +6,29 @@ found, so a thread that is deleted or becomes busy in between refuses the run in
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from langgraph_sdk.schema import CancelAction
-from pydantic import ValidationError
 
 import clock
 import ids
-from auth.principal import ANYONE, Principal
+from auth.principal import ANYONE
 from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from ports import Database, Row, Statement
 from project_config import WebhookUrlPolicy
-from runs import admission, cancellation, webhook_url
+from runs import admission, cancellation, run_row, webhook_url
+from runs.run_row import Creator, Surroundings
 from runs.webhook_url import STRICT_URLS
 from tables import assistants, run_stops, runs, threads
-from tables.access import EVERYTHING, Access
+from tables.access import EVERYTHING
 from tables.assistants import Assistant
 from tables.runs import Run
-from tables.threads import Ttl
-from wire.bodies import JsonObject, explain
 from wire.runs import RunCreate
-from wire.thread_state import CheckpointRef
 
 #: For each graph its description; what `langgraph.json` names.
 Graphs = Mapping[str, str | None]
-
-#: Of a caller's `config.configurable`, keys that begin so belong to LangGraph and to this server.
-RESERVED_PREFIX: Final = "__"
 
 _THREAD_OR_ASSISTANT: Final = "Thread or assistant not found."
 _BUSY: Final = "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
@@ -45,39 +38,8 @@ BOTH_CONTEXTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Creator:
-    """Who creates a run, and on what."""
-
-    principal: Principal
-    threads: Access
-    #: The system assistants, which belong to nobody, may be used beyond it.
-    assistants: Access
-    #: The id of the request that creates the run, and its headers that the graph may know.
-    request_id: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: How long a thread lives that is created for the run and outlives it.
-    thread_ttl: Ttl | None = None
-
-
 #: Who creates runs on a server without authentication.
 ANYBODY: Final = Creator(principal=ANYONE, threads=EVERYTHING, assistants=EVERYTHING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Surroundings:
-    """What a run depends on, as read before it is created."""
-
-    assistant: Assistant
-    #: False for a system assistant that nobody has used yet.
-    assistant_is_stored: bool
-    thread_metadata: JsonObject
-    thread_config: JsonObject
-    #: No thread was named: the run gets one of its own.
-    is_stateless: bool
-    #: What the thread's unfinished runs are asked.
-    stop: CancelAction | None
-    creator: Creator
 
 
 async def create_run(
@@ -118,11 +80,11 @@ async def _create(
         _check(request, webhook_urls)
     reads = [_reads(graphs, request, thread_id, by) for request, by in requests]
     found = await _batches(db, reads)
-    created: list[tuple[Run, _Surroundings]] = []
+    created: list[tuple[Run, Surroundings]] = []
     writes: list[list[Statement]] = []
     for (request, by), rows in zip(requests, found, strict=True):
         surroundings = _surroundings(graphs, request, thread_id, by, rows)
-        run = _new_run(request, surroundings, thread_id or ids.time_ordered())
+        run = run_row.new_run(request, surroundings, thread_id or ids.time_ordered())
         created.append((run, surroundings))
         writes.append(_writes(request, run, surroundings))
     _, *results = await _batches(db, [alongside, *writes])
@@ -155,7 +117,7 @@ def _reads(graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creato
 
 def _surroundings(
     graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creator, found: Sequence[list[Row]]
-) -> _Surroundings:
+) -> Surroundings:
     """What the `_reads` found. Raises NotFound or Conflict when the run cannot be."""
     stored = assistants.first_from_rows(found[0])
     assistant = stored or _system_assistant(graphs, resolve_assistant(graphs, request.assistant_id)[1])
@@ -168,7 +130,7 @@ def _surroundings(
     if thread_id is not None:
         _, heads, unfinished = found
         stop = _admitted(request, heads, unfinished)
-    return _Surroundings(
+    return Surroundings(
         assistant=assistant,
         assistant_is_stored=stored is not None,
         thread_metadata=json.loads(heads[0]["metadata"]) if heads else {},
@@ -209,7 +171,7 @@ def _admitted(request: RunCreate, heads: list[Row], unfinished: list[Row]) -> Ca
             return stop
 
 
-def _writes(request: RunCreate, run: Run, surroundings: _Surroundings) -> list[Statement]:
+def _writes(request: RunCreate, run: Run, surroundings: Surroundings) -> list[Statement]:
     """Statements that create the run; the last but one returns a row if they did, the last if there is the thread."""
     before: list[Statement] = []
     if not surroundings.assistant_is_stored:
@@ -218,150 +180,12 @@ def _writes(request: RunCreate, run: Run, surroundings: _Surroundings) -> list[S
     access = EVERYTHING if surroundings.is_stateless else surroundings.creator.threads
     metadata = request.metadata or {}
     if (surroundings.is_stateless or request.if_not_exists == "create") and access.admits(metadata):
-        ttl = None if _is_temporary(request, surroundings) else surroundings.creator.thread_ttl
+        ttl = None if run_row.is_temporary(request, surroundings) else surroundings.creator.thread_ttl
         new = threads.new(run.thread_id, metadata=compact_json(metadata), config="{}", now=run.created_at, ttl=ttl)
         before.append(threads.insert(new))
     engage = threads.engage(
-        run, graph_id=surroundings.assistant.graph_id, config=compact_json(_thread_config(request, surroundings))
+        run, graph_id=surroundings.assistant.graph_id, config=compact_json(run_row.thread_config(request, surroundings))
     )
     insert = runs.insert(run, access, only_if_idle=run.multitask_strategy == "reject")
     stop = [run_stops.ask_others(cancellation.replaced(surroundings.stop), run)] if surroundings.stop else []
     return [*before, *insert, *stop, engage, threads.select_head(run.thread_id, access)]
-
-
-def _new_run(request: RunCreate, surroundings: _Surroundings, thread_id: str) -> Run:
-    now, run_id = clock.now_iso(), ids.time_ordered()
-    metadata = _metadata(request, surroundings)
-    return Run(
-        thread_id=thread_id,
-        run_id=run_id,
-        assistant_id=surroundings.assistant.assistant_id,
-        status="pending",
-        attempt=0,
-        multitask_strategy=request.multitask_strategy or "enqueue",
-        metadata=compact_json(metadata),
-        kwargs=compact_json(_kwargs(request, surroundings, thread_id, run_id, metadata)),
-        kwargs_parts=0,
-        error=None,
-        created_at=now,
-        updated_at=now,
-        due_at=clock.shifted(now, request.after_seconds) if request.after_seconds else None,
-    )
-
-
-def _metadata(request: RunCreate, surroundings: _Surroundings) -> JsonObject:
-    assistant = surroundings.assistant
-    graph = {} if surroundings.is_stateless else {"graph_id": assistant.graph_id}
-    return {
-        **json.loads(assistant.metadata),
-        **surroundings.thread_metadata,
-        **graph,
-        "assistant_id": assistant.assistant_id,
-        **(request.metadata or {}),
-    }
-
-
-def _kwargs(
-    request: RunCreate, surroundings: _Surroundings, thread_id: str, run_id: str, metadata: JsonObject
-) -> JsonObject:
-    """What the run does, exactly as callers read it back."""
-    durability = request.durability or ("exit" if request.checkpoint_during is False else "async")
-    return {
-        "input": request.input,
-        "command": request.command and request.command.model_dump(exclude_unset=True),
-        "config": {
-            "configurable": {
-                **_chosen_configurable(request, surroundings),
-                **surroundings.creator.headers,
-                **_server_configurable(request, surroundings, thread_id, run_id),
-            },
-            **_chosen_config(request, surroundings),
-            "metadata": {**((request.config and request.config.metadata) or {}), **metadata},
-        },
-        "context": {**json.loads(surroundings.assistant.context), **_chosen_context(request)},
-        "stream_mode": list(dict.fromkeys(request.stream_mode or ["values"])),
-        "interrupt_before": request.interrupt_before,
-        "interrupt_after": request.interrupt_after,
-        "webhook": request.webhook,
-        "feedback_keys": request.feedback_keys,
-        "temporary": _is_temporary(request, surroundings),
-        "subgraphs": bool(request.stream_subgraphs),
-        "resumable": bool(request.stream_resumable),
-        "checkpoint_during": request.checkpoint_during is not False,
-        "durability": durability,
-    }
-
-
-def _is_temporary(request: RunCreate, surroundings: _Surroundings) -> bool:
-    """Whether the run's thread goes with it."""
-    return surroundings.is_stateless and request.on_completion != "keep"
-
-
-def _chosen_context(request: RunCreate) -> JsonObject:
-    """`context` and `config.configurable` mirror each other: the caller gives one of them."""
-    return request.context or (request.config and request.config.configurable) or {}
-
-
-def _chosen_configurable(request: RunCreate, surroundings: _Surroundings) -> JsonObject:
-    chosen = {**_assistant_config(surroundings).get("configurable", {}), **_chosen_context(request)}
-    if request.checkpoint_id is not None:
-        chosen["checkpoint_id"] = request.checkpoint_id
-    if request.checkpoint is not None:
-        chosen |= request.checkpoint.model_dump(exclude_none=True)
-        chosen.setdefault("checkpoint_ns", "")
-    _check_checkpoint(chosen)
-    return {key: value for key, value in chosen.items() if not key.startswith(RESERVED_PREFIX)}
-
-
-def _check_checkpoint(configurable: JsonObject) -> None:
-    """The keys that name a checkpoint reach the database: Unprocessable for what no checkpoint is named by."""
-    try:
-        CheckpointRef.model_validate({key: configurable.get(key) for key in CheckpointRef.model_fields})
-    except ValidationError as error:
-        raise Unprocessable(f"config.configurable.{explain(error)}") from error
-
-
-def _server_configurable(
-    request: RunCreate, surroundings: _Surroundings, thread_id: str, run_id: str
-) -> dict[str, Any]:
-    """What a caller cannot choose; above all the thread."""
-    principal = surroundings.creator.principal
-    return {
-        "langgraph_auth_user": principal.user,
-        "langgraph_auth_user_id": principal.identity,
-        "langgraph_auth_permissions": principal.permissions,
-        "langgraph_request_id": surroundings.creator.request_id or ids.random_id(),
-        "__request_start_time_ms__": clock.now_ms(),
-        "__after_seconds__": request.after_seconds or 0,
-        "run_id": run_id,
-        "thread_id": thread_id,
-        "graph_id": surroundings.assistant.graph_id,
-        "assistant_id": surroundings.assistant.assistant_id,
-        "user_id": principal.identity,
-        **({"__event_streaming_v2": True} if "lifecycle" in (request.stream_mode or ()) else {}),
-    }
-
-
-def _chosen_config(request: RunCreate, surroundings: _Surroundings) -> JsonObject:
-    """`tags` and `recursion_limit`, the caller's before the assistant's."""
-    given = request.config.model_dump(include={"tags", "recursion_limit"}, exclude_none=True) if request.config else {}
-    assistant = _assistant_config(surroundings)
-    return {
-        **{name: assistant[name] for name in ("tags", "recursion_limit") if name in assistant},
-        **given,
-    }
-
-
-def _thread_config(request: RunCreate, surroundings: _Surroundings) -> JsonObject:
-    """The thread shows the configuration of its last run, without what only that run was given to configure."""
-    earlier = surroundings.thread_config
-    assistant = _assistant_config(surroundings)
-    return {
-        **earlier,
-        **_chosen_config(request, surroundings),
-        "configurable": {**earlier.get("configurable", {}), **assistant.get("configurable", {})},
-    }
-
-
-def _assistant_config(surroundings: _Surroundings) -> JsonObject:
-    return json.loads(surroundings.assistant.config)

@@ -22,8 +22,8 @@ StreamMode: TypeAlias = Literal[
     "values", "messages", "messages-tuple", "tasks", "checkpoints", "updates", "events", "debug", "custom"
 ]
 
-#: They are created in one transaction.
-MAX_BATCH_RUNS: Final = 1000
+#: They are created in one transaction, and an invocation of a Worker may ask D1 for 1,000 statements.
+MAX_BATCH_RUNS: Final = 100
 
 RunColumn: TypeAlias = Literal[
     "run_id",
