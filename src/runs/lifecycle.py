@@ -32,7 +32,7 @@ def is_finished(status: RunStatus) -> bool:
     return not TRANSITIONS[status]
 
 
-def resting_status(ended: RunStatus | Literal["rollback"], *, has_next: bool) -> RestingStatus:
+def resting_status(ended: RunStatus | Literal["rollback", "drained"], *, has_next: bool) -> RestingStatus:
     """The status of a thread whose last run ended so; `has_next`: its graph has something left to execute."""
     if ended in ("error", "timeout"):
         return "error"

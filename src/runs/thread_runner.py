@@ -6,15 +6,13 @@ any call here may be repeated, and any `await` may be the last one.
 """
 
 import asyncio
-import json
 import logging
 from typing import Final
 
 import clock
-from errors import DatabaseError, StaleAttempt, Unavailable, ValueTooLarge
+from errors import DatabaseError, StaleAttempt
 from ports import Alarm, Database, WebhookQueue, Workflows
-from runs import cancellation, completion, lifecycle, outcome, stored_result
-from runs.completion import Ending
+from runs import cancellation, completion, lifecycle, outcome, stored_result, webhook_delivery
 from runs.executor import Executor
 from runs.outcome import Outcome
 from settings import Settings
@@ -79,7 +77,10 @@ class ThreadRunner:
         self._is_woken = True
         await self._alarm.set(clock.now_ms() + 1)
         if self._executing.locked():
-            await self._heed()
+            try:
+                await self._heed()
+            except DatabaseError:
+                logger.exception("thread %s: could not see whether runs were asked to stop", self._thread_id)
 
     async def _look_later(self, at_ms: int) -> None:
         """Set the alarm, unless it is set for an earlier look that somebody asked for meanwhile."""
@@ -196,7 +197,7 @@ class ThreadRunner:
             # A cancelled run's stream just ends.
             error = ended.error if ended.status == "error" else None
             stream.finish(ended.wait_result, outcome.stream_end(ended), error=error)
-            await self._announce_webhook(run)
+            await webhook_delivery.announce(self._webhook_queue, run)
             return False
         finally:
             self._run = None
@@ -236,23 +237,10 @@ class ThreadRunner:
         Its streams may end only then, because clients ask for the run right after.
         """
         self._is_woken = False
-        try:
-            finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
-        except ValueTooLarge as error:
-            result = outcome.failed(None, outcome.error_of(error))
-            finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso())
+        finished = await completion.finish(self._database, run, result, now=clock.now_iso())
         # When the run was not this executor's any more, neither is the next.
-        self._claim = finished.claim if finished.is_stored else None
-        return result if finished.is_stored else None
-
-    async def _announce_webhook(self, run: Run) -> None:
-        """Let the webhook be sent at once; the sweeper finds it otherwise."""
-        if not json.loads(run.kwargs).get("webhook"):
-            return
-        try:
-            await self._webhook_queue.send_batch([run.run_id])
-        except Unavailable:
-            logger.exception("the webhook of run %s is stored and was not announced", run.run_id)
+        self._claim = finished and finished.claim
+        return finished and finished.outcome
 
     async def _give_up(self, run: Run) -> None:
         """End a run that keeps killing its executor."""
@@ -261,16 +249,12 @@ class ThreadRunner:
         result = outcome.failed(None, {"error": "AttemptsExhausted", "message": message})
         if ended := await self._store_end(run, result):
             self._streams.end(run.run_id, ended.wait_result, "failed", error=ended.error)
-            await self._announce_webhook(run)
+            await webhook_delivery.announce(self._webhook_queue, run)
 
     async def _heed(self) -> None:
         """Stop what was asked to stop while this object executes, and would not look at its rows for a while."""
         executing = self._run
-        try:
-            [unfinished] = await self._database.batch([runs.unfinished_of_thread(self._thread_id)])
-        except DatabaseError:
-            logger.exception("thread %s: could not see whether runs were asked to stop", self._thread_id)
-            return
+        [unfinished] = await self._database.batch([runs.unfinished_of_thread(self._thread_id)])
         self._executor.watch_time()
         for row in unfinished:
             if row["cancel_action"] is not None:
@@ -288,11 +272,10 @@ class ThreadRunner:
             return
         shown = await threads.values_text(self._database, self._thread_id)
         result = outcome.never_begun(run.cancel_action, run.error, shown)
-        finished = await completion.finish(self._database, run, _ending(result), now=clock.now_iso(), claims_next=False)
-        if finished.is_stored:
+        if await completion.finish(self._database, run, result, now=clock.now_iso(), claims_next=False):
             if run_id in self._streams.followed():
                 self._streams.end(run_id, result.wait_result, "interrupted")
-            await self._announce_webhook(run)
+            await webhook_delivery.announce(self._webhook_queue, run)
 
     async def stop(self, run_id: str, message: str) -> None:
         """Interrupt a run unless it has ended; `message` says why."""
@@ -324,16 +307,3 @@ class ThreadRunner:
 
     def _executes(self, run_id: str) -> bool:
         return self._run is not None and self._run.run_id == run_id
-
-
-def _ending(result: Outcome) -> Ending:
-    assert result.status != "drained"
-    return Ending(
-        status=result.status,
-        has_next=bool(result.next),
-        values=result.values,
-        interrupts=result.interrupts,
-        error=result.error,
-        has_begun=result.has_begun,
-        left_by=result.left_by,
-    )

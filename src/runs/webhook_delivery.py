@@ -4,6 +4,7 @@ The batch that ends a run leaves a row in `webhooks`; a queue message is only th
 message speaks of any more is announced by the sweeper, and goes when its receiver has answered, or never will.
 """
 
+import json
 import logging
 import os
 import re
@@ -16,6 +17,7 @@ from ports import Database, WebhookQueue, WebhookSender
 from project_config import ProjectConfig
 from runs import webhook_url
 from tables import webhooks
+from tables.runs import Run
 from tables.webhooks import Webhook
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,16 @@ PAGE_WEBHOOKS: Final = 500
 MAX_PAGES: Final = 40
 
 _VARIABLE: Final = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
+
+
+async def announce(queue: WebhookQueue, run: Run) -> None:
+    """Let the webhook of a run that has ended, if it has one, be sent at once; the sweeper finds it otherwise."""
+    if not json.loads(run.kwargs).get("webhook"):
+        return
+    try:
+        await queue.send_batch([run.run_id])
+    except Unavailable:
+        logger.exception("the webhook of run %s is stored and was not announced", run.run_id)
 
 
 async def deliver(db: Database, sender: WebhookSender, config: ProjectConfig, run_id: str) -> int | None:

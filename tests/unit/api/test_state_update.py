@@ -14,10 +14,10 @@ import clock
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
 from runs import completion
-from runs.completion import Ending
 from tables import runs
 from tables.large_text import PART_BYTES
 from tests.support.checkpoint_graphs import deltas
+from tests.support.endings import ending
 from tests.support.http_api import Api
 
 UNKNOWN = "2a91c740-f094-4a4c-b61a-0c5397d5b612"
@@ -236,8 +236,8 @@ async def test_a_run_that_came_and_went_meanwhile_is_built_upon(api: Api, monkey
         assert claimed
         graph = api.registry.graphs["sequence"].copy(update={"checkpointer": api.saver})
         await graph.ainvoke({"topic": "run"}, {"configurable": {"thread_id": thread_id}})
-        ending = Ending(status="success", has_next=False, values="{}")
-        assert (await completion.finish(api.db, claimed, ending, now=clock.now_iso())).is_stored
+        ended = ending(status="success", has_next=False, values="{}")
+        assert await completion.finish(api.db, claimed, ended, now=clock.now_iso())
 
     between_reading_and_writing(api, monkeypatch, meanwhile)
     await api.json("POST", f"/threads/{thread_id}/state", {"values": {"log": ["mine"]}, "as_node": "write"})

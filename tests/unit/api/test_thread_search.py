@@ -13,11 +13,11 @@ from compact_json import compact_json
 from errors import Unprocessable
 from http_messages import HttpResponse
 from runs import completion
-from runs.completion import Ending
 from tables import runs, thread_search, threads, values_outline
 from tables.access import EVERYTHING, Access
 from tables.large_text import PART_BYTES
 from tables.thread_search import Search
+from tests.support.endings import ending
 from tests.support.http_api import Api
 from tests.support.sqlite_database import SqliteDatabase
 from wire import extract_paths
@@ -131,8 +131,8 @@ async def finish_with(api: Api, values: str) -> str:
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
     run = (await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())).claimed
     assert run
-    ending = Ending(status="success", has_next=False, values=values)
-    assert (await completion.finish(api.db, run, ending, now=clock.now_iso())).is_stored
+    ended = ending(status="success", has_next=False, values=values)
+    assert await completion.finish(api.db, run, ended, now=clock.now_iso())
     return thread_id
 
 

@@ -12,9 +12,9 @@ from errors import DatabaseError, Unavailable
 from ports import Row, Statement
 from project_config import ProjectConfig
 from runs import completion, thread_pruning
-from runs.completion import Ending
 from tables import runs
 from tables.large_text import PART_BYTES
+from tests.support.endings import ending
 from tests.support.http_api import Api
 
 UNKNOWN = "0b4211ba-46f4-4cdb-830a-6ba6412ee448"
@@ -38,13 +38,13 @@ async def run(api: Api, graph_id: str, *, thread_id: str | None = None, values: 
     await graph.ainvoke({"topic": "t" * 300, "log": ["in"]}, config)
     state = await graph.aget_state(config)
     interrupts = {task.id: [{"id": i.id, "value": i.value} for i in task.interrupts] for task in state.tasks}
-    ending = Ending(
+    ended = ending(
         status="success",
         has_next=bool(state.next),
         values=json.dumps(state.values if values is None else values),
         interrupts=json.dumps(interrupts),
     )
-    assert (await completion.finish(api.db, claimed, ending, now=clock.now_iso())).is_stored
+    assert await completion.finish(api.db, claimed, ended, now=clock.now_iso())
     return thread_id
 
 

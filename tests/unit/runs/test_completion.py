@@ -7,14 +7,15 @@ import pytest
 import clock
 from errors import IllegalTransition
 from runs import completion
-from runs.completion import Ending
+from runs.outcome import Outcome
 from tables import runs, threads
 from tables.access import EVERYTHING
 from tables.runs import Run
 from tables.threads import Thread
+from tests.support.endings import ending
 from tests.support.http_api import Api
 
-SUCCESS = Ending(status="success", values="{}")
+SUCCESS = ending("success", values="{}")
 
 
 @pytest.fixture
@@ -37,38 +38,38 @@ async def thread_of(api: Api, thread_id: str) -> Thread:
 
 
 @pytest.mark.parametrize(
-    ("ending", "expected"),
+    ("ended", "expected"),
     [
         (
-            Ending(status="success", has_next=False, values='{"a":1}', interrupts="{}"),
+            ending("success", has_next=False, values='{"a":1}', interrupts="{}"),
             {"status": "idle", "values": {"a": 1}, "error": None, "interrupts": {}},
         ),
         (
-            Ending(status="success", has_next=True, values='{"a":1}', interrupts='{"t":[{"id":"i","value":1}]}'),
+            ending("success", has_next=True, values='{"a":1}', interrupts='{"t":[{"id":"i","value":1}]}'),
             {"status": "interrupted", "values": {"a": 1}, "interrupts": {"t": [{"id": "i", "value": 1}]}},
         ),
         (
-            Ending(status="error", has_next=True, values='{"a":1}', error='{"error":"E","message":"m"}'),
+            ending("error", has_next=True, values='{"a":1}', error='{"error":"E","message":"m"}'),
             {"status": "error", "values": {"a": 1}, "error": {"error": "E", "message": "m"}},
         ),
         (
-            Ending(status="timeout", has_next=True, error='{"error":"TimeoutError","message":""}'),
+            ending("timeout", has_next=True, error='{"error":"TimeoutError","message":""}'),
             {"status": "error", "values": None, "error": {"error": "TimeoutError", "message": ""}},
         ),
-        (Ending(status="interrupted", has_next=True), {"status": "interrupted", "values": None}),
+        (ending("interrupted", has_next=True), {"status": "interrupted", "values": None}),
     ],
 )
-async def test_a_thread_shows_how_its_run_ended(api: Api, ending: Ending, expected: dict[str, Any]) -> None:
+async def test_a_thread_shows_how_its_run_ended(api: Api, ended: Outcome, expected: dict[str, Any]) -> None:
     thread_id = await api.new_thread()
     run = await start(api, thread_id)
     now = clock.now_iso()
-    assert (await completion.finish(api.db, run, ending, now=now)).is_stored
+    assert await completion.finish(api.db, run, ended, now=now)
     thread = await api.json("GET", f"/threads/{thread_id}")
     assert thread | expected == thread
     assert thread["updated_at"] == now
-    assert (thread["state_updated_at"] == now) == (ending.values is not None)
+    assert (thread["state_updated_at"] == now) == (ended.values is not None)
     stored = await api.json("GET", f"/threads/{thread_id}/runs/{run.run_id}")
-    assert (stored["status"], stored["updated_at"]) == (ending.status, now)
+    assert (stored["status"], stored["updated_at"]) == (ended.status, now)
 
 
 async def test_the_whole_life_of_a_run_writes_few_rows(api: Api) -> None:
@@ -76,9 +77,7 @@ async def test_the_whole_life_of_a_run_writes_few_rows(api: Api) -> None:
     rows = api.db.rows_written
     thread_id = await api.new_thread()
     run = await start(api, thread_id)
-    assert (
-        await completion.finish(api.db, run, Ending(status="success", has_next=False, values="{}"), now="9")
-    ).is_stored
+    assert await completion.finish(api.db, run, ending("success", has_next=False, values="{}"), now="9")
     # Rows of tables; D1 also bills those of indexes: runs_unfinished in and out, threads_by_updated_at each time.
     assert api.db.rows_written - rows == 6
 
@@ -87,16 +86,17 @@ async def test_a_thread_stays_busy_while_another_run_waits(api: Api) -> None:
     thread_id = await api.new_thread()
     first = await start(api, thread_id)
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
-    ending = Ending(status="error", has_next=True, values='{"a":1}', error='{"error":"E","message":"m"}')
-    finished = await completion.finish(api.db, first, ending, now=clock.now_iso())
+    ended = ending(status="error", has_next=True, values='{"a":1}', error='{"error":"E","message":"m"}')
+    finished = await completion.finish(api.db, first, ended, now=clock.now_iso())
     thread = await thread_of(api, thread_id)
     assert (thread.status, thread.values_json) == ("busy", '{"a":1}')
     assert finished.claim
     second = finished.claim.claimed
     assert second
-    end = await completion.finish(api.db, second, Ending(status="success", has_next=False), now=clock.now_iso())
+    end = await completion.finish(api.db, second, ending("success", has_next=False), now=clock.now_iso())
+    assert end
     assert end.claim
-    assert (end.is_stored, end.claim.claimed) == (True, None)
+    assert end.claim.claimed is None
     thread = await thread_of(api, thread_id)
     assert (thread.status, thread.error, thread.values_json) == ("idle", None, '{"a":1}')
 
@@ -107,7 +107,7 @@ async def test_a_pending_run_cannot_succeed(api: Api) -> None:
     pending = await runs.get(api.db, thread_id, created["run_id"])
     assert pending
     with pytest.raises(IllegalTransition):
-        await completion.finish(api.db, pending, Ending(status="success", has_next=False), now=clock.now_iso())
+        await completion.finish(api.db, pending, ending("success", has_next=False), now=clock.now_iso())
     assert await runs.get(api.db, thread_id, created["run_id"]) == pending
 
 
@@ -117,7 +117,7 @@ async def test_a_stateless_run_leaves_nothing_behind(api: Api) -> None:
     thread_id = created["thread_id"]
     claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
     assert claim.claimed
-    assert (await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())).is_stored
+    assert await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())
     assert [api.rows(table) for table in ("threads", "runs", "large_texts")] == [0, 0, 0]
 
 
@@ -126,7 +126,7 @@ async def test_an_attempt_that_was_replaced_deletes_no_temporary_thread(api: Api
     claim = await runs.claim_oldest_pending(api.db, created["thread_id"], now=clock.now_iso())
     assert claim.claimed
     assert await runs.resume_running(api.db, claim.claimed, now=clock.now_iso())
-    assert not (await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())).is_stored
+    assert not await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())
     assert (api.rows("threads"), api.rows("runs")) == (1, 1)
 
 
@@ -137,11 +137,11 @@ async def test_a_temporary_thread_on_which_somebody_puts_another_run_is_kept(api
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
     assert claim.claimed
     finished = await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())
-    assert finished.is_stored
+    assert finished
     assert finished.claim
     second = finished.claim.claimed
     assert second
-    assert (await completion.finish(api.db, second, SUCCESS, now=clock.now_iso())).is_stored
+    assert await completion.finish(api.db, second, SUCCESS, now=clock.now_iso())
     listed = await api.json("GET", f"/threads/{thread_id}/runs")
     assert [run["status"] for run in listed] == ["success", "success"]
     assert (await api.json("GET", f"/threads/{thread_id}"))["status"] == "idle"

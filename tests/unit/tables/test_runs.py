@@ -9,10 +9,10 @@ import pytest
 
 import clock
 from runs import completion
-from runs.completion import Ending
 from tables import large_text, runs, thread_deletion, thread_guard, threads
 from tables.access import EVERYTHING
 from tables.runs import Claim, Run
+from tests.support.endings import ending
 from tests.support.sqlite_database import SqliteDatabase
 
 NOW = "2026-11-21T03:44:38.627217+00:00"
@@ -108,7 +108,7 @@ async def test_a_run_that_is_not_due_waits_and_lets_others_pass(db: SqliteDataba
     second = await claim(db)
     assert second.claimed
     assert second.claimed.run_id == "2"
-    assert (await completion.finish(db, second.claimed, Ending(status="success", has_next=False), now=NOW)).is_stored
+    assert await completion.finish(db, second.claimed, ending("success", has_next=False), now=NOW)
     first = await claim(db, now=due)
     assert first.claimed
     assert first.claimed.run_id == "1"
@@ -121,21 +121,21 @@ async def test_a_resumed_run_voids_the_attempt_before(db: SqliteDatabase) -> Non
     alive = await runs.resume_running(db, dead, now=NOW)
     assert alive == replace(dead, attempt=2)
     assert await runs.resume_running(db, dead, now=NOW) is None
-    ending = Ending(status="success", has_next=False, values='{"by":"dead"}')
+    ended = ending(status="success", has_next=False, values='{"by":"dead"}')
     before = await threads.get(db, THREAD, EVERYTHING)
-    assert not (await completion.finish(db, dead, ending, now=clock.shifted(NOW, 9))).is_stored
+    assert not await completion.finish(db, dead, ended, now=clock.shifted(NOW, 9))
     assert await threads.get(db, THREAD, EVERYTHING) == before
-    assert (await completion.finish(db, alive, ending, now=NOW)).is_stored
+    assert await completion.finish(db, alive, ended, now=NOW)
 
 
 async def test_a_finished_run_is_neither_resumed_nor_claimed_nor_finished_again(db: SqliteDatabase) -> None:
     await new_thread(db)
     await new_run(db, "1")
     run = await claimed(db)
-    assert (await completion.finish(db, run, Ending(status="success", has_next=False, values="1"), now=NOW)).is_stored
+    assert await completion.finish(db, run, ending("success", has_next=False, values="1"), now=NOW)
     assert await runs.resume_running(db, run, now=NOW) is None
     assert await claim(db) == NOTHING
-    assert not (await completion.finish(db, run, Ending(status="error", has_next=True, values="2"), now=NOW)).is_stored
+    assert not await completion.finish(db, run, ending("error", has_next=True, values="2"), now=NOW)
     stored, thread = await runs.get(db, THREAD, "1"), await threads.get(db, THREAD, EVERYTHING)
     assert stored
     assert thread
@@ -155,7 +155,7 @@ async def test_only_if_idle_refuses_while_a_run_is_unfinished(db: SqliteDatabase
     run = await new_run(db, "1")
     second = replace(run, run_id="2")
     assert (await db.batch(runs.insert(second, EVERYTHING, only_if_idle=True)))[0] == []
-    assert (await completion.finish(db, await claimed(db), Ending(status="success", has_next=False), now=NOW)).is_stored
+    assert await completion.finish(db, await claimed(db), ending("success", has_next=False), now=NOW)
     assert (await db.batch(runs.insert(second, EVERYTHING, only_if_idle=True)))[0] == [{"run_id": "2"}]
 
 
@@ -217,9 +217,7 @@ async def test_large_values_shrink_and_grow_without_remains(db: SqliteDatabase) 
         run = await claimed(db)
         assert len(run.kwargs) == size + 8
         values = '"' + "v" * size + '"'
-        assert (
-            await completion.finish(db, run, Ending(status="success", has_next=False, values=values), now=NOW)
-        ).is_stored
+        assert await completion.finish(db, run, ending("success", has_next=False, values=values), now=NOW)
         thread = await threads.get(db, THREAD, EVERYTHING)
         assert thread
         assert thread.values_json == values
