@@ -294,10 +294,10 @@ async def test_an_assistants_configuration_is_merged_under_the_runs(api: Api) ->
     [
         ({}, ("async", True)),
         ({"durability": "sync"}, ("sync", True)),
-        ({"durability": "exit"}, ("exit", False)),
+        ({"durability": "exit"}, ("exit", True)),
         ({"checkpoint_during": False}, ("exit", False)),
         ({"checkpoint_during": True}, ("async", True)),
-        ({"durability": "sync", "checkpoint_during": False}, ("sync", True)),
+        ({"durability": "sync", "checkpoint_during": False}, ("sync", False)),
     ],
 )
 async def test_durability(api: Api, given: dict[str, Any], stored: tuple[str, bool]) -> None:
