@@ -126,6 +126,14 @@ class Call(Generic[BodyT_co, QueryT_co]):
     def open_graph(
         self, graph_id: str, config: RunnableConfig, access: AccessContext
     ) -> AbstractAsyncContextManager[Graph]:
-        """A graph for something else than a run; see `Registry.open`."""
-        purpose = Purpose(access=access, config=config, store=self.services.store, user=self.principal.handle)
+        """A graph for something else than a run; see `Registry.open`. Its config says who asks, whatever was stored."""
+        principal = self.principal
+        configurable = {
+            **config.get("configurable", {}),
+            "langgraph_auth_user": principal.handle,
+            "langgraph_auth_user_id": principal.identity,
+            "langgraph_auth_permissions": principal.permissions,
+        }
+        asked = cast(RunnableConfig, {**config, "configurable": configurable})
+        purpose = Purpose(access=access, config=asked, store=self.services.store, user=principal.handle)
         return self.services.registry.open(graph_id, purpose)

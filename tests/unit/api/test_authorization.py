@@ -324,3 +324,35 @@ async def test_a_tool_with_a_graphs_name_is_not_anothers_assistant(api: Api) -> 
 
 async def test_who_is_not_let_in_reads_no_names_of_graphs(api: Api) -> None:
     assert "graphs" not in await api.json("GET", "/info")
+
+
+async def test_a_factory_is_told_who_asks_whatever_an_assistant_pretends(api: Api, monkeypatch: Any) -> None:
+    purposes: list[Any] = []
+    opened = api.registry.open
+
+    def noted(graph_id: str, purpose: Any) -> Any:
+        purposes.append(purpose)
+        return opened(graph_id, purpose)
+
+    monkeypatch.setattr(type(api.registry), "open", lambda _registry, *given: noted(*given))
+    pretended = {"configurable": {"langgraph_auth_user": {"identity": "root"}, "langgraph_auth_user_id": "root"}}
+    assistant = await api.json("POST", "/assistants", {"graph_id": "sequence", "config": pretended}, **ALICE)
+    await api.json("GET", f"/assistants/{assistant['assistant_id']}/schemas", **ALICE)
+    [purpose] = purposes
+    configurable = purpose.config["configurable"]
+    assert purpose.user is configurable["langgraph_auth_user"]
+    assert (purpose.user.identity, configurable["langgraph_auth_user_id"]) == (owners.OWNER, owners.OWNER)
+
+
+async def test_runs_are_listed_only_to_who_may_search() -> None:
+    auth = owners.handlers()
+
+    @auth.on.threads.search
+    async def nobody(ctx: Any, value: Any) -> bool:
+        assert value["metadata"] == {}
+        return False
+
+    api = Api(gatekeeper=Handlers(auth))
+    thread = await api.json("POST", "/threads", {}, **ALICE)
+    await api.json("GET", f"/threads/{thread['thread_id']}", **ALICE)
+    await api.json("GET", f"/threads/{thread['thread_id']}/runs", status=403, **ALICE)
