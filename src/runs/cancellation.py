@@ -12,7 +12,7 @@ import clock
 from compact_json import compact_json
 from ports import Database
 from runs import lifecycle
-from tables import run_stops, runs
+from tables import run_stops
 from tables.access import Access
 from tables.run_stops import Stop
 
@@ -50,7 +50,7 @@ async def ask(
     """Ask runs of one thread to stop; whether any of them still could, and whether there is any. Idempotent."""
     found, _ = await db.batch(
         [
-            runs.select_statuses(thread_id, run_ids, access),
+            run_stops.select_statuses(thread_id, run_ids, access),
             run_stops.ask_some(stop, thread_id, run_ids, access, now=clock.now_iso()),
         ]
     )

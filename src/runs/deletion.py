@@ -9,7 +9,7 @@ from errors import Conflict, DatabaseError
 from ports import Database, Statement
 from runs import lifecycle, outcome
 from runs.graph_reader import GraphReader
-from tables import runs, threads
+from tables import run_fence, runs, threads
 from tables.runs import Run
 
 #: How often it is tried again when somebody creates a run at the same moment.
@@ -54,4 +54,4 @@ async def _restored(db: Database, graphs: GraphReader, saver: D1Saver, run: Run)
     if left.left_by is not None:
         graph_id, assistant_id = left.left_by
         given_back.append(threads.give_back(run, graph_id=graph_id, assistant_id=assistant_id))
-    return [runs.newest_fence(run), *given_back, *shown]
+    return [run_fence.is_newest(run.thread_id, run.run_id), *given_back, *shown]

@@ -26,7 +26,8 @@ INSERT_BLOB: Final = """
                 SELECT 1 FROM checkpoint_blobs
                 WHERE thread_id = ?1 AND checkpoint_ns = ?2 AND channel = ?3 AND version = ?8
             ) THEN ?8
-            ELSE json('the base is gone')
+            -- Unlike what `fence` says, this may be tried again, from what is stored then.
+            ELSE abs(-9223372036854775807 - 1)
         END,
         unhex(?9)
     )

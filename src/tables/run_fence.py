@@ -2,6 +2,8 @@
 
 from typing import Final, TypeAlias
 
+from ports import Statement
+
 #: A run's thread_id, run_id, status, attempt and cancel_action.
 Identity: TypeAlias = tuple[str, str, str, int, str | None]
 
@@ -10,3 +12,14 @@ UNCHANGED: Final = """EXISTS (
     SELECT 1 FROM runs
     WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ? AND cancel_action IS ?
 )"""
+
+
+#: Fails unless a run is the last that was created on its thread.
+_IS_NEWEST: Final = """
+SELECT CASE WHEN ? = (SELECT MAX(run_id) FROM runs WHERE thread_id = ?) THEN 1 ELSE json('not the newest') END
+"""
+
+
+def is_newest(thread_id: str, run_id: str) -> Statement:
+    """A statement that fails, and with it its batch, unless the run is its thread's last one."""
+    return Statement(_IS_NEWEST, (run_id, thread_id))

@@ -10,7 +10,7 @@ from compact_json import compact_json
 from ports import SqlValue, Statement
 from tables.access import Access
 from tables.run_fence import UNCHANGED
-from tables.runs import RUNS_UNFINISHED, UNFINISHED, Run, within
+from tables.runs import RUNS_UNFINISHED, UNFINISHED, Run
 
 #: Unfinished runs of threads are asked to stop, at once if they only wait; rollback is the stronger wish.
 _STOP: Final = f"""
@@ -41,14 +41,14 @@ def ask_others(stop: Stop, run: Run) -> Statement:
 
 def ask_some(stop: Stop, thread_id: str, run_ids: Sequence[str], access: Access, *, now: str) -> Statement:
     """Ask runs of a thread to stop; those that have ended are left alone."""
-    allowed, params = within(access)
+    allowed, params = _within(access)
     which = f"thread_id = ? AND run_id IN (SELECT value FROM json_each(?)) AND {allowed}"
     return _ask(stop, now, which, (thread_id, compact_json(run_ids), *params))
 
 
 def ask_page(stop: Stop, statuses: Sequence[RunStatus], access: Access, *, limit: int, now: str) -> Statement:
     """Ask a page of unfinished runs to stop that were not asked yet; returns their `thread_id` and `run_id`."""
-    allowed, params = within(access)
+    allowed, params = _within(access)
     which = f"status IN (SELECT value FROM json_each(?)) AND {allowed} LIMIT ?"
     return _ask(stop, now, which, (compact_json(statuses), *params, limit))
 
@@ -56,6 +56,26 @@ def ask_page(stop: Stop, statuses: Sequence[RunStatus], access: Access, *, limit
 def _ask(stop: Stop, now: str, which: str, params: Sequence[SqlValue]) -> Statement:
     # SQLite numbers a `?` after the largest number before it.
     return Statement(_STOP.format(which=which), (stop.action, stop.reason, now, *params))
+
+
+def _within(access: Access) -> tuple[str, tuple[SqlValue, ...]]:
+    """The condition that a row of `runs` belongs to a thread within `access`, and its parameters."""
+    where, params = access.where("threads.metadata")
+    return f"EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = runs.thread_id AND {where})", params
+
+
+#: The statuses of some runs of one thread.
+_STATUSES: Final = """
+SELECT run_id, status
+FROM runs
+WHERE thread_id = ? AND run_id IN (SELECT value FROM json_each(?)) AND {allowed}
+"""
+
+
+def select_statuses(thread_id: str, run_ids: Sequence[str], access: Access) -> Statement:
+    """`run_id` and `status` of those of these runs that the thread has."""
+    allowed, params = _within(access)
+    return Statement(_STATUSES.format(allowed=allowed), (thread_id, compact_json(run_ids), *params))
 
 
 #: Whether any unfinished run has one of these statuses.
@@ -69,5 +89,5 @@ LIMIT 1
 
 def any_unfinished(statuses: Sequence[RunStatus], access: Access) -> Statement:
     """Returns a row exactly when there is an unfinished run with one of these statuses."""
-    allowed, params = within(access)
+    allowed, params = _within(access)
     return Statement(_ANY_UNFINISHED.format(allowed=allowed), (compact_json(statuses), *params))

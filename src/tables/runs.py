@@ -11,8 +11,7 @@ from typing import Final
 
 from langgraph_sdk.schema import CancelAction, MultitaskStrategy, RunStatus
 
-from compact_json import compact_json
-from ports import Database, Row, SqlValue, Statement
+from ports import Database, Row, Statement
 from tables import large_text
 from tables.access import Access
 from tables.run_fence import Identity
@@ -219,26 +218,6 @@ def delete(run: Run) -> list[Statement]:
     return [*kwargs, Statement(_DELETE, run.identity)]
 
 
-def within(access: Access) -> tuple[str, tuple[SqlValue, ...]]:
-    """The condition that a row of `runs` belongs to a thread within `access`, and its parameters."""
-    where, params = access.where("threads.metadata")
-    return f"EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = runs.thread_id AND {where})", params
-
-
-#: The statuses of some runs of one thread.
-_STATUSES: Final = """
-SELECT run_id, status
-FROM runs
-WHERE thread_id = ? AND run_id IN (SELECT value FROM json_each(?)) AND {allowed}
-"""
-
-
-def select_statuses(thread_id: str, run_ids: Sequence[str], access: Access) -> Statement:
-    """`run_id` and `status` of those of these runs that the thread has."""
-    allowed, params = within(access)
-    return Statement(_STATUSES.format(allowed=allowed), (thread_id, compact_json(run_ids), *params))
-
-
 #: One run of one thread.
 _GET: Final = f"""
 SELECT {_COLUMNS}
@@ -278,11 +257,6 @@ _NEWEST: Final = "SELECT MAX(run_id) AS run_id FROM runs WHERE thread_id = ?"
 def newest(thread_id: str) -> Statement:
     """`run_id` of the thread's last run."""
     return Statement(_NEWEST, (thread_id,))
-
-
-def newest_fence(run: Run) -> Statement:
-    """A statement that fails, and with it its batch, unless `run` is its thread's last run."""
-    return Statement(f"SELECT CASE WHEN ? = ({_NEWEST}) THEN 1 ELSE json('fenced') END", (run.run_id, run.thread_id))
 
 
 #: A page of a thread's runs, newest first.
