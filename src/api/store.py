@@ -4,9 +4,8 @@ Handlers of the project may put another namespace into the value they are asked 
 each user gets a part of the store. Items have no metadata, so the filters that handlers return mean nothing here.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from functools import wraps
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable
+from typing import Final
 
 from langgraph.store.base import NOT_PROVIDED, InvalidNamespaceError, Item, SearchItem
 
@@ -17,60 +16,34 @@ from http_messages import HttpResponse, Reply, json_response
 from wire.bodies import JsonObject
 from wire.store import ItemDelete, ItemPut, ItemQuery, ItemSearch, NamespaceSearch
 
-CallT = TypeVar("CallT", bound=Call[Any, Any])
-
 _DEFAULT_ITEMS: Final = 10
 _DEFAULT_NAMESPACES: Final = 100
 
-_PLAIN_TEXT: Final = {"content-type": "text/plain; charset=utf-8"}
 
-
-class _InvalidLabel(Unprocessable):
-    """A label of a namespace that no namespace can have."""
-
-
-def _checking_namespaces(handler: Callable[[CallT], Awaitable[Reply]]) -> Callable[[CallT], Awaitable[Reply]]:
-    """Refuse bad namespaces; a bad label in plain text, as LangGraph's own server does."""
-
-    @wraps(handler)
-    async def checked(call: CallT) -> Reply:
-        try:
-            return await handler(call)
-        except _InvalidLabel as error:
-            return HttpResponse(error.status, _PLAIN_TEXT, str(error))
-        except InvalidNamespaceError as error:
-            raise BadRequest(str(error)) from error
-
-    return checked
-
-
-@_checking_namespaces
 async def put(call: Call[ItemPut, None]) -> Reply:
     """Write an item."""
     value: JsonObject = {**call.body.model_dump(), "namespace": _labels(call.body.namespace)}
     await call.authorize("store.put", value)
-    await call.services.store.aput(
-        tuple(value["namespace"]),
-        value["key"],
-        value["value"],
-        index=value["index"],
-        ttl=value["ttl"] if "ttl" in call.body.model_fields_set else NOT_PROVIDED,
-    )
+    ttl = value["ttl"] if "ttl" in call.body.model_fields_set else NOT_PROVIDED
+    try:
+        await call.services.store.aput(
+            tuple(value["namespace"]), value["key"], value["value"], index=value["index"], ttl=ttl
+        )
+    except InvalidNamespaceError as error:
+        raise BadRequest(str(error)) from error
     return HttpResponse(204)
 
 
-@_checking_namespaces
 async def get(call: Call[None, ItemQuery]) -> Reply:
     """Read an item."""
     if call.query.key is None:
-        return json_response('{"error":"Key is required"}', 400)
+        raise BadRequest("Key is required")
     value: JsonObject = {**call.query.model_dump(), "namespace": _labels(call.query.namespace.split("."))}
     await call.authorize("store.get", value)
     item = await call.services.store.aget(tuple(value["namespace"]), value["key"], refresh_ttl=value["refresh_ttl"])
     return json_response(compact_json(item and _item_object(item)))
 
 
-@_checking_namespaces
 async def delete(call: Call[ItemDelete, None]) -> Reply:
     """Delete an item, if there is one."""
     value: JsonObject = {**call.body.model_dump(), "namespace": _labels(call.body.namespace)}
@@ -79,7 +52,6 @@ async def delete(call: Call[ItemDelete, None]) -> Reply:
     return HttpResponse(204)
 
 
-@_checking_namespaces
 async def search(call: Call[ItemSearch, None]) -> Reply:
     """A page of items."""
     body = call.body
@@ -97,7 +69,6 @@ async def search(call: Call[ItemSearch, None]) -> Reply:
     return json_response(compact_json({"items": [_found_object(item) for item in items]}))
 
 
-@_checking_namespaces
 async def list_namespaces(call: Call[NamespaceSearch, None]) -> Reply:
     """A page of namespaces."""
     body = call.body
@@ -117,7 +88,7 @@ def _labels(given: Iterable[str] | None) -> tuple[str, ...]:
     labels = tuple(given or ())
     for label in labels:
         if not label or "." in label:
-            raise _InvalidLabel(f"Namespace label {label[:100]!r} must be a non-empty string without periods")
+            raise Unprocessable(f"Namespace label {label[:100]!r} must be a non-empty string without periods")
     return labels
 
 

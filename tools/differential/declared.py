@@ -166,12 +166,11 @@ DECLARED: Final = (
         reason="The production server's store does.",
     ),
     Declared(
-        operations=("* /store/items",),
-        at=("headers.content-type",),
-        lacking="reference",
-        reference="sends some refusals without a content type",
-        superstep="says that they are text",
-        reason="Clients do not have to guess.",
+        operations=("* /store/*",),
+        at=("headers.content-type", "body", "body.detail", "body.error"),
+        reference="refuses labels in plain text without a content type, and a missing key with `error`",
+        superstep="says `detail`",
+        reason="All refusals have one shape.",
     ),
     Declared(
         operations=("GET /metrics",),
