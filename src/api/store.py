@@ -36,9 +36,9 @@ async def put(call: Call[ItemPut, None]) -> Reply:
 
 async def get(call: Call[None, ItemQuery]) -> Reply:
     """Read an item."""
-    if call.query.key is None:
-        raise BadRequest("Key is required")
     value: JsonObject = {**call.query.model_dump(), "namespace": _labels(call.query.namespace.split("."))}
+    if not call.query.key:
+        raise BadRequest("Key is required")
     await call.authorize("store.get", value)
     item = await call.services.store.aget(tuple(value["namespace"]), value["key"], refresh_ttl=value["refresh_ttl"])
     return json_response(compact_json(item and _item_object(item)))
