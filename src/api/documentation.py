@@ -43,6 +43,7 @@ _MEDIA_TYPES: Final[dict[Kind, str]] = {
     "script": "text/javascript",
     "events": "text/event-stream",
 }
+_DETAIL: Final = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
 #: The answers to what is no message, or not asked of this server, in the words of another protocol.
 _NO_MESSAGE: Final = {
     "description": "This is no message.",
@@ -123,6 +124,9 @@ def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
             return {"204": {"description": "Done."}}
         case "never":
             return _NEVER
+        case "created":
+            partly = {"description": "Created, but not as wanted: the detail tells why.", "content": _DETAIL}
+            return {"200": _success(route, schemas), "201": partly}
         case "accepted":
             accepted = {**_success(route, schemas), "description": "Accepted."}
             return {"202": accepted, "200": accepted}
@@ -151,9 +155,8 @@ def _success(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
 
 
 def _errors(route: Route) -> JsonObject:
-    content = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
     return {
-        status: {"description": description, "content": content}
+        status: {"description": description, "content": _DETAIL}
         for status, description in _ERROR_RESPONSES.items()
         if route.body or route.query or "{" in route.path or status == "503"
     }

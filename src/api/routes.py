@@ -102,7 +102,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{ASSISTANT}/versions", "List an assistant's versions", assistants.versions, body=AssistantVersionSearch, returns=list[AssistantVersionObject], on="assistants.read"),
     Route("POST", f"{ASSISTANT}/latest", "Choose an assistant's version", assistants.set_latest, body=AssistantLatest, returns=AssistantObject, on="assistants.update"),
 
-    Route("POST", "/threads", "Create a thread", threads.create, body=ThreadCreate, returns=ThreadObject, on="threads.create"),
+    Route("POST", "/threads", "Create a thread", threads.create, body=ThreadCreate, returns=ThreadObject, answers="created", on="threads.create"),
     Route("POST", "/threads/search", "Search threads", threads.search, body=ThreadSearch, returns=list[ThreadObject], on="threads.search"),
     Route("POST", "/threads/count", "Count threads", threads.count, body=ThreadCount, returns=int, on="threads.search"),
     Route("POST", "/threads/prune", "Prune threads", threads.prune, body=ThreadPrune, returns=ThreadsPruned, on="threads.delete"),

@@ -18,10 +18,11 @@ from http_messages import Reply
 from wire.texts import storable
 
 Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Reply]]
-#: How a success looks: `accepted` is JSON with 202 or 200, `stopping` 202 or, once it has stopped, `{}`, `never` is
-#: none, the last two come from a thread's object.
+#: How a success looks: `created` is JSON, or 201 with a `detail` of what else could not be done, `accepted` JSON with
+#: 202 or 200, `stopping` 202 or, once it has stopped, `{}`, `never` none, the last two come from a thread's object.
 Kind: TypeAlias = Literal[
     "json",
+    "created",
     "accepted",
     "stopping",
     "empty",

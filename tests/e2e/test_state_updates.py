@@ -3,9 +3,12 @@
 import asyncio
 from typing import Any
 
+import httpx
 import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import BadRequestError, ConflictError
+
+from tests.support.waiting import until
 
 ARTICLE = ["planner:T", "researcher:T", "writer:T", "editor:T"]
 
@@ -88,6 +91,24 @@ async def test_a_ttl_is_kept(client: LangGraphClient) -> None:
     later = await client.threads.get(thread["thread_id"], include=["ttl"])
     assert later["ttl"]["strategy"] == "keep_latest"
     assert later["ttl"]["expires_at"] < shown["ttl"]["expires_at"]
+
+
+async def test_a_thread_whose_time_is_over_goes_with_all_it_has(
+    client: LangGraphClient, http: httpx.AsyncClient
+) -> None:
+    threads = [await client.threads.create(ttl={"ttl": 0.01, "strategy": s}) for s in ("delete", "keep_latest")]
+    doomed, shrunk = [thread["thread_id"] for thread in threads]
+    for thread_id in (doomed, shrunk):
+        await client.runs.wait(thread_id, "sequence", input={"topic": "T"})
+
+    async def retired() -> bool:
+        (await http.get("/cdn-cgi/handler/scheduled?cron=*+*+*+*+*")).raise_for_status()
+        gone = (await http.get(f"/threads/{doomed}")).status_code == 404
+        return gone and len(await client.threads.get_history(shrunk, limit=100)) == 1
+
+    await until("the threads' time to be over", retired)
+    assert (await client.threads.get_state(shrunk))["values"]["messages"] == ARTICLE
+    assert (await http.get(f"/threads/{doomed}/state")).status_code == 404
 
 
 async def test_a_subgraphs_state_is_updated_where_it_waits(client: LangGraphClient, thread_id: str) -> None:
