@@ -85,11 +85,14 @@ class D1Saver(WaitingSaver):
         self._write_behind = write_behind
         self._appended = AppendedValues()
         self._on_commit = on_commit
+        self._on_writes: Callable[[str], None] | None = None
         #: What was read before it was asked for, by the statements that ask.
         self._ahead: dict[tuple[Statement, ...], list[list[Row]]] = {}
 
-    def observed(self, on_commit: Callable[[CommittedCheckpoint], None]) -> Self:
-        """A clone that shares everything and calls `on_commit` as well, first."""
+    def observed(
+        self, on_commit: Callable[[CommittedCheckpoint], None], on_writes: Callable[[str], None] | None = None
+    ) -> Self:
+        """A clone that shares everything and calls `on_commit` as well, first, and `on_writes` with a task's id."""
         clone, other = copy.copy(self), self._on_commit
 
         def both(committed: CommittedCheckpoint) -> None:
@@ -98,6 +101,7 @@ class D1Saver(WaitingSaver):
                 other(committed)
 
         clone._on_commit = both
+        clone._on_writes = on_writes
         return clone
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
@@ -193,16 +197,16 @@ class D1Saver(WaitingSaver):
             run_id=stored_metadata.get("run_id"),
         )
         if self._write_behind:
-            submitted.add_done_callback(lambda future: self._announce_later(future, committed))
+            submitted.add_done_callback(lambda future: self._announce_later(future, self._on_commit, committed))
         elif self._on_commit:
             self._on_commit(committed)
         return key.config()
 
-    def _announce_later(self, submitted: "asyncio.Future[None]", committed: CommittedCheckpoint) -> None:
-        if submitted.cancelled() or submitted.exception() or not self._on_commit:
+    def _announce_later(self, submitted: "asyncio.Future[None]", tell: Callable[[T], None] | None, what: T) -> None:
+        if submitted.cancelled() or submitted.exception() or not tell:
             return
         try:
-            self._on_commit(committed)
+            tell(what)
         except Exception as error:  # noqa: BLE001 - nobody awaits a callback: the next call raises it
             self._commits.fail(error)
 
@@ -218,11 +222,13 @@ class D1Saver(WaitingSaver):
         for part, chunk in enumerate(others, 1):
             statements.append(Statement(sql.INSERT_WRITES, (*key, part, *about, None, chunk.hex())))
         submitted = self._commits.submit(statements)
-        if not self._write_behind:
-            await asyncio.shield(submitted)
-        else:
+        if self._write_behind:
             # Its failure is the queue's, which the next call raises.
-            submitted.add_done_callback(lambda future: future.cancelled() or future.exception())
+            submitted.add_done_callback(lambda future: self._announce_later(future, self._on_writes, task_id))
+            return
+        await asyncio.shield(submitted)
+        if self._on_writes:
+            self._on_writes(task_id)
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete everything of a thread."""

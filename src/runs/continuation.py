@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 
 from langgraph_terms import Graph, Saver
 from runs import graph_input
@@ -50,11 +50,13 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
         stream.resume({})
         return None
     committed = {"": _step(saved)}
+    finished_tasks = _finished_tasks(saved)
     for namespace in stream.held_namespaces() - {""}:
         if own := await _own_checkpoint(job, saver, namespace):
             committed[namespace] = _step(own)
+            finished_tasks |= _finished_tasks(own)
     first_step = committed[""] if stream.first_step is None else stream.first_step
-    stream.resume(committed)
+    stream.resume(committed, finished_tasks)
     return Continuation(saved=saved, steps_used=committed[""] - first_step + 1)
 
 
@@ -76,6 +78,10 @@ async def _own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointT
     saved = await saver.aget_tuple({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}})
     is_own = saved is not None and cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
     return saved if is_own else None
+
+
+def _finished_tasks(saved: CheckpointTuple) -> set[str]:
+    return {task_id for task_id, channel, _ in saved.pending_writes or () if channel not in WRITES_IDX_MAP}
 
 
 def _step(saved: CheckpointTuple) -> int:

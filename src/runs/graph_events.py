@@ -6,8 +6,9 @@ that mode is always on, asked for or not, and whatever comes between two of them
 
 import asyncio
 import json
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from langgraph.types import StreamMode
@@ -34,6 +35,9 @@ def langgraph_modes(requested: Collection[str]) -> list[StreamMode]:
     modes = {*_ALWAYS, *(_PASSED_ON & set(requested))}
     if "messages" in requested or "messages-tuple" in requested:
         modes.add("messages")
+    if not RECORD_MODES.isdisjoint(requested):
+        # Tells which task an update is of.
+        modes.add("tasks")
     return cast(list[StreamMode], sorted(modes))
 
 
@@ -51,6 +55,8 @@ class GraphEvents:
         self._requested = frozenset(requested)
         self._gated = gated
         self._streams_subgraph_records = subgraphs and gated and bool(RECORD_MODES & self._requested)
+        # The events of the streaming protocol tell of whole super-steps.
+        self._settles_tasks = gated and bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
         self._resumed = resumed
         self._encoder = RunEncoder()
         speaks_protocol = "lifecycle" in self._requested
@@ -61,6 +67,11 @@ class GraphEvents:
         self._first_step: dict[str, int] = {}
         self._running: dict[str, int] = {}
         self._records: list[_Item] = []
+        #: The tasks of each graph's super-step: begun and not finished, and finished.
+        self._begun: defaultdict[str, set[str]] = defaultdict(set)
+        self._finished: defaultdict[str, set[str]] = defaultdict(set)
+        #: How many updates of which nodes a resumed run repeats although they are shown.
+        self._repeated_updates: dict[str, Counter[str]] = {}
         self._repeated_values: dict[str, _Item] = {}
         self._shown_snapshots: set[str] = set()
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
@@ -77,6 +88,8 @@ class GraphEvents:
             # The item itself belongs to the super-step it ends.
             self._running[namespace] = payload["metadata"]["step"]
             self._take_repeated_values(namespace, payload["metadata"]["source"])
+        elif mode == "tasks" and self._settles_tasks:
+            self._note_task(namespace, payload)
         if mode == "messages":
             self._take_message(namespace, payload)
         elif mode in self._requested:
@@ -86,6 +99,11 @@ class GraphEvents:
             self._stream.close_superstep(namespace, self._running[namespace])
             self._running[namespace] += 1
             self._first_step.setdefault(namespace, self._running[namespace])
+            self._begun[namespace].clear()
+            self._finished[namespace].clear()
+            if self._resumed and namespace not in self._repeated_updates:
+                shown = [task["name"] for task in payload["tasks"] if task["id"] in self._stream.shown_tasks]
+                self._repeated_updates[namespace] = Counter(shown)
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""
@@ -98,14 +116,18 @@ class GraphEvents:
             if item.mode in self._requested:
                 self._emit_item(item, _delivery(item))
 
-    def emit_records(self) -> None:
+    def emit_records(self, task_id: str | None = None) -> None:
         """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.
 
-        Records are encoded only now because the end of the super-step gives messages their ids.
+        Records are encoded only now because the end of the super-step gives messages their ids. Those of a task that
+        is ahead of its super-step go without.
         """
         records, self._records = self._records, []
         for item in records:
-            self._emit_item(item, Delivery.RECORD)
+            if task_id is None or item.task == task_id:
+                self._emit_item(item, Delivery.RECORD)
+            else:
+                self._records.append(item)
 
     async def catch_up(self, namespace: str, step: int) -> None:
         """Let the events of a super-step arrive, for its commit must not come first.
@@ -119,6 +141,31 @@ class GraphEvents:
             if self._running.get(namespace, step) > step:
                 return
             await asyncio.sleep(0)
+
+    async def is_ahead(self, namespace: str, task_id: str) -> bool:
+        """Whether a task has finished, with its events here, while others of its super-step still run.
+
+        What it wrote is committed before its super-step is, and so may its events be shown.
+        """
+        if not self._settles_tasks or (namespace and not self._streams_subgraph_records):
+            return False
+        for _ in range(CATCH_UP_TURNS):
+            if task_id in self._finished[namespace]:
+                return bool(self._begun[namespace])
+            await asyncio.sleep(0)
+        return False
+
+    def _note_task(self, namespace: str, payload: Mapping[str, Any]) -> None:
+        task_id = payload["id"]
+        if "result" not in payload:
+            self._begun[namespace].add(task_id)
+            return
+        self._begun[namespace].discard(task_id)
+        self._finished[namespace].add(task_id)
+        # Its updates come right before.
+        last = self._records[-1] if self._records else None
+        if last and (last.namespace, last.mode, last.task) == (namespace, "updates", ""):
+            self._records[-1] = replace(last, task=task_id)
 
     def values_text(self) -> str:
         """`values` as JSON text."""
@@ -150,15 +197,23 @@ class GraphEvents:
         is_first = self._running.get(item.namespace) == self._first_step.get(item.namespace)
         return self._resumed and is_first and item.mode == "updates" and "__metadata__" in item.payload
 
+    def _is_repeated(self, item: "_Item") -> bool:
+        repeated = self._repeated_updates.get(item.namespace, Counter())
+        name = next(name for name in item.payload if name != "__metadata__")
+        repeated[name] -= 1
+        return repeated[name] >= 0
+
     def _take_requested(self, item: "_Item") -> None:
         if self._resumed and item.mode == "values" and item.namespace not in self._running:
             self._repeated_values[item.namespace] = item
             return
         if self._was_finished_before(item):
+            if self._is_repeated(item):
+                return
             item = _Item(item.namespace, item.mode, {k: v for k, v in item.payload.items() if k != "__metadata__"})
         delivery = _delivery(item)
         if delivery is Delivery.RECORD and self._gated:
-            self._records.append(item)
+            self._records.append(replace(item, task=_task_of(item)) if self._settles_tasks else item)
             return
         if delivery is Delivery.SNAPSHOT:
             self.emit_records()
@@ -175,7 +230,7 @@ class GraphEvents:
         if isinstance(payload, Elsewhere):
             name, payload = _name(item.mode, "|".join(payload.namespace)), payload.payload
         data = dumps(payload) if item.mode in ("custom", "tools") else self._shown_encoder.dumps(payload)
-        self._emit(item.namespace, name, data, delivery, step)
+        self._emit(item.namespace, name, data, delivery, step, item.task)
 
     def _take_message(self, namespace: str, payload: Any) -> None:
         if isinstance(payload, tuple):
@@ -194,7 +249,9 @@ class GraphEvents:
         for name, data in self._messages.events(message, metadata):
             self._emit(namespace, name, data, Delivery.LIVE)
 
-    def _emit(self, namespace: str, name: str, data: str, delivery: Delivery, step: int | None = None) -> None:
+    def _emit(
+        self, namespace: str, name: str, data: str, delivery: Delivery, step: int | None = None, task: str = ""
+    ) -> None:
         if self._resumed and delivery is Delivery.SNAPSHOT and self._repeats(name, data):
             return
         if step is None:
@@ -202,7 +259,7 @@ class GraphEvents:
         if step is None or not self._gated:
             # Before a graph's first super-step it can only show what is committed already.
             delivery = Delivery.LIVE
-        superstep = Superstep(namespace, step or 0, self._running.get("", -2))
+        superstep = Superstep(namespace, step or 0, self._running.get("", -2), task)
         self._stream.emit(Event(name, data, superstep, delivery))
 
     def _repeats(self, name: str, data: str) -> bool:
@@ -221,6 +278,8 @@ class _Item:
     namespace: str
     mode: str
     payload: Any
+    #: Of a task's result or updates: its id, where it is known.
+    task: str = ""
 
     @property
     def is_debug_checkpoint(self) -> bool:
@@ -229,6 +288,12 @@ class _Item:
 
 def _name(mode: str, namespace: str) -> str:
     return f"{mode}|{namespace}" if namespace else mode
+
+
+def _task_of(item: _Item) -> str:
+    if item.mode == "tasks":
+        return item.payload["id"]
+    return item.payload["payload"]["id"] if item.mode == "debug" else ""
 
 
 def _delivery(item: _Item) -> Delivery:

@@ -198,8 +198,11 @@ class EventLog:
         self._storage.execute(self.DISCARD_BLOCKS, run_id, root_step)
 
     def hold(self, run_id: str, superstep: Superstep, events: Sequence[Event], at_ms: int) -> None:
-        """Store events of one super-step until `release` or a crash decides; replaces what was held for it."""
-        body = json.dumps([(event.name, event.data) for event in events], ensure_ascii=False)
+        """Store events of one super-step until `release` or a crash decides; replaces what was held for it.
+
+        Without events it notes that a task's part of the super-step is shown.
+        """
+        body = json.dumps([(event.name, event.data, event.order) for event in events], ensure_ascii=False)
         self._put_note(run_id, _held_kind(superstep), body, at_ms)
 
     def release(self, run_id: str, superstep: Superstep) -> None:
@@ -214,17 +217,12 @@ class EventLog:
         ORDER BY kind, part
     """
 
-    def held(self, run_id: str) -> list[Event]:
-        """The events that waited for a commit when the object last stopped, in super-step order."""
+    def held(self, run_id: str) -> dict[Superstep, list[Event]]:
+        """What waited for a commit when the object last stopped, by super-step."""
         bodies: dict[str, str] = {}
         for row in self._storage.execute(self.HELD_NOTES, run_id):
             bodies[row["kind"]] = bodies.get(row["kind"], "") + row["body"]
-        groups = sorted((_held_superstep(kind), body) for kind, body in bodies.items())
-        return [
-            Event(name, data, Superstep(namespace, step, root_step), Delivery.RECORD)
-            for (root_step, step, namespace), body in groups
-            for name, data in json.loads(body)
-        ]
+        return {superstep: _held(superstep, body) for kind, body in bodies.items() for superstep in [_superstep(kind)]}
 
     def set_first_step(self, run_id: str, step: int, at_ms: int) -> None:
         """Remember the number of the first super-step this run committed."""
@@ -338,9 +336,19 @@ def _parts(text: str) -> list[str]:
 
 
 def _held_kind(superstep: Superstep) -> str:
-    return f"{_HELD}{superstep.root_step}/{superstep.step}/{superstep.namespace}"
+    place = f"{_HELD}{superstep.root_step}/{superstep.step}/{superstep.namespace}"
+    return f"{place}\n{superstep.task}" if superstep.task else place
 
 
-def _held_superstep(kind: str) -> tuple[int, int, str]:
-    root_step, step, namespace = kind.removeprefix(_HELD).split("/", 2)
-    return int(root_step), int(step), namespace
+def _superstep(kind: str) -> Superstep:
+    root_step, step, place = kind.removeprefix(_HELD).split("/", 2)
+    namespace, _, task = place.partition("\n")
+    return Superstep(namespace, int(step), int(root_step), task)
+
+
+def _held(superstep: Superstep, body: str) -> list[Event]:
+    # An earlier release stored no order.
+    return [
+        Event(name, data, superstep, Delivery.RECORD, order[0] if order else 0)
+        for name, data, *order in json.loads(body)
+    ]

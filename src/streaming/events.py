@@ -45,11 +45,15 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Superstep:
-    """The super-step of a graph: `step` counts in `namespace` ("" is the run's own graph), `root_step` in ""."""
+    """The super-step of a graph: `step` counts in `namespace` ("" is the run's own graph), `root_step` in "".
+
+    With a `task` it is that task's part of it, which is settled as soon as what the task wrote is committed.
+    """
 
     namespace: str
     step: int
     root_step: int
+    task: str = ""
 
 
 #: Of events that belong to no super-step and outlive them all, such as `metadata`.
@@ -64,6 +68,8 @@ class Event:
     data: str
     superstep: Superstep
     delivery: Delivery
+    #: Counts the run's events, so that those stored apart can be shown in one order.
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ emitted it. Within a super-step that still runs, live events pass those that wai
 of one parallel branch would hold back the tokens of another.
 """
 
-from streaming.events import Delivery, Event
+from streaming.events import Delivery, Event, Superstep
 
 
 class Gate:
@@ -15,6 +15,7 @@ class Gate:
         self._waiting: list[Event] = []
         self._closed: dict[str, int] = {}
         self._committed: dict[str, int] = {}
+        self._committed_tasks: set[str] = set()
 
     def admit(self, event: Event) -> list[Event]:
         """Take an event from the graph; what may be shown now."""
@@ -31,6 +32,14 @@ class Gate:
     def commit(self, namespace: str, step: int) -> list[Event]:
         """A super-step is committed (a commit of "" covers all subgraphs that ran in it); what may be shown now."""
         self._committed[namespace] = step
+        return self._pass()
+
+    def commit_task(self, task_id: str) -> list[Event]:
+        """What a task wrote is committed, although its super-step still runs; what may be shown now."""
+        self._committed_tasks.add(task_id)
+        return self._pass()
+
+    def _pass(self) -> list[Event]:
         released: list[Event] = []
         waiting: list[Event] = []
         blocked = False
@@ -58,12 +67,19 @@ class Gate:
             or (event.superstep.namespace, event.superstep.step) != (namespace, step)
         ]
 
+    def of_task(self, task_id: str) -> list[Event]:
+        """The waiting events of a task."""
+        return [event for event in self._waiting if event.superstep.task == task_id]
+
     def waiting(self) -> list[Event]:
         """All events that still wait."""
         return list(self._waiting)
 
     def _is_committed(self, event: Event) -> bool:
-        superstep = event.superstep
+        return event.superstep.task in self._committed_tasks or self.has_committed(event.superstep)
+
+    def has_committed(self, superstep: Superstep) -> bool:
+        """Whether the whole super-step is committed."""
         return (
             self._committed.get(superstep.namespace, superstep.step - 1) >= superstep.step
             or self._committed.get("", superstep.root_step - 1) >= superstep.root_step

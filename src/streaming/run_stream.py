@@ -1,6 +1,7 @@
 """The stream of one run inside its thread object: takes events from the graph and adds them to the thread's log."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 from streaming.event_log import ENDED_STEP
@@ -27,6 +28,9 @@ class RunStream:
         self._log = log
         self._gate = Gate()
         self._held: dict[Superstep, int] = {}
+        #: Parts of super-steps that were shown before the whole was committed, in the order of their commits.
+        self._shown: dict[Superstep, None] = {}
+        self._order = 0
         self._first_step = log.stored.first_step(run_id)
         self.result: str | None = log.stored.result(run_id)
 
@@ -34,25 +38,41 @@ class RunStream:
 
     def held_namespaces(self) -> set[str]:
         """The namespaces whose latest committed step `resume` must be told, besides ""."""
-        return {event.superstep.namespace for event in self._log.stored.held(self._run_id)}
+        return {superstep.namespace for superstep in self._log.stored.held(self._run_id)}
 
-    def resume(self, committed: Mapping[str, int]) -> None:
+    def resume(self, committed: Mapping[str, int], finished_tasks: Collection[str] = ()) -> None:
         """Go on after a crash or a drained slice, before the first `emit`.
 
         `committed` maps namespaces to the last super-step committed there; empty when this run committed nothing, and
-        then all its events are forgotten.
+        then all its events are forgotten. `finished_tasks` are those of super-steps after them whose writes are
+        committed.
         """
         root = committed.get("")
         held = self._log.stored.held(self._run_id)
         self._gate = Gate()
         self._held = {}
+        self._shown = {}
         if root is None:
             self._first_step = None
+        elif self._first_step is None:
+            # The crash came between the commit and `committed`.
+            self._note_first_step(root)
         self._log.discard(self._run_id, root)
-        for event in held:
-            if _is_settled(event.superstep, committed):
-                self._release([event])
-            self._log.stored.release(self._run_id, event.superstep)
+        shown: list[Event] = []
+        for superstep, events in held.items():
+            is_settled = _is_settled(superstep, committed)
+            is_finished = root is not None and superstep.task in finished_tasks
+            self._log.stored.release(self._run_id, superstep)
+            if is_settled or is_finished:
+                shown += events
+            if is_finished and not is_settled:
+                self._note_shown(superstep)
+        self._show(_in_order(shown))
+
+    @property
+    def shown_tasks(self) -> set[str]:
+        """The tasks whose part of a super-step that still runs is shown."""
+        return {superstep.task for superstep in self._shown}
 
     def begin(self, attempt: int, graph_id: str) -> None:
         """Announce an attempt; a slice after a drain belongs to one that is announced already."""
@@ -62,7 +82,8 @@ class RunStream:
 
     def emit(self, event: Event) -> None:
         """Take an event from the graph; it is shown and stored when its delivery allows."""
-        self._release(self._gate.admit(event))
+        self._order += 1
+        self._release(self._gate.admit(replace(event, order=self._order)))
 
     def emit_now(self, name: str, data: str) -> None:
         """Show an event that belongs to no super-step, such as `error`."""
@@ -80,6 +101,15 @@ class RunStream:
         """
         self._hold(self._gate.lost_after(namespace, step))
 
+    def before_task_commit(self, task_id: str) -> None:
+        """What a task wrote is about to be stored while others of its super-step still run: store what it showed."""
+        self._hold(self._gate.of_task(task_id))
+
+    def task_committed(self, task_id: str) -> None:
+        """What a task wrote is stored for good: show what waited for it."""
+        if self._first_step is not None:
+            self._release(self._gate.commit_task(task_id))
+
     def before_finish(self) -> None:
         """The run is about to be stored as ended: what waits is stored, so that it is shown even if the object dies."""
         self._hold(self._gate.waiting())
@@ -95,15 +125,18 @@ class RunStream:
     def committed(self, namespace: str, step: int) -> None:
         """The checkpoint of this super-step is stored for good: show what waited for it."""
         if self._first_step is None and not namespace:
-            self._first_step = step
-            self._log.stored.set_first_step(self._run_id, step, self._log.now_ms())
+            self._note_first_step(step)
         self._release(self._gate.commit(namespace, step))
+        for superstep in [superstep for superstep in self._shown if self._gate.has_committed(superstep)]:
+            del self._shown[superstep]
+            self._log.stored.release(self._run_id, superstep)
 
     def show_held(self) -> None:
         """After a crash between the end of the run's row and `finish`: show what `before_finish` stored."""
-        for event in self._log.stored.held(self._run_id):
-            self._release([event])
-            self._log.stored.release(self._run_id, event.superstep)
+        held = self._log.stored.held(self._run_id)
+        self._show(_in_order(event for events in held.values() for event in events))
+        for superstep in held:
+            self._log.stored.release(self._run_id, superstep)
 
     def pause(self) -> None:
         """The slice has ended and the graph stored everything: show all that waits; the run goes on later."""
@@ -149,6 +182,10 @@ class RunStream:
 
     # Inside.
 
+    def _note_first_step(self, step: int) -> None:
+        self._first_step = step
+        self._log.stored.set_first_step(self._run_id, step, self._log.now_ms())
+
     def _hold(self, events: list[Event]) -> None:
         groups: dict[Superstep, list[Event]] = {}
         for event in events:
@@ -158,18 +195,35 @@ class RunStream:
                 self._log.stored.hold(self._run_id, superstep, group, self._log.now_ms())
                 self._held[superstep] = len(group)
 
-    def _release(self, events: list[Event]) -> None:
+    def _release(self, events: Sequence[Event]) -> None:
         if not events:
             return
+        for event in events:
+            if self._held.pop(event.superstep, 0):
+                self._log.stored.release(self._run_id, event.superstep)
+                self._hold([other for other in self._gate.waiting() if other.superstep == event.superstep])
+        for superstep in {event.superstep for event in events if event.superstep.task}:
+            if not self._gate.has_committed(superstep):
+                self._note_shown(superstep)
+        self._show(events)
+
+    def _show(self, events: Sequence[Event]) -> None:
         for event in events:
             # What is committed in its own namespace stays true when the super-step around it is run again.
             settled = event.delivery is not Delivery.LIVE
             step = BEFORE_ALL.root_step if settled else event.superstep.root_step
             self._log.append(self._run_id, event.name, event.data, step)
-            if self._held.pop(event.superstep, 0):
-                self._log.stored.release(self._run_id, event.superstep)
-                self._hold([other for other in self._gate.waiting() if other.superstep == event.superstep])
-        self._log.show(self._run_id, durably=any(event.delivery is not Delivery.LIVE for event in events))
+        if events:
+            self._log.show(self._run_id, durably=any(event.delivery is not Delivery.LIVE for event in events))
+
+    def _note_shown(self, superstep: Superstep) -> None:
+        """So that a run which resumes in this super-step does not show again what this task did."""
+        self._log.stored.hold(self._run_id, superstep, (), self._log.now_ms())
+        self._shown[superstep] = None
+
+
+def _in_order(events: Iterable[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: event.order)
 
 
 def _is_settled(superstep: Superstep, committed: Mapping[str, int]) -> bool:

@@ -1,10 +1,12 @@
 """Graphs for unit tests: small, deterministic, and without ids that differ between two executions."""
 
+import asyncio
 import operator
 from collections import Counter
 from typing import Annotated, Any, TypedDict
 
 from langgraph.config import get_stream_writer
+from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send, interrupt
 
@@ -149,3 +151,19 @@ def fan_out() -> Any:
     builder.add_conditional_edges(START, dispatch, ["work"])
     builder.add_edge("work", "end")
     return builder.compile()
+
+
+def workflow() -> Any:
+    """Three tasks, of which the second waits for nothing and the third for both."""
+
+    @task
+    async def double(number: int) -> int:
+        await asyncio.sleep(0)
+        return number * 2
+
+    @entrypoint()
+    async def sums(numbers: list[int]) -> int:
+        doubled = [await future for future in [double(number) for number in numbers]]
+        return await double(sum(doubled))
+
+    return sums

@@ -1,5 +1,6 @@
 """What one run streams, and how it ends: names, data and order as recorded from other LangGraph servers."""
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from runs import execution, graph_input
 from streaming import events
 from streaming.events import Frame
 from tests.support import sample_graphs
-from tests.support.run_driver import RunDriver, SlowSaver, always, named
+from tests.support.run_driver import D1Opener, RunDriver, SlowSaver, always, named
 
 TOPIC = {"topic": "s"}
 
@@ -400,3 +401,31 @@ def test_a_command_is_what_langgraph_calls_one() -> None:
     assert graph_input.first_input({"command": {}, "input": {"a": 1}}) is None
     assert graph_input.first_input({"command": None, "input": {"a": 1}}) == {"a": 1}
     assert graph_input.first_input({"command": {"goto": END}}) == Command(goto=END)
+
+
+async def test_what_a_finished_task_did_is_shown_while_its_super_step_goes_on() -> None:
+    gate = asyncio.Event()
+
+    @task
+    async def work(name: str) -> str:
+        if name == "slow":
+            await gate.wait()
+        return name
+
+    @entrypoint()
+    async def workflow(names: list[str]) -> list[str]:
+        return [await future for future in [work(name) for name in names]]
+
+    driver = RunDriver(workflow, D1Opener())
+    job = driver.job(input=["quick", "slow"], stream_mode=["updates"])
+    running = asyncio.create_task(driver.slice(job))
+    shown: list[Frame] = []
+    async with asyncio.timeout(10):
+        while not named(shown, "updates"):
+            await asyncio.sleep(0.01)
+            shown = driver.streams.open(job.run_id).frames_after(events.START)
+    assert named(shown, "updates") == [("updates", '{"work":"quick"}')]
+    gate.set()
+    await running
+    updates = [data for _, data in named(await driver.read(job.run_id), "updates")]
+    assert updates == ['{"work":"quick"}', '{"work":"slow"}', '{"workflow":["quick","slow"]}']
