@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
@@ -28,6 +29,7 @@ def load(graph_id: str) -> Pregel[Any, Any, Any, Any]:
     spec = importlib.util.spec_from_file_location(f"e2e_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where checkpoints look for the classes of a state
     spec.loader.exec_module(module)
     graph: Pregel[Any, Any, Any, Any] = getattr(module, variable)
     graph.checkpointer = InMemorySaver()  # not by `copy`, which forgets the classes of the state

@@ -71,7 +71,7 @@ CONVERSATIONS: dict[str, list[Turn]] = {
     # Classes in a TypedDict, which come back as what they were.
     "schemas_classes": [{"input": {}}, {"command": {"resume": "go on"}}],
     # Nothing awaited: `future.result()`, and a question.
-    "functions_blocking": [{"input": "a b"}, {"command": {"resume": "fine"}}, {"input": "c"}],
+    "functions_blocking": [{"input": "a"}, {"command": {"resume": "fine"}}, {"input": "b"}],
     # What LangGraph overlooks.
     "mistakes_graph": [{"input": {"mistake": "goto"}}, {"input": {"mistake": "key"}}],
     # Tools: asynchronous, with the state injected, writing the state, unknown, asking.
