@@ -250,7 +250,7 @@ DECLARED: Final = (
     Declared(
         scripts=("protocol.*",),
         operations=("POST /threads/{thread_id}/stream/events",),
-        at=("body.events", "body.*.id", "body.*.data.seq", "body.lifecycle.data.event_id"),
+        at=("body.events", "body.*.id", "body.*.data.seq", "body.*.data.event_id"),
         reference="tells that a run was interrupted before it tells its last values; counts what no channel shows",
         superstep="tells how a run ended last, and numbers its own log",
         reason="Whoever stops listening at the end has everything.",
@@ -271,6 +271,20 @@ DECLARED: Final = (
         reference="answers a command on a thread id that is none with 200 and an error",
         superstep="with 422, as every operation does",
         reason="There is no such thread to command.",
+    ),
+    Declared(
+        operations=("POST /a2a/{assistant_id}",),
+        at=("body.result.history.*", "body.result.id", "body.result.status.message", "body.result.artifacts"),
+        reference="forgets a task's artifacts once it was answered, and makes new ids for them each time",
+        superstep="shows a task as it ended, whenever it is asked; an artifact has its run's id",
+        reason="A task that is over does not change.",
+    ),
+    Declared(
+        operations=("GET /a2a/{assistant_id}*", "GET /.well-known/agent-card.json"),
+        at=("body.version", "body.protocolVersion", "body.preferredTransport", "body.detail", "status"),
+        reference="its own version; refuses to show the card of an assistant that does not exist with 400",
+        superstep="its own version, what A2A 0.3 wants of a card, and 404",
+        reason="Cards are what each server is; what does not exist is not found.",
     ),
     Declared(
         operations=("GET /info",),
