@@ -153,11 +153,10 @@ def _refresh(op: Op, rows: Sequence[Row], now: str) -> list[Statement]:
     """What lets the items that were read live on."""
     if not isinstance(op, GetOp | SearchOp) or not op.refresh_ttl:
         return []
-    items = [StoredItem.from_row(row) for row in rows]
     return [
-        store_items.refresh(item.item_id, expires_at=_expiry(item.ttl_minutes, now))
-        for item in items
-        if item.ttl_minutes is not None
+        store_items.refresh(row["item_id"], expires_at=_expiry(row["ttl_minutes"], now))
+        for row in rows
+        if row["ttl_minutes"] is not None
     ]
 
 

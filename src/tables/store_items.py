@@ -25,8 +25,8 @@ class StoredItem:
     key: str
     created_at: str
     updated_at: str
+    #: How long each read lets it live on; None for an item that lives forever.
     ttl_minutes: float | None
-    expires_at: str | None
     value: str
     #: How well a search's query found the item, more is better; None when it did not.
     score: float | None = None
@@ -37,7 +37,7 @@ class StoredItem:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__ if name in row})
 
 
-_COLUMNS: Final = "item_id, namespace, key, created_at, updated_at, ttl_minutes, expires_at, value"
+_COLUMNS: Final = "item_id, namespace, key, created_at, updated_at, ttl_minutes, value"
 
 _ALIVE: Final = "(expires_at IS NULL OR expires_at > ?)"
 

@@ -14,3 +14,18 @@ async def test_nodes_and_tools_share_the_store(client: LangGraphClient) -> None:
     assert sorted(values["kept"]) == sorted(FACTS)
     assert [message["content"] for message in values["messages"][1:]] == ["noted", "noted"]
     assert set(values["recalled"]) == {FACTS[0], FACTS[3]}
+
+
+async def test_callers_and_graphs_share_the_store(client: LangGraphClient, thread_id: str) -> None:
+    user = str(uuid4())
+    await client.store.put_item(["memories", user], key="told", value={"text": "Ada sings in a choir"}, ttl=60)
+    run = await client.runs.create(
+        thread_id, "memory", input={"user": user, "facts": FACTS[:1], "query": "which choir?"}
+    )
+    values = await client.runs.join(thread_id, run["run_id"])
+    assert values["recalled"] == ["Ada sings in a choir"]
+    found = await client.store.search_items(("memories", user), query="jasmine")
+    assert [item["key"] for item in found["items"] if item["score"]] == ["0"]
+    assert {item["key"] for item in found["items"]} == {"told", "0", "note", "anote"}
+    namespaces = await client.store.list_namespaces(prefix=["memories", user])
+    assert namespaces == {"namespaces": [["memories", user]]}
