@@ -58,7 +58,11 @@ async def cancel_many(call: Call[RunsCancel, ActionQuery]) -> Reply:
         found, threads = await cancellation.ask_many(call.services.db, body.status, stop, call.access)
         if not found:
             raise NotFound(_UNKNOWN)
-        await call.services.queue.send_batch(threads)
+        try:
+            await call.services.queue.send_batch(threads)
+        except Unavailable:
+            # As for one thread: the wishes are stored, and the sweeper announces runs that nobody looks at.
+            logger.exception("the objects of %d threads were not told that runs are to stop", len(threads))
     return HttpResponse(204)
 
 

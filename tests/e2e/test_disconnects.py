@@ -56,3 +56,23 @@ async def test_a_run_goes_on_without_its_client_by_default(
     steps.release(name, 1)
     assert (await client.runs.join(thread_id, run_id))["log"] == [0, 1]
     assert (await client.runs.get(thread_id, run_id))["status"] == "success"
+
+
+@pytest.mark.parametrize("kind", ["stream", "join"])
+async def test_whoever_joins_a_run_may_take_it_along(
+    http: httpx.AsyncClient, client: LangGraphClient, steps: StepServer, thread_id: str, kind: str
+) -> None:
+    name = uuid4().hex
+    steps.hold(name, 1)
+    run = await client.runs.create(thread_id, "gated", input={"url": steps.url, "run": name, "steps": 2})
+    path = f"/threads/{thread_id}/runs/{run['run_id']}"
+    async with http.stream("GET", f"{path}/{kind}?cancel_on_disconnect=1") as response:
+        assert response.status_code == 200
+        await asyncio.to_thread(steps.wait_for_arrival, name, 1)
+
+    async def interrupted() -> bool:
+        return (await client.runs.get(thread_id, run["run_id"]))["status"] == "interrupted"
+
+    await until("the run is interrupted", interrupted)
+    assert ((await client.threads.get(thread_id))["error"] or {})["message"].startswith("client disconnected")
+    steps.release(name, 1)

@@ -9,9 +9,10 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
 import clock
+from errors import Unavailable
 from settings import Settings
 from streaming.fanout import From
-from tests.support.http_api import Api, State
+from tests.support.http_api import Api, State, ThreadObjectNotes
 from tests.support.waiting import until
 from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
 
@@ -300,6 +301,17 @@ async def test_all_runs_with_a_status_are_cancelled_on_all_threads(thread: Threa
     await thread.runner.wake()
     await asyncio.wait_for(work, 5)
     assert await thread.runs() == {waiting: "interrupted"}
+
+
+async def test_a_wish_is_kept_although_nobody_can_be_told(thread: Thread) -> None:
+    run_id = await thread.create("sequence", after_seconds=60)
+    thread.api.queue.failure = Unavailable("the queue is down")
+    await thread.api.json("POST", "/runs/cancel", {"status": "all"}, status=204)
+    thread.api.thread_objects.failures = [Unavailable("the object is being reset")]
+    thread.api.thread_objects.wake = ThreadObjectNotes.wake.__get__(thread.api.thread_objects)  # type: ignore[method-assign]
+    await thread.cancel(run_id, "?action=rollback")
+    await thread.runner.work()
+    assert await thread.runs() == {}
 
 
 @pytest.mark.parametrize(
