@@ -117,7 +117,10 @@ class D1Saver(WaitingSaver):
         await self._commits.room()
 
     async def read_ahead(self, questions: Sequence["Question"], also: Sequence[Statement]) -> list[list[Row]]:
-        """The rows of `also`; the same round trip answers `questions`, each when it is asked for the first time."""
+        """The rows of `also`; the same round trip answers `questions`, each when it is asked for the first time.
+
+        What is put in between is not in those answers.
+        """
         asked = list(dict.fromkeys(tuple(question) for question in questions))
         found = await self._read([*also, *(statement for question in asked for statement in question)])
         answers = iter(found[len(also) :])

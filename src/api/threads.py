@@ -58,12 +58,13 @@ async def _create_with_state(call: Call[ThreadCreate, None], thread: Thread, ste
     except SuperstepError as error:
         if error.status >= 500:
             raise
-        [is_new] = await db.batch([threads.insert(thread)])
-        if is_new:
+        [inserted] = await db.batch([threads.insert(thread)])
+        if inserted:
             detail = f"Thread {thread_id} was created, but there were problems updating the state: {error}"
             return json_response(compact_json({"detail": detail}), 201)
+        is_new = False
     [stored] = await db.batch([threads.select(thread_id, call.access)])
-    return await _created(call, thread, stored, is_new=bool(is_new))
+    return await _created(call, thread, stored, is_new=is_new)
 
 
 def _step(step: Superstep) -> list[tuple[Any, str]]:

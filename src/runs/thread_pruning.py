@@ -7,7 +7,7 @@ from d1_checkpointer import D1Saver
 from errors import DatabaseError
 from ports import Database, ThreadObjects
 from runs import thread_deletion
-from tables import thread_guard, threads
+from tables import thread_guard, thread_retention
 from tables.access import EVERYTHING, Access
 
 #: Each takes two round trips or more, and what one call of a Worker may do is limited.
@@ -18,7 +18,7 @@ MAX_RETIRED: Final = 500
 
 async def keep_latest(db: Database, thread_ids: Sequence[str], access: Access) -> frozenset[str]:
     """Delete the checkpoints that the latest do not need, of threads with nothing left to do; the ids of those."""
-    [resting] = await db.batch([threads.select_resting(thread_ids, access)])
+    [resting] = await db.batch([thread_retention.select_resting(thread_ids, access)])
     return frozenset([row["thread_id"] for row in resting if await _prune(db, row["thread_id"])])
 
 
@@ -46,8 +46,8 @@ async def retire_expired_threads(db: Database, thread_objects: ThreadObjects, *,
             ("delete", "keep_latest"),
             await db.batch(
                 [
-                    threads.select_expired("delete", now=now, limit=min(limit, MAX_RETIRED)),
-                    threads.select_expired("keep_latest", now=now, limit=min(limit, MAX_PRUNED)),
+                    thread_retention.select_expired("delete", now=now, limit=min(limit, MAX_RETIRED)),
+                    thread_retention.select_expired("keep_latest", now=now, limit=min(limit, MAX_PRUNED)),
                 ]
             ),
             strict=True,
@@ -56,5 +56,5 @@ async def retire_expired_threads(db: Database, thread_objects: ThreadObjects, *,
     deleted = await thread_deletion.delete(db, thread_objects, expired["delete"], EVERYTHING, expired_by=now)
     pruned = await keep_latest(db, expired["keep_latest"], EVERYTHING)
     if pruned:
-        await db.batch([threads.forget_expiry(sorted(pruned), now=now)])
+        await db.batch([thread_retention.forget_expiry(sorted(pruned), now=now)])
     return len(deleted) + len(pruned)

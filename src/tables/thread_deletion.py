@@ -1,4 +1,7 @@
-"""Deleting threads with all that belongs to them: the one place that knows every table with rows of a thread."""
+"""Deleting threads with all that belongs to them: the one place that knows every table with rows of a thread.
+
+But for `crons`, whose foreign key deletes them with their thread.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,15 +9,12 @@ from typing import Final
 from compact_json import compact_json
 from ports import Statement
 from tables.access import Access
+from tables.thread_retention import RESTS
 
-#: Those of the threads in a JSON list that have nothing left to do.
-_DELETE_RESTING: Final = """
+#: Those of a JSON list that have nothing left to do.
+_DELETE_RESTING: Final = f"""
 DELETE FROM threads
-WHERE thread_id IN (SELECT value FROM json_each(?))
-  AND NOT EXISTS (
-    SELECT 1 FROM runs INDEXED BY runs_unfinished
-    WHERE runs.thread_id = threads.thread_id AND runs.status IN ('pending', 'running')
-  )
+WHERE thread_id IN (SELECT value FROM json_each(?)) AND {RESTS}
 """
 
 #: What is left of threads in the JSON list ?1 that are gone. `large_texts` is found by `runs`, so it goes first.

@@ -7,7 +7,6 @@ from typing import Final, Literal, TypeAlias
 from langgraph_sdk.schema import ThreadStatus
 
 import clock
-from compact_json import compact_json
 from ports import Database, Row, Statement
 from tables import large_text, values_outline
 from tables.access import EVERYTHING, Access
@@ -119,9 +118,9 @@ def select(thread_id: str, access: Access) -> Statement:
     return _within(access, _GET, thread_id)
 
 
-def _within(access: Access, sql: str, param: str) -> Statement:
+def _within(access: Access, sql: str, thread_id: str) -> Statement:
     where, params = access.where()
-    return Statement(f"{sql}  AND {where}\n", (param, *params))
+    return Statement(f"{sql}  AND {where}\n", (thread_id, *params))
 
 
 #: The parts of a thread that creating a run depends on: no state, which may be large.
@@ -304,55 +303,6 @@ async def update(db: Database, thread: Thread, metadata: str, ttl: Ttl | None, *
     lives = (ttl.minutes, ttl.strategy, clock.shifted(now, ttl.minutes * 60)) if ttl else (None, None, None)
     [rows] = await db.batch([Statement(_UPDATE, (metadata, *lives, now, thread.thread_id, thread.metadata))])
     return await first_from_rows(db, rows)
-
-
-#: Which of the threads in a JSON list have nothing left to do.
-_RESTING: Final = """
-SELECT thread_id
-FROM threads
-WHERE thread_id IN (SELECT value FROM json_each(?))
-  AND NOT EXISTS (
-    SELECT 1 FROM runs INDEXED BY runs_unfinished
-    WHERE runs.thread_id = threads.thread_id AND runs.status IN ('pending', 'running')
-  )
-"""
-
-
-def select_resting(thread_ids: Sequence[str], access: Access) -> Statement:
-    """The `thread_id` of those without an unfinished run."""
-    return _within(access, _RESTING, compact_json(list(thread_ids)))
-
-
-#: Threads whose time is up, the longest first, but for those with something to do.
-_EXPIRED: Final = """
-SELECT thread_id
-FROM threads INDEXED BY threads_by_expires_at
-WHERE expires_at IS NOT NULL AND expires_at <= ? AND ttl_strategy = ?
-  AND NOT EXISTS (
-    SELECT 1 FROM runs INDEXED BY runs_unfinished
-    WHERE runs.thread_id = threads.thread_id AND runs.status IN ('pending', 'running')
-  )
-ORDER BY expires_at
-LIMIT ?
-"""
-
-
-def select_expired(strategy: TtlStrategy, *, now: str, limit: int) -> Statement:
-    """The `thread_id` of threads whose time is up."""
-    return Statement(_EXPIRED, (now, strategy, limit))
-
-
-#: Threads in a JSON list whose time is up need not be looked at before their next activity.
-_FORGET_EXPIRY: Final = """
-UPDATE threads
-SET expires_at = NULL
-WHERE thread_id IN (SELECT value FROM json_each(?)) AND expires_at <= ?
-"""
-
-
-def forget_expiry(thread_ids: Sequence[str], *, now: str) -> Statement:
-    """Note that these were dealt with."""
-    return Statement(_FORGET_EXPIRY, (compact_json(list(thread_ids)), now))
 
 
 #: The temporary thread of a stateless run, unless another run was put on it; under the run's fence.

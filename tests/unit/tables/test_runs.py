@@ -9,7 +9,7 @@ import pytest
 
 import clock
 from runs import completion
-from tables import large_text, runs, thread_deletion, thread_guard, threads
+from tables import large_text, runs, thread_deletion, thread_guard, thread_retention, threads
 from tables.access import EVERYTHING
 from tables.runs import Claim, Run
 from tests.support.endings import ending
@@ -187,8 +187,8 @@ async def test_threads_with_stale_runs_are_found_in_pages(db: SqliteDatabase) ->
         runs.insert(DETACHED, EVERYTHING, only_if_idle=True)[0].sql,
         threads.settle(DETACHED, resting="idle", values=None, interrupts=None, error=None, now=NOW)[0].sql,
         thread_deletion.delete_resting([THREAD], EVERYTHING)[0].sql,
-        threads.select_resting([THREAD], EVERYTHING).sql,
-        threads.select_expired("delete", now=NOW, limit=1).sql,
+        thread_retention.select_resting([THREAD], EVERYTHING).sql,
+        thread_retention.select_expired("delete", now=NOW, limit=1).sql,
         thread_guard.rests(THREAD, {}).sql,
     ],
 )
