@@ -5,7 +5,6 @@ key that nobody knows is an error: a typing mistake in a security setting must n
 library is imported here, since the bundle step has nothing else.
 """
 
-import difflib
 import re
 import types
 from collections.abc import Container, Mapping
@@ -351,5 +350,7 @@ def _described(hint: Any) -> str:
 
 
 def _unknown(key: str, known: set[str]) -> str:
+    import difflib  # noqa: PLC0415 - the Worker, which reads what was checked before, does without
+
     similar = difflib.get_close_matches(key, known, n=1)
     return f"there is no key {key!r}" + (f"; did you mean {similar[0]!r}?" if similar else "")

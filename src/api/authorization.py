@@ -4,7 +4,7 @@ The words are those of `langgraph_sdk.auth.types`: most fields of a new run, say
 change them in place, and the operation goes by what it finds then.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
@@ -84,10 +84,19 @@ _FIELDS: Final[Mapping[Event, Fields]] = {
 }
 
 
+#: What a handler is told about before it exists: the field of its id, and how an id is made that nobody has chosen.
+_NEW: Final[Mapping[Event, tuple[str, Callable[[], str]]]] = {
+    "assistants.create": ("assistant_id", ids.random_id),
+    "threads.create": ("thread_id", ids.time_ordered),
+}
+
+
 async def authorized(event: Event, call: AnyCall) -> AnyCall:
     """The call with the rows that it may touch, and with what handlers changed in its body and query."""
     if call.services.gatekeeper.is_open:
         return replace(call, access=EVERYTHING)  # a run's input, say, is not copied for nobody to look at
+    if event in _NEW:
+        call = _with_id(call, *_NEW[event])
     value = _value(event, call)
     access = await call.authorize(event, value)
     body, query = call.body, call.query
@@ -97,6 +106,11 @@ async def authorized(event: Event, call: AnyCall) -> AnyCall:
     if query and (changes := _changes(event, query, value)):
         query = query.model_copy(update=changes)
     return replace(call, access=access, body=body, query=query)
+
+
+def _with_id(call: AnyCall, name: str, make: Callable[[], str]) -> AnyCall:
+    given = getattr(call.body, name)
+    return call if given is not None else replace(call, body=call.body.model_copy(update={name: make()}))
 
 
 def _value(event: Event, call: AnyCall) -> dict[str, Any]:
@@ -114,8 +128,8 @@ def _identifiers(event: Event, call: AnyCall) -> dict[str, Any]:
     """What a handler may want to know and cannot change."""
     match event:
         case "threads.create" | "assistants.create":
-            name = f"{event.partition('s.')[0]}_id"
-            return {name: _identifier(getattr(call.body, name, None))}
+            name, _ = _NEW[event]
+            return {name: _identifier(getattr(call.body, name))}
         case "threads.delete" if hasattr(call.body, "thread_ids"):
             return {"thread_ids": [UUID(thread_id) for thread_id in call.body.thread_ids]}
         case "threads.update" if hasattr(call.query, "action"):

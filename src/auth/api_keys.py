@@ -28,7 +28,8 @@ OPERATOR: Final = "*"
 #: A shorter key could be guessed.
 MIN_KEY_CHARS: Final = 16
 
-_NAME: Final = re.compile(r"\*|[\w.@-]{1,100}", re.ASCII)
+#: It is also the first label of namespaces, which has no periods.
+_NAME: Final = re.compile(r"\*|[\w@-]{1,100}", re.ASCII)
 _FORM: Final = 'API_KEYS must be `key`, `name:key, other:key`, or JSON such as {"name": ["key", "next key"]}'
 
 

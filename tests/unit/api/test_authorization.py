@@ -356,3 +356,18 @@ async def test_runs_are_listed_only_to_who_may_search() -> None:
     thread = await api.json("POST", "/threads", {}, **ALICE)
     await api.json("GET", f"/threads/{thread['thread_id']}", **ALICE)
     await api.json("GET", f"/threads/{thread['thread_id']}/runs", status=403, **ALICE)
+
+
+async def test_a_handler_knows_the_id_of_what_is_about_to_be_made() -> None:
+    auth, asked = owners.handlers(), []
+
+    @auth.on.threads.create
+    async def note(ctx: Any, value: Any) -> None:
+        assert value["metadata"] == {}
+        assert value["if_exists"] == "raise"
+        asked.append(str(value["thread_id"]))
+
+    api = Api(gatekeeper=Handlers(auth))
+    made = [(await api.json("POST", "/threads", {}, **ALICE))["thread_id"]]
+    made.append((await api.json("POST", "/threads", {"thread_id": ids.random_id()}, **ALICE))["thread_id"])
+    assert asked == made

@@ -68,6 +68,7 @@ async def test_rows_and_namespaces_carry_the_name_of_a_key() -> None:
     [
         ("acme:short", "a key of 'acme' is shorter than 16 characters"),
         (f"a b:{KEY}", "'a b' is no name"),
+        (f"a.b:{KEY}", "'a.b' is no name"),
         ("{", "API_KEYS must be"),
         ('{"acme": 1}', "API_KEYS must be"),
         (f"acme:{KEY},globex:{KEY}", "lists a key twice"),
