@@ -15,7 +15,7 @@ import in_process_client  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from workers import Request, WorkerEntrypoint
 
 import deployment
-import schedule
+import each_minute
 from api import app
 from bindings.d1 import database
 from bindings.http import read_request, to_js_response
@@ -62,4 +62,4 @@ class Default(WorkerEntrypoint):
         """Do what is due at this minute."""
         services = deployment.services(deployment.gatekeeper())
         webhooks = WebhookQueueBinding(self.env.WEBHOOK_QUEUE)
-        await schedule.tick(services, webhooks, scheduled_ms=int(controller.scheduledTime))
+        await each_minute.tick(services, webhooks, scheduled_ms=int(controller.scheduledTime))

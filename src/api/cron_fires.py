@@ -50,10 +50,19 @@ async def fire_due(services: Services, *, before: str) -> int:
         if not page:
             break
         looked_at += len(page)
-        runs = [run for cron in page if (run := await _fire(services, cron))]
-        created += len(runs)
-        await _announce(services, runs)
+        created += await _fire_page(services, page)
     return created
+
+
+async def _fire_page(services: Services, page: Sequence[Cron]) -> int:
+    created: list[Run] = []
+    try:
+        for cron in page:
+            if run := await _fire(services, cron):
+                created.append(run)  # noqa: PERF401 - those before a failure count
+    finally:
+        await _announce(services, created)
+    return len(created)
 
 
 async def _fire(services: Services, cron: Cron) -> Run | None:

@@ -13,7 +13,7 @@ from tools import paths
 #: From the top down; what stands in one line never imports each other.
 LAYERS = (
     ("entry",),
-    ("durable_thread", "workflow_steps", "schedule", "in_process_client"),
+    ("durable_thread", "workflow_steps", "each_minute", "in_process_client"),
     ("deployment",),
     ("api", "queue_consumer", "bindings"),
     ("runs",),

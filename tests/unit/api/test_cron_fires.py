@@ -218,6 +218,22 @@ async def test_a_crash_at_any_point_loses_no_fire_and_doubles_none(
     assert [run["due_at"] and run["due_at"][17:19] for run in server.runs()] == [None, "30"]
 
 
+async def test_what_was_created_before_a_failure_is_announced(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):
+        await server.cron()
+    create_run = cron_fires.creation.create_run
+
+    async def once(*args: Any, **kwargs: Any) -> Any:
+        if server.runs():
+            raise DatabaseError("Network connection lost")
+        return await create_run(*args, **kwargs)
+
+    monkeypatch.setattr(cron_fires.creation, "create_run", once)
+    with pytest.raises(DatabaseError):
+        await server.tick()
+    assert len(server.api.queue.sent) == len(server.runs()) == 1
+
+
 async def test_a_queue_that_fails_loses_no_run(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(runs: object) -> None:
         raise Unavailable("no queue")
