@@ -1,8 +1,9 @@
 """The graph behind an assistant: drawn, and described by JSON schemas."""
 
 import json
+import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any, TypeAlias, cast
 
@@ -12,12 +13,16 @@ from pydantic import BeforeValidator, Field, StrictBool
 
 from api import assistants
 from api.context import Call
+from errors import BadRequest, NotFound
 from graphs.drawing import drawn
 from graphs.schemas import schemas as schemas_of
 from http_messages import Reply, json_response
 from runs.creation import resolve_assistant
 from streaming.json_text import dumps
+from tables.assistants import Assistant
 from wire.queries import Query
+
+logger = logging.getLogger(__name__)
 
 Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 
@@ -70,6 +75,27 @@ async def subgraphs(call: Call[None, SubgraphsQuery]) -> Reply:
 async def _graph(call: Call[Any, Any]) -> AsyncGenerator[tuple[str, Graph, RunnableConfig]]:
     """The name of the assistant's graph, the graph under that name, and the assistant's configuration."""
     assistant, _ = await assistants.read(call)
-    config = cast(RunnableConfig, {"configurable": {}, **json.loads(assistant.config)})
-    async with call.open_graph(assistant.graph_id, config, "assistants.read") as graph:
-        yield assistant.graph_id, graph.copy({"name": assistant.graph_id}), config
+    async with opened(call, assistant) as graph:
+        yield assistant.graph_id, graph.copy({"name": assistant.graph_id}), _config(assistant)
+
+
+@asynccontextmanager
+async def opened(call: Call[Any, Any], assistant: Assistant) -> AsyncGenerator[Graph]:
+    """The graph of an assistant.
+
+    BadRequest when its factory, which is user code, does not make it for the assistant's configuration.
+    """
+    graph_id = assistant.graph_id
+    async with AsyncExitStack() as stack:
+        try:
+            graph = await stack.enter_async_context(call.open_graph(graph_id, _config(assistant), "assistants.read"))
+        except NotFound:
+            raise
+        except Exception as error:
+            logger.warning("graph %s was not made for assistant %s", graph_id, assistant.assistant_id, exc_info=True)
+            raise BadRequest(f"Graph '{graph_id}' could not be made: {type(error).__name__}: {error}") from error
+        yield graph
+
+
+def _config(assistant: Assistant) -> RunnableConfig:
+    return cast(RunnableConfig, {"configurable": {}, **json.loads(assistant.config)})

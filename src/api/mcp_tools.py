@@ -1,16 +1,14 @@
 """The tools of MCP: assistants, what they take as arguments, and runs of them."""
 
-import logging
-from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from api import awaited_runs
+from api.assistant_graphs import opened
 from api.assistants import ensure_system
 from api.context import Call
 from compact_json import compact_json
-from graphs import schemas
-from graphs.schemas import Graph
+from errors import BadRequest
+from graphs.inputs import ANYTHING, Input, input_of
 from tables import assistants
 from tables.assistants import Assistant
 from wire.bodies import JsonObject
@@ -18,8 +16,6 @@ from wire.json_rpc import INVALID_PARAMS, RpcRefusal, is_object
 from wire.runs import RunCreate
 
 AnyCall = Call[Any, Any]
-
-logger = logging.getLogger(__name__)
 
 PAGE_TOOLS: Final = 100
 
@@ -30,13 +26,6 @@ _ANNOTATIONS: Final = {
     "openWorldHint": True,
 }
 
-#: What a client sends instead of a conversation.
-_MESSAGE_SCHEMA: Final = {
-    "type": "string",
-    "title": "Messages",
-    "description": "The user message to send to the agent.",
-}
-
 
 async def list_tools(call: AnyCall, params: JsonObject) -> JsonObject:
     """A page of the caller's assistants, as tools."""
@@ -44,7 +33,7 @@ async def list_tools(call: AnyCall, params: JsonObject) -> JsonObject:
     access = await call.authorize("assistants.search", {"metadata": {}, "limit": PAGE_TOOLS, "offset": offset})
     page = assistants.select_tools(call.services.registry.graph_ids(), access, limit=PAGE_TOOLS + 1, offset=offset)
     _, rows = await call.services.db.batch([ensure_system(call.services), page])
-    inputs: dict[str, _Input] = {}
+    inputs: dict[str, Input] = {}
     tools: list[JsonObject] = []
     for row in rows[:PAGE_TOOLS]:
         assistant = Assistant.from_row(row)
@@ -64,7 +53,7 @@ def _offset(cursor: Any) -> int:
     return int(cursor)
 
 
-def _tool(name: str, assistant: Assistant, takes: "_Input") -> JsonObject:
+def _tool(name: str, assistant: Assistant, takes: Input) -> JsonObject:
     return {
         "name": name,
         "title": assistant.name,
@@ -102,56 +91,9 @@ def _text(text: str) -> JsonObject:
     return {"type": "text", "text": text}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Input:
-    """What a tool takes, and how a run's input is made of it: the arguments of a tool are always an object."""
-
-    schema: JsonObject
-    #: `messages` is a text, for a conversation.
-    has_message: bool = False
-    #: The input is no object and is `input` among the arguments.
-    is_wrapped: bool = False
-
-    def run_input(self, arguments: JsonObject) -> Any:
-        if self.is_wrapped:
-            return arguments.get("input")
-        if self.has_message and isinstance(text := arguments.get("messages"), str):
-            return {**arguments, "messages": [{"role": "user", "content": text}]}
-        return arguments
-
-
-#: What graphs take, which takes long to say for a conversation; a graph that a factory made anew is not found here.
-_known_inputs: Final[WeakKeyDictionary[Graph, _Input]] = WeakKeyDictionary()
-
-
-async def _input(call: AnyCall, assistant: Assistant) -> _Input:
+async def _input(call: AnyCall, assistant: Assistant) -> Input:
     try:
-        async with call.open_graph(assistant.graph_id, {"configurable": {}}, "assistants.read") as graph:
-            if graph not in _known_inputs:
-                _known_inputs[graph] = _described(graph.copy({"name": assistant.graph_id}))
-            return _known_inputs[graph]
-    except Exception:
-        # A factory is user code; its error belongs to the runs of this one tool.
-        logger.exception("MCP: graph %s could not be made, so its input is not described", assistant.graph_id)
-        return _Input(schema={"type": "object"})
-
-
-def _described(graph: Graph) -> _Input:
-    schema = schemas.input_schema(graph)
-    if schema.get("type") != "object":
-        return _Input(
-            schema={"type": "object", "properties": {"input": schema}, "required": ["input"]}, is_wrapped=True
-        )
-    if schemas.takes_messages(schema):
-        return _Input(schema=_with_message(schema), has_message=True)
-    return _Input(schema=schema)
-
-
-def _with_message(schema: JsonObject) -> JsonObject:
-    """The schema with one text in place of a conversation, and without the definitions that only that needed."""
-    properties = {**schema["properties"], "messages": _MESSAGE_SCHEMA}
-    required = [*(name for name in schema.get("required", []) if name != "messages"), "messages"]
-    changed = {**schema, "properties": properties, "required": required}
-    if "$ref" not in str(properties):
-        changed.pop("$defs", None)
-    return changed
+        async with opened(call, assistant) as graph:
+            return input_of(graph, assistant.graph_id)
+    except BadRequest:
+        return ANYTHING  # the error belongs to the runs of this one tool

@@ -73,8 +73,8 @@ async def test_graphs_are_drawn_and_described(client: LangGraphClient) -> None:
     subgraphs = await client.assistants.get_subgraphs(nested, recurse=True)
     assert subgraphs["child"]["input_schema"]["properties"] == trail
     assert await client.assistants.get_subgraphs(nested, namespace="child") == subgraphs
-    for graph_id, assistant_id in by_graph.items():
-        described = await client.assistants.get_schemas(assistant_id)
+    for graph_id in ("sequence", "chat", "nested", "functional", "factory"):
+        described = await client.assistants.get_schemas(by_graph[graph_id])
         assert described["graph_id"] == graph_id
         assert described["input_schema"] is not None
     chat = (await client.assistants.get_schemas(by_graph["chat"]))["input_schema"]

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from api.context import Call
-from graphs.schemas import JsonSchema
+from graphs.inputs import Input
 from settings import VERSION
 from tables.assistants import Assistant
 from wire.a2a import AgentCardObject
@@ -34,12 +34,12 @@ _CAPABILITIES: Final[JsonObject] = {
 }
 
 
-def card(call: Call[Any, Any], assistant: Assistant, schema: JsonSchema) -> JsonObject:
-    """The card of an assistant whose graph takes `schema`."""
+def card(call: Call[Any, Any], assistant: Assistant, takes: Input) -> JsonObject:
+    """The card of an assistant."""
     url = f"{call.request.origin}{call.services.mount_prefix}/a2a/{assistant.assistant_id}"
     description = assistant.description or f"{assistant.name} assistant"
-    fields = list(schema.get("properties", {}))
-    takes: JsonObject = {"required": schema.get("required", []), "properties": fields}
+    fields = list(takes.fields)
+    described: JsonObject = {"required": takes.schema.get("required", []), "properties": fields}
     skill: JsonObject = {
         "id": f"{assistant.assistant_id}-main",
         "name": f"{assistant.name} Capabilities",
@@ -48,7 +48,7 @@ def card(call: Call[Any, Any], assistant: Assistant, schema: JsonSchema) -> Json
         "examples": [],
         "inputModes": MODES,
         "outputModes": MODES,
-        "metadata": {"inputSchema": {**takes, "supportsA2A": "messages" in fields}},
+        "metadata": {"inputSchema": {**described, "supportsA2A": "messages" in fields}},
     }
     return AgentCardObject(
         name=assistant.name,

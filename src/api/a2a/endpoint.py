@@ -11,10 +11,11 @@ from api import assistants
 from api.a2a.cards import card
 from api.a2a.methods import Agent
 from api.a2a.speech import Speech, Version
+from api.assistant_graphs import opened
 from api.context import Call
 from compact_json import compact_json
-from errors import NotFound, Unprocessable
-from graphs.schemas import JsonSchema, input_schema
+from errors import BadRequest, NotFound, Unprocessable
+from graphs.inputs import Input, input_of
 from http_messages import EVENT_STREAM_HEADERS, Reply, Streamed, json_response
 from streaming.sse import HEARTBEAT
 from tables.assistants import Assistant
@@ -87,10 +88,10 @@ async def get_card_by_query(call: Call[None, CardQuery]) -> Reply:
 
 async def _card(call: AnyCall, assistant_id: str) -> Reply:
     try:
-        assistant, schema = await _assistant(call, assistant_id)
+        assistant, takes = await _assistant(call, assistant_id)
     except RpcRefusal as refusal:
         return _no_card(str(refusal), 404)
-    return json_response(compact_json(card(call, assistant, schema)))
+    return json_response(compact_json(card(call, assistant, takes)))
 
 
 def _no_card(reason: str, status: int) -> Reply:
@@ -101,9 +102,8 @@ async def _carried_out(call: AnyCall, request_id: RequestId, method: Any, params
     if not isinstance(method, str) or method not in _METHODS:
         raise RpcRefusal(METHOD_NOT_FOUND, f"Method not found: {method}")
     action, version = _METHODS[method]
-    assistant, schema = await _assistant(call, call.path["assistant_id"])
-    fields = tuple(schema.get("properties", {}))
-    agent = Agent(call=call, assistant_id=assistant.assistant_id, fields=fields, speech=Speech(version))
+    assistant, takes = await _assistant(call, call.path["assistant_id"])
+    agent = Agent(call=call, assistant_id=assistant.assistant_id, fields=takes.fields, speech=Speech(version))
     match action:
         case "stream":
             updates = await agent.stream(_checked(SendParams, params))
@@ -118,11 +118,11 @@ async def _carried_out(call: AnyCall, request_id: RequestId, method: Any, params
         case "list":
             result = await agent.list_tasks(_checked(ListParams, params))
         case _:
-            result = card(call, assistant, schema)
+            result = card(call, assistant, takes)
     return json_response(result_text(request_id, result))
 
 
-async def _assistant(call: AnyCall, assistant_id: str) -> tuple[Assistant, JsonSchema]:
+async def _assistant(call: AnyCall, assistant_id: str) -> tuple[Assistant, Input]:
     """The assistant and what its graph takes."""
     canonical = ids.canonical(assistant_id)
     if canonical is None:
@@ -132,8 +132,11 @@ async def _assistant(call: AnyCall, assistant_id: str) -> tuple[Assistant, JsonS
         assistant, _ = await assistants.read(replace(call, access=access, path={"assistant_id": canonical}))
     except NotFound as error:
         raise RpcRefusal(INVALID_PARAMS, f"Assistant '{canonical}' not found") from error
-    async with call.open_graph(assistant.graph_id, {"configurable": {}}, "assistants.read") as graph:
-        return assistant, input_schema(graph)
+    try:
+        async with opened(call, assistant) as graph:
+            return assistant, input_of(graph, assistant.graph_id)
+    except BadRequest as error:
+        raise RpcRefusal(INVALID_PARAMS, str(error)) from error
 
 
 def _checked(model: type[ParamsT], params: Any) -> ParamsT:

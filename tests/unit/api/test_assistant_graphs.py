@@ -1,8 +1,13 @@
 """The graphs behind assistants over HTTP."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pytest
 
 import ids
+from graphs.factories import Purpose
 from tests.support.http_api import Api
 
 NESTED = f"/assistants/{ids.system_assistant('nested')}"
@@ -98,3 +103,16 @@ async def test_reading_a_graph_is_one_round_trip(api: Api) -> None:
         trips = api.db.round_trips
         await api.json("GET", f"{NESTED}/{what}")
         assert api.db.round_trips == trips + 1
+
+
+async def test_a_factory_that_makes_no_graph_says_why(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def fail(graph_id: str, purpose: Purpose) -> AsyncIterator[Any]:
+        raise LookupError(f"no such model: {purpose.config['configurable']['model']}")
+        yield
+
+    assistant = await api.json("POST", "/assistants", {"graph_id": "sequence", "context": {"model": "m"}})
+    monkeypatch.setattr(api.registry, "open", fail)
+    for what in ("graph", "schemas", "subgraphs"):
+        detail = await api.detail("GET", f"/assistants/{assistant['assistant_id']}/{what}", status=400)
+        assert detail == "Graph 'sequence' could not be made: LookupError: no such model: m"
