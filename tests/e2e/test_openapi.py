@@ -12,7 +12,7 @@ from langgraph_sdk.client import LangGraphClient
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-TIMEOUT_SECONDS = 230
+TIMEOUT_SECONDS = 400
 
 #: Fewer would mean that the document lost operations or that generation was cut short.
 LEAST_CASES = 1000
