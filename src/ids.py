@@ -33,6 +33,11 @@ def system_assistant(graph_id: str) -> str:
     return str(uuid.uuid5(ASSISTANT_NAMESPACE, graph_id))
 
 
+def derived(owner: str, name: str) -> str:
+    """The id of something that belongs to what has the UUID `owner`: the same one every time."""
+    return str(uuid.uuid5(uuid.UUID(owner), name))
+
+
 def canonical(text: str) -> str | None:
     """`text` in the one spelling a UUID is stored in, or None when it is not a UUID."""
     return str(uuid.UUID(text)) if _UUID.fullmatch(text.lower()) else None

@@ -231,15 +231,15 @@ def _patched(current: Assistant, body: AssistantPatch) -> Assistant:
 def _configuration(
     body: AssistantContent, current_config: JsonObject, current_context: JsonObject
 ) -> tuple[JsonObject, JsonObject]:
-    """The `config` and `context` after a change, which mirror each other: the caller gives one of them."""
+    """The `config` and `context` after a change: the caller gives one of them, the other one mirrors it."""
     if body.context and body.config and body.config.configurable:
         raise BadRequest(_BOTH_CONTEXTS)
-    if body.config is None and body.context is None:
-        return current_config, current_context
-    config = current_config if body.config is None else body.config.model_dump(exclude_none=True)
-    context = body.context or (body.config and body.config.configurable) or {}
-    others = {key: value for key, value in config.items() if key != "configurable"}
-    return ({**others, "configurable": context} if context else others), context
+    config = {} if body.config is None else body.config.model_dump(exclude_none=True)
+    if context := body.context or config.get("configurable"):
+        return {**config, "configurable": context}, context
+    if body.config is not None:
+        return config, current_context
+    return (current_config, current_context) if body.context is None else ({}, {})
 
 
 def _check_graph(services: Services, graph_id: str) -> None:

@@ -82,7 +82,7 @@ async def get_card(call: AnyCall) -> Reply:
 async def get_card_by_query(call: Call[None, CardQuery]) -> Reply:
     """The card of the assistant in the query."""
     if call.query.assistant_id is None:
-        return _no_card("Missing required query parameter: assistant_id", 400)
+        return _no_card("Missing required query parameter: assistant_id")
     return await _card(call, call.query.assistant_id)
 
 
@@ -90,12 +90,12 @@ async def _card(call: AnyCall, assistant_id: str) -> Reply:
     try:
         assistant, takes = await _assistant(call, assistant_id)
     except RpcRefusal as refusal:
-        return _no_card(str(refusal), 404)
+        return _no_card(str(refusal))
     return json_response(compact_json(card(call, assistant, takes)))
 
 
-def _no_card(reason: str, status: int) -> Reply:
-    return json_response(compact_json({"error": {"code": INVALID_PARAMS, "message": reason}, "detail": reason}), status)
+def _no_card(reason: str) -> Reply:
+    return json_response(compact_json({"error": {"code": INVALID_PARAMS, "message": reason}, "detail": reason}), 400)
 
 
 async def _carried_out(call: AnyCall, request_id: RequestId, method: Any, params: Any) -> Reply:

@@ -25,7 +25,7 @@ from tables.threads import Thread
 from wire.a2a import A2aMessage, ListParams, SendParams, TaskParams
 from wire.bodies import JsonObject
 from wire.json_rpc import INVALID_PARAMS, RpcRefusal, is_object
-from wire.runs import Command, RunCreate
+from wire.runs import Command, RunCreate, StreamMode
 
 TASK_NOT_FOUND: Final = -32001
 NOT_CANCELABLE: Final = -32002
@@ -44,7 +44,7 @@ class Agent:
 
     async def send(self, params: SendParams) -> JsonObject:
         """Run the assistant; the task as it ended, or as it began for who does not want to wait."""
-        run = await self._create(params.message)
+        run = await self._create(params.message, ["values"])
         wanted = params.configuration
         history_length = wanted.history_length if wanted else None
         if wanted and (wanted.blocking is False or wanted.return_immediately):
@@ -55,7 +55,7 @@ class Agent:
 
     async def stream(self, params: SendParams) -> AsyncGenerator[JsonObject | None]:
         """Run the assistant; what happens, event by event, and None now and then while nothing does."""
-        run = await self._create(params.message)
+        run = await self._create(params.message, ["messages-tuple", "values"])
         submitted = self._submitted(run, params.message)
         return updates(
             self.speech, submitted, awaited_runs.events(self.call, run), lambda values: self._ended(run, values)
@@ -109,11 +109,9 @@ class Agent:
         more = str(after) if after < counted["number"] else ""
         return {"tasks": shown, "nextPageToken": more, "pageSize": params.page_size, "totalSize": counted["number"]}
 
-    async def _create(self, message: A2aMessage) -> Run:
+    async def _create(self, message: A2aMessage, stream_mode: list[StreamMode]) -> Run:
         """A run on the thread that the message names, or on a new one."""
-        request = RunCreate(
-            assistant_id=self.assistant_id, if_not_exists="create", stream_mode=["messages-tuple", "values"]
-        )
+        request = RunCreate(assistant_id=self.assistant_id, if_not_exists="create", stream_mode=stream_mode)
         if message.task_id is not None:
             thread_id = await self._waiting(message, message.task_id)
             request.command = Command(resume=incoming.answer(message))

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from langgraph_sdk.schema import RunStatus
 
+import ids
 from tables.assistant_tasks import TaskRow
 from wire.bodies import JsonObject
 from wire.json_rpc import is_object
@@ -165,13 +166,14 @@ def response(run_id: str, assistant_id: str, own: Sequence[Message], values: Any
     else:
         return []
     name, description = "Assistant Response", f"Response from assistant {assistant_id}"
-    return [Artifact(artifact_id=run_id, name=name, description=description, parts=parts)]
+    artifact_id = ids.derived(run_id, "artifact")
+    return [Artifact(artifact_id=artifact_id, name=name, description=description, parts=parts)]
 
 
 def _interrupt(run_id: str, interrupts: Sequence[JsonObject]) -> Artifact:
     asked = [{"id": interrupt.get("id"), "value": interrupt.get("value")} for interrupt in interrupts]
     return Artifact(
-        artifact_id=run_id,
+        artifact_id=ids.derived(run_id, "artifact"),
         name="Interrupt",
         description="Agent requires input to continue",
         parts=[Part(data=one) for one in asked],

@@ -108,7 +108,7 @@ async def test_creating_is_one_batch_of_one_row_and_its_indexes(api: Api) -> Non
         ({"config": {"configurable": {"a": 1}}}, {"configurable": {"a": 1}}, {"a": 1}),
         ({"config": {"tags": ["t"]}, "context": {"a": 1}}, {"tags": ["t"], "configurable": {"a": 1}}, {"a": 1}),
         ({"config": {"configurable": {"a": 1}}, "context": {}}, {"configurable": {"a": 1}}, {"a": 1}),
-        ({"config": {"configurable": {}}}, {}, {}),
+        ({"config": {"configurable": {}}}, {"configurable": {}}, {}),
     ],
 )
 async def test_context_and_configurable_mirror_each_other(
@@ -161,8 +161,10 @@ async def test_a_change_merges_metadata_replaces_the_rest_and_is_a_new_version(a
     changes = [
         ({"metadata": {"nest": {"y": 2}, "n": None}}, {"metadata": {"owner": "me", "nest": {"y": 2}, "n": None}}),
         ({"context": {"b": 3}}, {"context": {"b": 3}, "config": {"configurable": {"b": 3}}}),
-        ({"config": {"tags": ["t"]}}, {"context": {}, "config": {"tags": ["t"]}}),
-        ({"context": {"c": 1}}, {"context": {"c": 1}, "config": {"tags": ["t"], "configurable": {"c": 1}}}),
+        ({"config": {"tags": ["t"]}}, {"config": {"tags": ["t"]}}),
+        ({"context": {"c": 1}}, {"context": {"c": 1}, "config": {"configurable": {"c": 1}}}),
+        ({"config": {"configurable": {"d": 1}}}, {"context": {"d": 1}, "config": {"configurable": {"d": 1}}}),
+        ({"context": {}}, {"context": {}, "config": {}}),
         ({"name": "renamed", "description": "d"}, {"name": "renamed", "description": "d"}),
         ({"graph_id": "approval"}, {"graph_id": "approval"}),
         ({}, {}),
