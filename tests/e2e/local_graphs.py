@@ -47,6 +47,15 @@ async def events(
             yield "|".join([mode, *namespace]), chunk
 
 
+async def callbacks(graph_id: str, graph_input: Any) -> AsyncIterator[tuple[str, str]]:
+    """(event, name) of `astream_events`, without what the graph itself streams."""
+    graph = load(graph_id)
+    graph.name = graph_id
+    async for told in graph.astream_events(graph_input, _CONFIG, version="v2", stream_mode=["values"]):
+        if (told["event"], told["name"]) != ("on_chain_stream", graph_id):
+            yield told["event"], told["name"]
+
+
 class LocalThread:
     """A thread in this process, which takes what the server takes as the body of a run."""
 

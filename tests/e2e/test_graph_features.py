@@ -12,7 +12,7 @@ import httpx
 import pytest
 from langgraph_sdk.client import LangGraphClient
 
-from tests.e2e.local_graphs import LocalThread, comparable, comparable_state
+from tests.e2e.local_graphs import LocalThread, callbacks, comparable, comparable_state, events
 from tests.support import sse_frames
 
 #: A run's request, or what makes it of the ids of the questions that wait.
@@ -244,3 +244,46 @@ async def test_a_graph_keeps_the_cache_it_was_compiled_with(client: LangGraphCli
     given = {"key": str(uuid4())}
     for _ in range(2):
         assert (await client.runs.wait(None, "policies_cached_by_itself", input=given))["log"] == ["run 1"]
+
+
+#: What the scripted model says before it calls `reverse`, as it accumulates, and what it says of the tool's answer.
+CALLS = [("Let me ", None), ("Let me see.", None), *[("Let me see.", args) for args in ({}, {}, {"text": "abc"})]]
+TELLS = ["The tool ", "The tool says ", "The tool says cba", "The tool says cba"]
+
+
+def _arguments(message: dict[str, Any]) -> list[Any]:
+    return [call["args"] for call in message.get("tool_calls", ())]
+
+
+async def test_messages_mode_accumulates_tokens_and_tool_calls(http: httpx.AsyncClient, thread_id: str) -> None:
+    given = {"messages": [{"role": "user", "content": "reverse abc"}]}
+    body = {"assistant_id": "agents_react", "input": given, "stream_mode": "messages"}
+    frames = sse_frames.parse((await http.post(f"/threads/{thread_id}/runs/stream", json=body)).content)
+    shown = [frame for frame in frames if frame.event in ("messages/partial", "messages/complete")]
+    told = [
+        (frame.event, message["type"], message["content"], next(iter(_arguments(message)), None))
+        for frame in shown
+        for message in frame.data
+    ]
+    partial, complete = "messages/partial", "messages/complete"
+    calls, tool = [(partial, "ai", *call) for call in CALLS], (complete, "tool", "cba", None)
+    tells = [(partial, "ai", text, None) for text in TELLS]
+    # LangChain ends each answer with an empty token.
+    assert told == [*calls, calls[-1], tool, *tells, tells[-1]]
+    named = [key for frame in frames if frame.event == "messages/metadata" for key in frame.data]
+    assert named == list(dict.fromkeys(message["id"] for frame in shown for message in frame.data))
+
+
+@pytest.mark.parametrize("mode", ["messages-tuple", "events"])
+async def test_tokens_of_an_agent_come_as_they_do_in_process(
+    http: httpx.AsyncClient, thread_id: str, mode: str
+) -> None:
+    given = {"messages": [{"role": "user", "content": "reverse abc"}]}
+    body = {"assistant_id": "agents_react", "input": given, "stream_mode": mode}
+    frames = sse_frames.parse((await http.post(f"/threads/{thread_id}/runs/stream", json=body)).content)
+    if mode == "events":
+        expected = [told async for told in callbacks("agents_react", given)]
+        assert [(frame.data["event"], frame.data["name"]) for frame in frames[1:]] == expected
+    else:
+        expected = [comparable(name, data) async for name, data in events("agents_react", given, [mode])]
+        assert [comparable(frame.event, frame.data) for frame in frames[1:]] == expected

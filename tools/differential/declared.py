@@ -217,11 +217,20 @@ DECLARED: Final = (
     ),
     Declared(
         scripts=("graphs.agent*",),
-        operations=("POST /threads/{thread_id}/runs/stream",),
+        operations=("POST /threads/{thread_id}/runs/stream", "POST /threads/{thread_id}/history"),
         at=("*.messages.*.id", "body.events.data.data.output.id", "body.events.data.data.output.*.arg*"),
         reference="shows messages while reducers give them ids, and the parts of a `Send` under names of its own",
         superstep="shows what nodes returned, or what was stored, and a `Send` as LangGraph has it",
         reason="Events are written when their super-step is committed; `events` when they happen.",
+    ),
+    Declared(
+        scripts=("graphs.factories",),
+        operations=("POST /threads/{thread_id}/runs/stream",),
+        at=("body.tasks.data.metadata.*", "body.debug.data.payload.metadata.*"),
+        lacking="superstep",
+        reference="adds a run's configuration to the metadata of tasks, of graphs that a factory makes only",
+        superstep="has the same metadata for every graph",
+        reason="A graph is no other for having been made by a factory.",
     ),
     Declared(
         scripts=("graphs.functions",),

@@ -152,7 +152,7 @@ async def functions(server: Session) -> None:
 
 async def blocking_functions(server: Session) -> None:
     thread_id = await server.new_thread()
-    await _stream(server, thread_id, "functions_blocking", input="a b")
+    await _stream(server, thread_id, "functions_blocking", input="a")
     await _look(server, thread_id)
     await _stream(server, thread_id, "functions_blocking", command={"resume": "fine"})
     await _look(server, thread_id)
