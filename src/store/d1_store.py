@@ -180,4 +180,6 @@ def _item(stored: StoredItem) -> Item:
 
 def _search_item(stored: StoredItem) -> SearchItem:
     item = _item(stored)
-    return SearchItem(item.namespace, item.key, item.value, item.created_at, item.updated_at, stored.score)
+    # D1 gives a whole number back as an integer.
+    score = None if stored.score is None else float(stored.score)
+    return SearchItem(item.namespace, item.key, item.value, item.created_at, item.updated_at, score)
