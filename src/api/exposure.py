@@ -1,9 +1,11 @@
 """Which operations a project serves at all, as the section `http` of its langgraph.json says."""
 
+from typing import Final
+
 from api.routing import Route
 from project_config import HttpConfig
 
-_META = ("/openapi.json", "/info", "/metrics", "/docs")
+_META: Final = ("/openapi.json", "/info", "/metrics", "/docs")
 
 
 def is_disabled(route: Route, http: HttpConfig) -> bool:
