@@ -128,9 +128,9 @@ CASES: dict[str, Case] = {
         stranger=(200, None),
         is_shared=True,
     ),
-    "GET /a2a/{assistant_id}": Case(is_shared=True),
-    "GET /a2a/{assistant_id}/.well-known/agent-card.json": Case(is_shared=True),
-    "GET /.well-known/agent-card.json": Case(query="assistant_id={assistant_id}", is_shared=True),
+    "GET /a2a/{assistant_id}": Case(stranger=(400, None), is_shared=True),
+    "GET /a2a/{assistant_id}/.well-known/agent-card.json": Case(stranger=(400, None), is_shared=True),
+    "GET /.well-known/agent-card.json": Case(query="assistant_id={assistant_id}", stranger=(400, None), is_shared=True),
     "POST /mcp": Case(
         body={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
         headers={"accept": "application/json"},
