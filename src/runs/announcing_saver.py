@@ -51,6 +51,7 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
             early.add(task_id)
             events.emit_records(task_id)
             stream.before_task_commit(task_id)
+        await events.before_writes()
         await put_writes(config, writes, task_id, task_path)
         if not tells_itself:
             wrote(task_id)

@@ -26,6 +26,9 @@ RECORD_MODES: Final = frozenset({"updates", "tasks", "debug"})
 #: Turns of the event loop that an item of a subgraph needs to get here; counted, and doubled.
 CATCH_UP_TURNS: Final = 12
 
+#: The same with the protocol, whose items pass through LangGraph's transformers first.
+PROTOCOL_CATCH_UP_TURNS: Final = 40
+
 _ALWAYS: Final[tuple[StreamMode, ...]] = ("values", "checkpoints")
 _PASSED_ON: Final = frozenset({"values", "updates", "custom", "tasks", "checkpoints", "debug"})
 
@@ -54,6 +57,7 @@ class GraphEvents:
         self._stream = stream
         self._requested = frozenset(requested)
         self._gated = gated
+        self._streams_subgraphs = subgraphs
         self._streams_subgraph_records = subgraphs and gated and bool(RECORD_MODES & self._requested)
         # The events of the streaming protocol tell of whole super-steps.
         self._settles_tasks = gated and bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
@@ -61,6 +65,7 @@ class GraphEvents:
         self._encoder = RunEncoder()
         speaks_protocol = "lifecycle" in self._requested
         self._shown_encoder = RunEncoder(told_message_fields) if speaks_protocol else self._encoder
+        self._catch_up_turns = PROTOCOL_CATCH_UP_TURNS if speaks_protocol else CATCH_UP_TURNS
         self._messages = MessageEvents()
         self._metadata: Mapping[str, Any] | None = None
         self._metadata_text = ""
@@ -137,7 +142,7 @@ class GraphEvents:
         """
         if not self._gated or (namespace and not self._streams_subgraph_records):
             return
-        for _ in range(CATCH_UP_TURNS):
+        for _ in range(self._catch_up_turns):
             if self._running.get(namespace, step) > step:
                 return
             await asyncio.sleep(0)
@@ -166,6 +171,18 @@ class GraphEvents:
         last = self._records[-1] if self._records else None
         if last and (last.namespace, last.mode, last.task) == (namespace, "updates", ""):
             self._records[-1] = replace(last, task=task_id)
+
+    async def before_writes(self) -> None:
+        """A task is about to be stored as done, and will not be run again.
+
+        In a resumed run it may have led a subgraph that was done before, and which says so only now: what that shows
+        is stored first.
+        """
+        if not (self._resumed and self._gated and self._streams_subgraphs):
+            return
+        for _ in range(self._catch_up_turns):
+            await asyncio.sleep(0)
+        self._stream.before_finish()
 
     def values_text(self) -> str:
         """`values` as JSON text."""

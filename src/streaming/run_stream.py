@@ -13,8 +13,10 @@ from streaming.thread_log import ThreadLog
 #: How a run ended, in the words of the streaming protocol.
 StreamEnd: TypeAlias = Literal["completed", "failed", "interrupted"]
 
-#: The entry before all events of an attempt: `{"run_id", "attempt", "graph_id"}`.
+#: The entry before all events of a run: `{"run_id", "attempt", "graph_id"}`; another one before those of each attempt
+#: that goes on with it.
 STARTED: Final = ".start"
+RESUMED: Final = ".resume"
 
 #: The entry after all events of a run, with the ending behind it; its data is what `/wait` answers.
 ENDED: Final = ".end/"
@@ -77,8 +79,10 @@ class RunStream:
     def begin(self, attempt: int, graph_id: str) -> None:
         """Announce an attempt; a slice after a drain belongs to one that is announced already."""
         data = dumps({"run_id": self._run_id, "attempt": attempt, "graph_id": graph_id})
-        if self._first_step is None or self.last_data(STARTED) != data:
+        if self._first_step is None:
             self.emit_now(STARTED, data)
+        elif data not in (self.last_data(STARTED), self.last_data(RESUMED)):
+            self.emit_now(RESUMED, data)
 
     def emit(self, event: Event) -> None:
         """Take an event from the graph; it is shown and stored when its delivery allows."""

@@ -10,12 +10,15 @@ from typing import Final, TypeAlias
 from streaming import sse
 from streaming.events import Frame
 from streaming.json_text import dumps
-from streaming.run_stream import ENDED, STARTED
+from streaming.run_stream import ENDED, RESUMED, STARTED
 
 View: TypeAlias = Callable[[Frame], str]
 
 #: The entry for a state that somebody made by hand.
 STATE_UPDATE: Final = "state_update"
+
+
+_ATTEMPTS: Final = (STARTED, RESUMED)
 
 
 def run_view(modes: Collection[str]) -> View:
@@ -24,7 +27,7 @@ def run_view(modes: Collection[str]) -> View:
     def text(frame: Frame) -> str:
         if not sse.is_wanted(frame.name, modes) or frame.name.startswith(ENDED):
             return ""
-        return _metadata_of_start(frame) if frame.name == STARTED else frame.text
+        return _metadata_of_start(frame) if frame.name in _ATTEMPTS else frame.text
 
     return text
 
@@ -38,7 +41,7 @@ def thread_view(modes: Collection[str]) -> View:
     def text(frame: Frame) -> str:
         if frame.name == STATE_UPDATE and not frame.run_id:
             return frame.text if shows_state_updates else ""
-        if frame.name == STARTED:
+        if frame.name in _ATTEMPTS:
             return _metadata_of_start(frame) if shows_lifecycle else ""
         if frame.name.startswith(ENDED):
             done = dumps({"status": "run_done", "run_id": frame.run_id})

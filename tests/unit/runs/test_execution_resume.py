@@ -12,6 +12,7 @@ from langgraph.graph import StateGraph
 from langgraph.runtime import RunControl
 
 from runs.outcome import Outcome
+from runs.protocol_items import PROTOCOL_MODES
 from streaming.events import START, Frame
 from tests.support import sample_graphs
 from tests.support.run_driver import D1Opener, RunDriver, SlowSaver, always, named, run_alone
@@ -19,7 +20,9 @@ from tests.support.run_driver import D1Opener, RunDriver, SlowSaver, always, nam
 ALL = ["values", "updates", "tasks", "checkpoints", "custom"]
 
 #: What is shown only once it is true, and so exactly once.
-EXACT = ("values", "updates", "checkpoints")
+EXACT = ("values", "updates", "checkpoints", "input.requested")
+
+PROTOCOL = {"stream_mode": list(PROTOCOL_MODES), "subgraphs": True}
 
 CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "values": (sample_graphs.sequence, {"input": {"topic": "s"}, "stream_mode": ["values"]}),
@@ -43,6 +46,8 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     ),
     "tasks of a function": (sample_graphs.workflow, {"input": [1, 2], "stream_mode": ["values", "updates"]}),
     "parallel updates": (sample_graphs.fan_out, {"input": {"trail": ["a", "b"]}, "stream_mode": ["updates"]}),
+    "protocol": (sample_graphs.parent, {"input": {"trail": ["in"]}, **PROTOCOL}),
+    "protocol, interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, **PROTOCOL}),
     "failure": (sample_graphs.fan_out, {"input": {"trail": ["a", "fail"]}, "stream_mode": ["values"]}),
 }
 
