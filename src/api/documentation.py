@@ -155,8 +155,10 @@ def _success(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
 
 
 def _errors(route: Route) -> JsonObject:
+    # Whoever asks for a page is also told in plain text that there is none.
+    content = {**_DETAIL, "text/plain": {"schema": {"type": "string"}}} if route.answers == "html" else _DETAIL
     return {
-        status: {"description": description, "content": _DETAIL}
+        status: {"description": description, "content": content}
         for status, description in _ERROR_RESPONSES.items()
         if route.body or route.query or "{" in route.path or status == "503"
     }
