@@ -78,7 +78,7 @@ def _is_private(host: str, address: Address | None) -> bool:
 def _address(host: str) -> Address | None:
     """The address that a host is, seen through IPv6's ways to carry an IPv4 one; None for a name.
 
-    Raises ValueError for what ends like an address and is none.
+    Raises ValueError for what is neither.
     """
     if ":" in host:
         address = IPv6Address(host)
@@ -87,6 +87,8 @@ def _address(host: str) -> Address | None:
         compatible = low if is_nat64 or (int(address) >> 32 == 0 and int(address) > 1) else None
         return address.ipv4_mapped or address.sixtofour or compatible or address
     labels = host.removesuffix(".").split(".")
+    if "" in labels:
+        raise ValueError(f"{host!r} has an empty part")
     if not labels[-1].isdigit() and not labels[-1].startswith("0x"):
         return None
     numbers = [_number(label) for label in labels]
