@@ -4,6 +4,7 @@
 from typing import Final
 
 from api import (
+    a2a,
     assistant_graphs,
     assistants,
     crons,
@@ -21,9 +22,8 @@ from api import (
     threads,
     ui,
 )
-from api.a2a import endpoint as a2a
 from api.routing import Route, Router
-from wire.a2a import AgentCardObject
+from wire.agent_cards import AgentCardObject
 from wire.assistants import (
     AssistantCount,
     AssistantCreate,

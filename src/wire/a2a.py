@@ -1,11 +1,11 @@
-"""A2A on the wire: what callers send, in version 0.3 of the protocol or 1.0, and the card that they read first."""
+"""A2A on the wire: what callers send, in version 0.3 of the protocol or 1.0."""
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from wire.bodies import Body, JsonObject
+from wire.bodies import Body
 
 
 class _Params(Body):
@@ -78,21 +78,3 @@ class ListParams(_Params):
     page_token: str | None = None
     history_length: Annotated[int, Field(ge=0)] | None = None
     include_artifacts: bool = False
-
-
-class AgentCardObject(BaseModel):
-    """What an assistant can do, for callers of either version."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
-
-    name: str
-    description: str
-    url: str
-    protocol_version: str
-    preferred_transport: str
-    supported_interfaces: list[JsonObject]
-    capabilities: JsonObject
-    default_input_modes: list[str]
-    default_output_modes: list[str]
-    skills: list[JsonObject]
-    version: str

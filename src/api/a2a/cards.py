@@ -6,7 +6,7 @@ from api.context import Call
 from graphs.inputs import Input
 from settings import VERSION
 from tables.assistants import Assistant
-from wire.a2a import AgentCardObject
+from wire.agent_cards import AgentCardObject
 from wire.bodies import JsonObject
 
 MODES: Final = ["application/json", "text/plain"]

@@ -4,10 +4,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 import ids
 from api import assistants
+from api.a2a import CardQuery
 from api.a2a.cards import card
 from api.a2a.methods import Agent
 from api.a2a.speech import Speech, Version
@@ -33,7 +34,6 @@ from wire.json_rpc import (
     is_request_id,
     result_text,
 )
-from wire.queries import Query
 
 AnyCall = Call[Any, Any]
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
@@ -51,12 +51,6 @@ _METHODS: Final[dict[str, tuple[str, Version]]] = {
     "ListTasks": ("list", "1.0"),
     "GetExtendedAgentCard": ("card", "1.0"),
 }
-
-
-class CardQuery(Query):
-    """The query of GET /.well-known/agent-card.json."""
-
-    assistant_id: str | None = Field(None, description="Whose card: required, as a server has many assistants.")
 
 
 async def post(call: AnyCall) -> Reply:
