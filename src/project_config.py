@@ -13,6 +13,9 @@ from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin, get
 
 T = TypeVar("T")
 
+#: A hundred years.
+MAX_TTL_MINUTES: Final = 100 * 366 * 24 * 60
+
 #: A path before all others; empty for none.
 MOUNT_PREFIX: Final = re.compile(r"(/[^/?#]+)*")
 
@@ -277,6 +280,12 @@ def _at(value: Any, path: list[str]) -> Any:
 def _checked(config: ProjectConfig) -> ProjectConfig:
     """What no type says."""
     http = config.http
+    minutes = config.checkpointer.ttl.default_ttl if config.checkpointer.ttl else None
+    if minutes is not None and not 0 < minutes <= MAX_TTL_MINUTES:
+        raise ProjectConfigError(
+            f"langgraph.json: 'checkpointer.ttl.default_ttl' must be above 0 and at most {MAX_TTL_MINUTES} minutes, "
+            f"not {minutes}"
+        )
     if http.cors and _allows_every_site(http.cors) and http.cors.allow_credentials:
         raise ProjectConfigError(
             "langgraph.json: 'http.cors' allows credentials to every site; list the sites in 'allow_origins'"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from langgraph_sdk.schema import OnConflictBehavior, SortOrder, ThreadSortBy, ThreadStatus
 from pydantic import BaseModel, Field
 
+from project_config import MAX_TTL_MINUTES
 from wire.bodies import MAX_LIMIT, Body, JsonObject, Limit, Offset, ThreadId
 from wire.queries import Query
 from wire.state_updates import MAX_SUPERSTEPS, Superstep
@@ -22,9 +23,6 @@ ThreadColumn: TypeAlias = Literal[
     "error",
 ]
 
-
-#: A hundred years.
-MAX_TTL_MINUTES: Final = 100 * 366 * 24 * 60
 
 #: As the LangGraph SDKs know it.
 MAX_EXTRACTS: Final = 10

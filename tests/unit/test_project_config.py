@@ -140,6 +140,8 @@ def test_every_key_that_is_honoured_has_its_place() -> None:
         ({"store": []}, "'store' must be an object"),
         ({"store": {"index": {"dims": 3}}}, "'store.index.embed' is missing"),
         ({"store": {"index": {"dims": "3", "embed": "x"}}}, "'store.index.dims' must be a whole number, not '3'"),
+        ({"checkpointer": {"ttl": {"default_ttl": 0}}}, "'checkpointer.ttl.default_ttl' must be above 0"),
+        ({"checkpointer": {"ttl": {"default_ttl": 1e12}}}, "'checkpointer.ttl.default_ttl' must be above 0"),
         ({"store": {"ttl": {"default_ttl": True}}}, "'store.ttl.default_ttl' must be a number, not True"),
         ({"checkpointer": {"ttl": {"strategy": "x"}}}, "must be one of 'delete', 'keep_latest', not 'x'"),
         ({"checkpointer": {"path": "a.py:b"}}, "'checkpointer.path' cannot be honoured"),
