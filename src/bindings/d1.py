@@ -46,7 +46,7 @@ class D1Database:
         return [_rows(answer["results"]) for answer in json.loads(JSON.stringify(answers))]
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
-        """See `ports.Database.wait`."""
+        """See `ports.Database.wait`: JavaScript Promise Integration puts the stack aside until D1 has answered."""
         return run_sync(call)
 
     def _bind(self, statement: Statement) -> Any:

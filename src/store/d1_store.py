@@ -1,10 +1,10 @@
 """LangGraph's store on D1: the same for HTTP callers and for graphs (`runtime.store`, `get_store()`)."""
 
 import json
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Final, assert_never
 
 from langgraph.store.base import (
     BaseStore,
@@ -29,9 +29,6 @@ from store.indexes import WORDS, Index
 from tables import store_items, store_namespaces
 from tables.store_items import BY_NOTHING, FoundBy, StoredItem
 
-#: Waits for a coroutine inside a synchronous call.
-Wait: TypeAlias = Callable[[Coroutine[Any, Any, list[Result]]], list[Result]]
-
 #: Bytes of a value as JSON: leaves room in its row for the other columns.
 MAX_VALUE_BYTES: Final = 1_900_000
 
@@ -39,12 +36,6 @@ MAX_VALUE_BYTES: Final = 1_900_000
 _MAX_COUNT: Final = 2**31 - 1
 #: A longer time to live is as good as this one, a hundred years.
 _MAX_TTL_MINUTES: Final = 100 * 365 * 24 * 60
-
-
-def refuse_to_wait(coroutine: Coroutine[Any, Any, list[Result]]) -> list[Result]:
-    """The `Wait` of a place where nothing can wait for the database."""
-    coroutine.close()
-    raise NotImplementedError("this store cannot be used synchronously here: await aget, aput, asearch or adelete")
 
 
 class D1Store(BaseStore):
@@ -55,7 +46,7 @@ class D1Store(BaseStore):
     """
 
     supports_ttl = True
-    __slots__ = ("_database", "_index", "_wait", "ttl_config")
+    __slots__ = ("_database", "_index", "ttl_config")
 
     def __init__(
         self,
@@ -63,16 +54,14 @@ class D1Store(BaseStore):
         *,
         index: Index = WORDS,
         ttl: StoreTtl | None = None,
-        wait: Wait = refuse_to_wait,
     ) -> None:
         self._database = database
         self._index = index
-        self._wait = wait
         self.ttl_config = TTLConfig(refresh_on_read=ttl.refresh_on_read, default_ttl=ttl.default_ttl) if ttl else None
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """See `abatch`."""
-        return self._wait(self.abatch(ops))
+        return self._database.wait(self.abatch(ops))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Carry out the operations in one transaction; a result for each."""

@@ -256,6 +256,6 @@ async def test_a_batch_that_fails_writes_nothing(store: D1Store, database: Sqlit
     assert database.rows_written == before
 
 
-def test_where_nothing_can_wait_a_synchronous_call_says_what_to_do(store: D1Store) -> None:
-    with pytest.raises(NotImplementedError, match="await aget"):
+def test_where_nothing_can_wait_a_synchronous_call_says_so(store: D1Store) -> None:
+    with pytest.raises(NotImplementedError, match="asynchronous"):
         store.get(("m",), "k")
