@@ -16,4 +16,6 @@ CREATE TABLE assistant_versions (
 -- Serve POST /assistants/search with another `sort_by`; the second also finds an MCP tool by its name.
 CREATE INDEX assistants_by_updated_at ON assistants (updated_at, assistant_id);
 CREATE INDEX assistants_by_name ON assistants (name, assistant_id);
-CREATE INDEX assistants_by_graph_id ON assistants (graph_id, assistant_id);
+
+-- Serves the same for one graph in the default order; sorting by `graph_id` sorts the assistants of each graph.
+CREATE INDEX assistants_by_graph_id ON assistants (graph_id, created_at DESC, assistant_id DESC);

@@ -136,7 +136,7 @@ SELECT {COLUMNS}, EXISTS (
       AND (older.created_at, older.assistant_id) < (assistants.created_at, assistants.assistant_id)
       AND older.graph_id IN (SELECT value FROM json_each(?)) AND {{older}}
 ) AS is_shadowed
-FROM assistants
+FROM assistants INDEXED BY assistants_by_created_at
 WHERE graph_id IN (SELECT value FROM json_each(?)) AND {{where}}
 ORDER BY created_at DESC, assistant_id DESC
 LIMIT ? OFFSET ?
