@@ -68,3 +68,12 @@ async def test_where_nothing_happens_heartbeats_come(
 ) -> None:
     async with http.stream("GET", f"/threads/{thread or thread_id}/stream") as response:
         assert await first(response.aiter_bytes(), 1) == [b": heartbeat\r\n\r\n"]
+
+
+async def test_a_state_made_by_hand_is_told(client: LangGraphClient, http: httpx.AsyncClient, thread_id: str) -> None:
+    await client.runs.wait(thread_id, "sequence", input=INPUT)
+    await client.threads.update_state(thread_id, {"topic": "by hand"}, as_node="editor")
+    path = f"/threads/{thread_id}/stream?stream_modes=lifecycle&stream_modes=state_update"
+    *_, told = await read(http, path, "-", 3)
+    assert (told.event, told.data["thread_id"]) == ("state_update", thread_id)
+    assert told.data["state"]["values"]["topic"] == "by hand"
