@@ -17,7 +17,6 @@ from ids import random_id
 from runs import creation, following, thread_object_paths
 from runs.protocol_items import PROTOCOL_MODES
 from runs.thread_object_paths import FollowRequest
-from streaming.protocol_view import Wanted
 from tables import threads
 from tables.runs import Run
 from wire import bodies, protocol
@@ -42,7 +41,7 @@ async def events(call: ProtocolCall) -> Reply:
     except ValueError as error:
         raise BadRequest(_INVALID_JSON) from error
     asked = Subscribing.of(given if isinstance(given, dict) else {})
-    options = following.protocol_options(wanted(asked))
+    options = following.protocol_options(asked)
     return await follow(call, FollowRequest(kind="events", options=options, is_hidden=await _is_new(call)))
 
 
@@ -66,11 +65,6 @@ async def _is_new(call: ProtocolCall) -> bool:
             return True
         case "theirs":
             return False
-
-
-def wanted(asked: Subscribing) -> Wanted:
-    """What a client asks for, as the thread's object reads it."""
-    return Wanted(channels=asked.channels, namespaces=asked.namespaces, depth=asked.depth, since=asked.since)
 
 
 async def carry_out(call: ProtocolCall) -> Reply:

@@ -1,13 +1,14 @@
 """Subscriptions to a whole thread, as the Worker asks a thread's object for them."""
 
 import json
-from typing import Any
+from dataclasses import asdict
 
 from runs.thread_object_paths import FollowRequest
 from streaming import views
 from streaming.events import EventId
 from streaming.fanout import From, RunStreams, Subscription
 from streaming.protocol_view import ProtocolView, Wanted
+from wire.protocol import Subscribing
 
 
 def thread_stream_options(modes: list[str], after: EventId | None) -> str:
@@ -15,16 +16,9 @@ def thread_stream_options(modes: list[str], after: EventId | None) -> str:
     return json.dumps({"modes": modes, "after": after})
 
 
-def protocol_options(wanted: Wanted) -> str:
+def protocol_options(asked: Subscribing) -> str:
     """The options of kind `events`."""
-    return json.dumps(
-        {
-            "channels": wanted.channels,
-            "namespaces": wanted.namespaces,
-            "depth": wanted.depth,
-            "since": wanted.since,
-        }
-    )
+    return json.dumps(asdict(asked))
 
 
 def subscription(streams: RunStreams, request: FollowRequest) -> Subscription:
@@ -35,16 +29,5 @@ def subscription(streams: RunStreams, request: FollowRequest) -> Subscription:
     if request.kind == "stream":
         after = options["after"]
         return streams.follow(views.thread_view(options["modes"]), EventId(*after) if after else From.NOW)
-    wanted = protocol_wanted(options)
+    wanted = Wanted.of(options)
     return streams.follow(ProtocolView(streams.log).sse(wanted), streams.log.place(wanted.since))
-
-
-def protocol_wanted(options: Any) -> Wanted:
-    """The inverse of `protocol_options`."""
-    namespaces = options["namespaces"]
-    return Wanted(
-        channels=tuple(options["channels"]),
-        namespaces=None if namespaces is None else tuple(map(tuple, namespaces)),
-        depth=options["depth"],
-        since=options["since"],
-    )

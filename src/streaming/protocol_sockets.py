@@ -90,7 +90,7 @@ class ProtocolSockets:
                 self._catch_up(socket, connection)
 
     def _catch_up(self, socket: Socket, connection: Connection) -> None:
-        wanted = [_wanted(subscription) for subscription in connection.subscriptions.values()]
+        wanted = [Wanted.of(subscription) for subscription in connection.subscriptions.values()]
         while frames := self._log.read(connection.position):
             self._send(socket, connection, frames, wanted)
             connection.position = frames[-1].id
@@ -155,7 +155,7 @@ class ProtocolSockets:
         replay = Connection(handshake={}, is_hidden=before.is_hidden)
         replayed = 0
         while not replay.is_hidden and (frames := self._log.read(replay.position)):
-            replayed += self._send(socket, replay, frames, [_wanted(subscription)])
+            replayed += self._send(socket, replay, frames, [Wanted.of(subscription)])
             replay.position = frames[-1].id
             await asyncio.sleep(0)
         # From the last look at the log on nothing waits, so that no event is missed or sent twice.
@@ -172,13 +172,3 @@ class ProtocolSockets:
         connection = Connection.of(socket)
         connection.is_hidden = False
         self._catch_up(socket, connection)
-
-
-def _wanted(subscription: JsonObject) -> Wanted:
-    namespaces = subscription["namespaces"]
-    return Wanted(
-        channels=tuple(subscription["channels"]),
-        namespaces=None if namespaces is None else tuple(map(tuple, namespaces)),
-        depth=subscription["depth"],
-        since=subscription["since"],
-    )

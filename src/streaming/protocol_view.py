@@ -34,6 +34,17 @@ class Wanted:
     #: Only events with a greater `seq`.
     since: int = 0
 
+    @classmethod
+    def of(cls, asked: Mapping[str, Any]) -> "Wanted":
+        """The fields, as JSON has them."""
+        namespaces = asked["namespaces"]
+        return cls(
+            channels=tuple(asked["channels"]),
+            namespaces=None if namespaces is None else tuple(map(tuple, namespaces)),
+            depth=asked["depth"],
+            since=asked["since"],
+        )
+
     def has(self, event: "ProtocolEvent") -> bool:
         """Whether an event was asked for."""
         return event.seq > self.since and self._has_channel(event) and self._has_namespace(event.namespace)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from http_messages import HttpResponse, Passthrough
-from runs import following, thread_object_paths
+from runs import thread_object_paths
 from runs.thread_object_paths import FollowRequest
 from streaming.protocol_view import Wanted
 from tests.support.http_api import Api
@@ -139,7 +139,7 @@ async def wanted(api: Api, body: dict[str, Any]) -> Wanted:
     request = thread_object_paths.parse(api.thread_objects.opened[-1][1])
     assert isinstance(request, FollowRequest)
     assert request.kind == "events"
-    return following.protocol_wanted(json.loads(request.options))
+    return Wanted.of(json.loads(request.options))
 
 
 async def test_a_subscription_reaches_the_object_whole() -> None:
