@@ -84,6 +84,8 @@ async def several(server: Session) -> None:
     runs = [await server.post(f"/threads/{thread_id}/runs", {**QUICK, "after_seconds": 600}) for _ in range(2)]
     body = {"thread_id": thread_id, "run_ids": [run["run_id"] for run in runs]}
     await server.post("/runs/cancel?action=interrupt", body)
+    for run in runs:
+        await server.settled(thread_id, run["run_id"])
     await server.get(f"/threads/{thread_id}/runs?select=status")
     await server.post("/runs/cancel", body)
     for refused in (
@@ -102,6 +104,8 @@ async def several_rolled_back(server: Session) -> None:
     runs = [await server.post(f"/threads/{thread_id}/runs", {**QUICK, "after_seconds": 600}) for _ in range(2)]
     body = {"thread_id": thread_id, "run_ids": [run["run_id"] for run in runs]}
     await server.post("/runs/cancel?action=rollback", body)
+    for run in runs:
+        await server.settled(thread_id, run["run_id"])
     await server.get(f"/threads/{thread_id}/runs?select=status")
     await server.get(f"/threads/{thread_id}")
 
