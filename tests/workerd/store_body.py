@@ -4,7 +4,6 @@ import asyncio
 
 from langgraph.store.base import ensure_embeddings
 from langgraph.store.memory import InMemoryStore
-from pyodide.ffi import run_sync
 
 from project_config import StoreIndex
 from store.d1_store import D1Store
@@ -65,7 +64,7 @@ async def test_meanings_are_compared(database):
 
 
 async def test_synchronous_calls_wait_beside_each_other(database):
-    store = D1Store(database, wait=run_sync)
+    store = D1Store(database)
 
     async def node(number):
         await asyncio.sleep(0)
