@@ -7,6 +7,7 @@ what a request started is dropped some time after that request, an alarm is wait
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from workers import DurableObject, Request
 
 import clock
 import deployment
+import log_lines
 from api import socket_commands
 from bindings import process_environment
 from bindings.d1 import database
@@ -75,15 +77,22 @@ class ThreadObject(DurableObject):
 
     async def alarm(self, _info: Any = None) -> None:
         """Execute the thread's due runs."""
-        await self._runner.work()
+        with self._lines():
+            await self._runner.work()
 
     async def wake(self) -> None:
         """RPC: look at the thread's runs soon."""
-        await self._runner.wake()
+        with self._lines():
+            await self._runner.wake()
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """RPC from a Workflow: execute one slice; whether the run needs another one."""
-        return await self._runner.run_slice(run_id, attempt)
+        with self._lines():
+            return await self._runner.run_slice(run_id, attempt)
+
+    def _lines(self) -> AbstractContextManager[None]:
+        """Every line of the block says which thread it is about."""
+        return log_lines.about(thread_id=self._thread_id)
 
     async def state_updated(self, state: str) -> None:
         """RPC: tell the thread's followers of a change by hand."""
@@ -91,6 +100,10 @@ class ThreadObject(DurableObject):
 
     async def fetch(self, request: Request) -> Any:
         """Streams and results; paths are `runs/thread_object_paths.py`'s."""
+        with self._lines():
+            return await self._answer(request)
+
+    async def _answer(self, request: Request) -> Any:
         wanted = thread_object_paths.parse(request.url)
         if isinstance(wanted, FollowRequest):
             return self._connect(request, wanted) if wanted.kind == "socket" else self._follow(wanted)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import clock
+import log_lines
 from api import cron_fires
 from api.context import Services
+from errors import SuperstepError
 from ports import WebhookQueue
 from runs import sweep, thread_pruning, webhook_delivery
 from tables import node_cache, store_items
@@ -42,10 +44,13 @@ async def tick(services: Services, webhooks: WebhookQueue, *, scheduled_ms: int)
     minute = max(scheduled_ms, clock.now_ms()) // cron_fires.MINUTE_MS
     now = Tick(services=services, webhooks=webhooks, minute=minute)
     for job in _JOBS:
-        try:
-            await job(now)
-        except Exception:  # the others are still due, and the next minute tries again
-            logger.exception("what each minute does failed at %s", job.__name__)
+        with log_lines.about(job=job.__name__):
+            try:
+                await job(now)
+            except Exception as error:  # the others are still due, and the next minute tries again
+                passes = isinstance(error, SuperstepError) and error.retryable
+                level = logging.WARNING if passes else logging.ERROR
+                logger.log(level, "%s failed; the next minute tries again", job.__name__, exc_info=True)
 
 
 async def fire_crons(tick: Tick) -> None:
@@ -53,14 +58,14 @@ async def fire_crons(tick: Tick) -> None:
     before = clock.iso_of_ms((tick.minute + 1) * cron_fires.MINUTE_MS)
     created = await cron_fires.fire_due(tick.services, before=before)
     if created:
-        logger.info("created %d runs of crons", created)
+        logger.info("created %d runs of crons", created, extra={"event": "crons_fired"})
 
 
 async def announce_stale_runs(tick: Tick) -> None:
     """Remind the queue of runs that nobody works on."""
     announced = await sweep.announce_stale(tick.services.db, tick.services.queue, now=clock.now_iso())
     if announced:
-        logger.warning("announced %d threads with unfinished runs again", announced)
+        logger.warning("announced %d threads with unfinished runs again", announced, extra={"event": "runs_swept"})
 
 
 async def announce_overdue_webhooks(tick: Tick) -> None:
@@ -78,7 +83,7 @@ async def retire_threads(tick: Tick) -> None:
         services.db, services.thread_objects, now=clock.now_iso(), limit=limit
     )
     if retired:
-        logger.info("retired %d threads", retired)
+        logger.info("retired %d threads", retired, extra={"event": "threads_retired"})
 
 
 async def sweep_store(tick: Tick) -> None:

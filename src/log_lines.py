@@ -1,20 +1,57 @@
-"""Log records as one line of JSON each, for the platform's log search."""
+"""Log records as one line of JSON each, for the platform's log search, and what the code at work is about.
+
+A line says `{"level", "logger", "message", "event"?, …about, …extra, "traceback"?}`: whoever begins to work on a run or
+on a request says so once, and every line that is written meanwhile, by a graph's own code as well, carries it.
+"""
 
 import json
 import logging
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Final
 
 #: What every record has; the rest was given as `extra` and belongs into the line.
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
+_about: Final = ContextVar[Mapping[str, object]]("log_lines", default=MappingProxyType({}))
+
+
+@contextmanager
+def about(**fields: object) -> Generator[None]:
+    """Say these in every line of the block and of the tasks that begin in it; None unsays one."""
+    known = {**_about.get(), **fields}
+    token = _about.set(MappingProxyType({name: value for name, value in known.items() if value is not None}))
+    try:
+        yield
+    finally:
+        _about.reset(token)
+
+
+def current() -> Mapping[str, object]:
+    """What lines say just now."""
+    return _about.get()
+
 
 class JsonLines(logging.Formatter):
-    """`{"level", "logger", "message", …extra, "traceback"?}`."""
+    """Lines that say first what `always` knows: the deployed version, say."""
+
+    def __init__(self, always: Callable[[], Mapping[str, object]] = dict) -> None:
+        super().__init__()
+        self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record as one line."""
-        fields = {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
-        fields |= {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+        """One record as one line; it knows better than its surroundings what it is about."""
+        given = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+        line: dict[str, object] = {
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **self._always(),
+            **_about.get(),
+            **given,
+        }
         if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields, default=repr)
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=repr)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import log_lines
 from ports import ThreadObjects
 
 logger = logging.getLogger(__name__)
@@ -42,19 +43,21 @@ async def deliver(body: Any, attempts: int, thread_objects: ThreadObjects, send_
     """
     match body:
         case {"thread_id": str(thread_id), "run_id": str(run_id)}:
-            return await _wake(thread_id, run_id, attempts, thread_objects)
+            with log_lines.about(thread_id=thread_id, run_id=run_id):
+                return await _wake(thread_id, attempts, thread_objects)
         case {"webhook": str(run_id)}:
-            return await _send(run_id, attempts, send_webhook)
+            with log_lines.about(run_id=run_id):
+                return await _send(run_id, attempts, send_webhook)
         case _:
             logger.error("dropped a queue message that names no run: %s", json.dumps(body, default=repr)[:500])
             return ACK
 
 
-async def _wake(thread_id: str, run_id: str, attempts: int, thread_objects: ThreadObjects) -> Verdict:
+async def _wake(thread_id: str, attempts: int, thread_objects: ThreadObjects) -> Verdict:
     try:
         await thread_objects.wake(thread_id)
     except Exception:  # whatever the object answered, the row is still there: try again later
-        logger.exception("could not wake the object of thread %s for run %s; retrying", thread_id, run_id)
+        logger.warning("could not wake the thread's object; retrying", exc_info=True, extra=_about(attempts))
         return _later(attempts)
     return ACK
 
@@ -63,10 +66,14 @@ async def _send(run_id: str, attempts: int, send_webhook: SendWebhook) -> Verdic
     try:
         seconds = await send_webhook(run_id)
     except Exception:  # whatever it was, the row is still there: try again later
-        logger.exception("could not send the webhook of run %s; retrying", run_id)
+        logger.warning("could not send the webhook; retrying", exc_info=True, extra=_about(attempts))
         return _later(attempts)
     return ACK if seconds is None else Verdict("retry", seconds)
 
 
 def _later(attempts: int) -> Verdict:
     return Verdict("retry", min(RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS))
+
+
+def _about(attempts: int) -> dict[str, Any]:
+    return {"event": "message_retried", "delivery": attempts}

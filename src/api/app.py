@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import ids
+import log_lines
 from api import authorization, exposure
 from api.context import Call, Services
 from api.routes import ROUTER
@@ -46,7 +47,8 @@ _REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 async def handle(request: HttpRequest, services: Services) -> Reply:
     """Answer any request; never raises."""
     request = _identified(request)
-    reply = await _answer(request, services)
+    with log_lines.about(request_id=request.headers[REQUEST_ID]):
+        reply = await _answer(request, services)
     headers = {
         **reply.headers,
         **services.cross_origin.response_headers(request.headers.get("origin")),

@@ -1,9 +1,14 @@
-"""Log lines on Cloudflare's console, at its levels."""
+"""Log lines on Cloudflare's console, at its levels, and what graphs print among them."""
 
+import io
 import logging
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from js import console
+from workers import env
 
 from log_lines import JsonLines
 
@@ -20,8 +25,34 @@ class ConsoleHandler(logging.Handler):
         write(self.format(record))
 
 
+class PrintedLines(io.TextIOBase):
+    """A standard output whose lines are log lines, so that what a node prints says which run it belongs to."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._begun = ""
+
+    def writable(self) -> bool:
+        """See `io.IOBase`."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Log each line once it is whole."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._logger.info("%s", line)
+        return len(text)
+
+
+@lru_cache(maxsize=1)
+def _version() -> Mapping[str, object]:
+    """Which deployed version says it; not read at import, when an upload is not a version yet."""
+    return {"version": env.VERSION.id}
+
+
 def install() -> None:
     """Send every log line of Python code to the console, from INFO up."""
     handler = ConsoleHandler()
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(_version))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    sys.stdout = PrintedLines(logging.getLogger("stdout"))

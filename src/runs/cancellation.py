@@ -3,6 +3,7 @@
 Their threads' objects carry it out (`runs/stopping.py`), whichever incarnation looks at the rows next.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -15,6 +16,8 @@ from runs import lifecycle
 from tables import run_stops
 from tables.access import Access
 from tables.run_stops import Stop
+
+logger = logging.getLogger(__name__)
 
 #: As other LangGraph servers name them.
 _ERRORS: Final[dict[CancelAction, str]] = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}
@@ -56,7 +59,12 @@ async def ask(
     )
     if not found:
         return "unknown"
-    return "ended" if all(lifecycle.is_finished(row["status"]) for row in found) else "asked"
+    if all(lifecycle.is_finished(row["status"]) for row in found):
+        return "ended"
+    for run_id in run_ids:
+        about = {"event": "run_stop_requested", "thread_id": thread_id, "run_id": run_id, "action": stop.action}
+        logger.info("run asked to stop: %s", stop.action, extra=about)
+    return "asked"
 
 
 async def ask_many(
@@ -79,4 +87,7 @@ async def ask_many(
         if len(asked) < PAGE_RUNS:
             break
         [asked] = await db.batch([run_stops.ask_page(stop, statuses, access, limit=PAGE_RUNS, now=clock.now_iso())])
+    logger.info(
+        "runs on %d threads asked to stop: %s", len(threads), stop.action, extra={"event": "runs_stop_requested"}
+    )
     return bool(any_unfinished), list(threads.items())

@@ -1,16 +1,19 @@
 """The end of a run: its status, what it did to its thread and the webhook that tells of it, in one batch."""
 
 import json
+import logging
 from dataclasses import dataclass, replace
 
 from compact_json import compact_json
 from errors import ValueTooLarge
 from ports import Database, Statement
-from runs import lifecycle, outcome, run_object
+from runs import lifecycle, outcome, run_lines, run_object
 from runs.outcome import Outcome
 from tables import runs, thread_deletion, threads, webhooks
 from tables.runs import Claim, Run
 from wire.json_objects import join_object
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +33,13 @@ async def finish(db: Database, run: Run, result: Outcome, *, now: str, claims_ne
     runs are left. A temporary one goes with its only run.
     """
     try:
-        return await _finish(db, run, result, now=now, claims_next=claims_next)
+        finished = await _finish(db, run, result, now=now, claims_next=claims_next)
     except ValueTooLarge as error:
         failed = outcome.failed(None, outcome.error_of(error))
-        return await _finish(db, run, failed, now=now, claims_next=claims_next)
+        finished = await _finish(db, run, failed, now=now, claims_next=claims_next)
+    if finished is not None:
+        run_lines.ended(logger, run, finished.outcome, now=now)
+    return finished
 
 
 async def _finish(db: Database, run: Run, result: Outcome, *, now: str, claims_next: bool) -> Finished | None:

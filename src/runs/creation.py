@@ -5,6 +5,7 @@ found, so a thread that is deleted or becomes busy in between refuses the run in
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final
@@ -18,7 +19,7 @@ from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from ports import Database, Row, Statement
 from project_config import WebhookUrlPolicy
-from runs import admission, cancellation, run_row, webhook_url
+from runs import admission, cancellation, run_lines, run_row, webhook_url
 from runs.run_row import Creator, Surroundings
 from runs.webhook_url import STRICT_URLS
 from tables import assistants, run_stops, runs, threads
@@ -26,6 +27,8 @@ from tables.access import EVERYTHING
 from tables.assistants import Assistant
 from tables.runs import Run
 from wire.runs import RunCreate
+
+logger = logging.getLogger(__name__)
 
 #: For each graph its description; what `langgraph.json` names.
 Graphs = Mapping[str, str | None]
@@ -91,6 +94,8 @@ async def _create(
     for *_, engaged, head in results:
         if not engaged:
             raise Conflict(_BUSY) if head else NotFound(_THREAD_OR_ASSISTANT)
+    for run, _ in created:
+        run_lines.accepted(logger, run)
     return [run for run, _ in created]
 
 

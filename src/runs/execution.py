@@ -5,6 +5,8 @@ an outcome: errors of our own infrastructure that may pass (`SuperstepError.retr
 resumes.
 """
 
+import logging
+
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
@@ -16,6 +18,8 @@ from runs.outcome import Outcome
 from runs.provided import Provided
 from runs.slice import Slice
 from streaming.run_stream import RunStream
+
+logger = logging.getLogger(__name__)
 
 
 async def execute(
@@ -56,6 +60,7 @@ async def _outcome(slice_: Slice, control: RunControl) -> Outcome:
         if error.retryable or isinstance(error, StaleAttempt):
             raise
         return await slice_.failed_outcome(error)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a graph is user code: whatever it raises is the outcome
+    except (Exception, SystemExit) as error:
+        logger.warning("the graph raised %s", type(error).__name__, exc_info=True, extra={"event": "graph_failed"})
         return await slice_.failed_outcome(error)
     return slice_.finished_outcome() or await slice_.stopped_outcome()

@@ -64,7 +64,7 @@ class Executor:
                     self._registry.open(job.graph_id, job.purpose(self._provided.store))
                 )
             except (Exception, SystemExit) as error:  # a factory is user code, and a graph may be gone by now
-                logger.exception("run %s: could not make graph %s", run.run_id, job.graph_id)
+                logger.warning("the graph could not be made", exc_info=True, extra={"event": "graph_failed"})
                 return outcome.failed(None, outcome.error_of(error))
             return await self._execute_graph(run, job, graph, stream)
 

@@ -12,7 +12,7 @@ from typing import Final
 import clock
 from errors import DatabaseError, StaleAttempt
 from ports import Alarm, Database, WebhookQueue, Workflows
-from runs import cancellation, completion, lifecycle, outcome, stored_result, webhook_delivery
+from runs import cancellation, completion, lifecycle, outcome, run_lines, stored_result, webhook_delivery
 from runs.executor import Executor
 from runs.outcome import Outcome
 from settings import Settings
@@ -146,6 +146,8 @@ class ThreadRunner:
             return await self._take_over(claim.running)
         if claim.claimed is None:
             await self._rest(claim)
+        else:
+            run_lines.started(logger, claim.claimed)
         return claim.claimed
 
     async def _rest(self, claim: Claim) -> None:
@@ -172,14 +174,20 @@ class ThreadRunner:
             if run.attempt >= self._settings.max_attempts:
                 await self._give_up(run)
                 return await self._next_run()
-            logger.warning("resuming run %s of %s: attempt %d was cut off", run.run_id, run.thread_id, run.attempt)
-        return await runs.resume_running(self._database, run, now=clock.now_iso())
+        resumed = await runs.resume_running(self._database, run, now=clock.now_iso())
+        if resumed is not None:
+            run_lines.resumed(logger, resumed)
+        return resumed
 
     async def _execute_slice(self, run: Run) -> bool:
         """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow.
 
         Raises `StaleAttempt` when the run was taken over.
         """
+        with run_lines.about(run):
+            return await self._execute(run)
+
+    async def _execute(self, run: Run) -> bool:
         stream = self._streams.open(run.run_id)
         self._run = run
         try:
@@ -190,7 +198,7 @@ class ThreadRunner:
             while result is None or not (ended := await self._store_end(run, result)):
                 self._run = asked = await self._as_asked(run)
                 if asked is None:
-                    logger.warning("run %s of thread %s was deleted while it ran", run.run_id, run.thread_id)
+                    logger.info("the run was deleted while it ran", extra={"event": "run_deleted"})
                     stream.finish(stored_result.GONE, "failed")
                     return False
                 run, result = asked, await self._result(asked, stream)
@@ -230,6 +238,7 @@ class ThreadRunner:
         # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
         await self._look_later(self._workflow_expected_until_ms)
         await self._workflows.start(run.thread_id, run.run_id, run.attempt)
+        logger.info("the slice is over; a Workflow asks for the next one", extra={"event": "run_handed_over"})
 
     async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
         """Store how the run ended; what was stored, None if the run is not what this executor read any more.
@@ -245,7 +254,7 @@ class ThreadRunner:
     async def _give_up(self, run: Run) -> None:
         """End a run that keeps killing its executor."""
         message = f"gave up after {run.attempt} attempts, each of which was cut off; see the logs of run {run.run_id}"
-        logger.error("run %s of thread %s: %s", run.run_id, run.thread_id, message)
+        run_lines.given_up(logger, run, message)
         result = outcome.failed(None, {"error": "AttemptsExhausted", "message": message})
         if ended := await self._store_end(run, result):
             self._streams.end(run.run_id, ended.wait_result, "failed", error=ended.error)
