@@ -1,12 +1,12 @@
-"""When a cron runs next: cron expressions, time zones, and the hours that clocks skip or repeat.
+"""When a cron runs: cron expressions, time zones, and the hours that clocks skip or repeat.
 
-Five fields, or six with the seconds last, or an alias such as `@daily`. With five fields, what falls into a skipped
-hour runs right after it and what falls into a repeated one runs once, unless it runs every hour or minute anyway: as
-Debian's cron has it.
+Five fields, or six with the seconds last, or an alias such as `@daily`. Where clocks change, it is as Debian's cron has
+it: a schedule of fixed times (neither its minute nor its hour begins with `*`) runs for each of them once, in a skipped
+hour right after it, in a repeated one the first time; any other runs whenever clocks show a time that it names.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -24,28 +24,101 @@ _ALIASES: Final[Mapping[str, str]] = {
     "@annually": "0 0 1 1 *",
 }
 
+_SECOND: Final = timedelta(seconds=1)
+#: Clocks change less often than that.
+_DAY: Final = timedelta(days=1)
+
 
 def next_run(schedule: str, timezone: str | None, *, after: str) -> str:
     """The first time beyond `after` at which a schedule runs; both in UTC.
 
+    The times of a schedule do not depend on what is asked for: one that is skipped over was never one of them.
     Raises Unprocessable for what is no schedule or no time zone, BadRequest for a day that never comes.
     """
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - few invocations are about crons
+    return _next(schedule, timezone, datetime.fromisoformat(after).astimezone(UTC)).isoformat()
 
-    start = datetime.fromisoformat(after).astimezone(_zone(timezone))
+
+def last_run(schedule: str, timezone: str | None, *, first: str, before: str) -> str:
+    """The last time before `before` at which a schedule runs, that is known to run at `first`, earlier than that."""
+    last, end = datetime.fromisoformat(first), datetime.fromisoformat(before)
+    limit = end
+    while limit - last > _SECOND:
+        found = _next(schedule, timezone, middle := last + (limit - last) / 2)
+        last, limit = (found, limit) if found < end else (last, middle)
+    return last.isoformat()
+
+
+def _next(schedule: str, timezone: str | None, after: datetime) -> datetime:
+    from cronsim import CronSimError  # noqa: PLC0415 - few invocations are about crons
+
+    zone = _zone(timezone)
     if len(schedule) > MAX_SCHEDULE_CHARS:
         raise _invalid(schedule[:MAX_SCHEDULE_CHARS], f"It is longer than {MAX_SCHEDULE_CHARS} characters")
     fields = _ALIASES.get(schedule.strip().lower(), schedule).split()
-    if len(fields) == 6:
-        fields = [fields[5], *fields[:5]]  # cronsim has the seconds first
+    if len(fields) == 5:
+        fields.append("0")
+    expression = " ".join([*fields[5:], *fields[:5]])  # cronsim has the seconds first
+    start = after.replace(microsecond=0)
+    names_fixed_times = not any(field.startswith("*") for field in fields[:2])
     try:
-        return next(CronSim(" ".join(fields), start)).astimezone(UTC).isoformat()
+        return (_next_fixed if names_fixed_times else _next_shown)(expression, zone, start)
     except StopIteration:
         raise BadRequest(_NEVER.format(schedule=schedule)) from None
     except CronSimError as error:
-        if _comes_in_other_months(fields, start):
+        if _comes_in_other_months(expression, start):
             raise BadRequest(_NEVER.format(schedule=schedule)) from None
         raise _invalid(schedule, str(error)) from None
+
+
+def _next_fixed(expression: str, zone: tzinfo, start: datetime) -> datetime:
+    """The first moment after `start` of a schedule whose every time counts once."""
+    times = _times(expression, start.astimezone(zone).replace(tzinfo=None))
+    while (moment := _first_moment(next(times), zone)) <= start:
+        pass
+    return moment
+
+
+def _first_moment(time: datetime, zone: tzinfo) -> datetime:
+    """When clocks show a time first; the end of the skipped hour if they never do."""
+    moment = time.replace(tzinfo=zone).astimezone(UTC)
+    if moment.astimezone(zone).replace(tzinfo=None) == time:
+        return moment
+    before_the_change = time.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    return _stretch(before_the_change, zone)[1]
+
+
+def _next_shown(expression: str, zone: tzinfo, start: datetime) -> datetime:
+    """The first moment after `start` at which clocks show a time of the schedule."""
+    begin = start + _SECOND
+    while True:
+        offset, end = _stretch(begin, zone)
+        moment = next(_times(expression, (begin + offset - _SECOND).replace(tzinfo=None))).replace(tzinfo=UTC) - offset
+        if moment < end:
+            return moment
+        # What comes in months need not be looked for on each day before; on a day of change it might come twice.
+        begin = max(end, moment - _DAY) if end - begin == _DAY else end
+
+
+def _stretch(begin: datetime, zone: tzinfo) -> tuple[timedelta, datetime]:
+    """How far clocks are from UTC from a moment on, and until when: at most a day later."""
+
+    def offset(seconds: int) -> timedelta:
+        return (begin + timedelta(seconds=seconds)).astimezone(zone).utcoffset() or timedelta()
+
+    here, same, other = offset(0), 0, int(_DAY.total_seconds())
+    if offset(other) == here:
+        return here, begin + _DAY
+    while other - same > 1:
+        middle = (same + other) // 2
+        same, other = (middle, other) if offset(middle) == here else (same, middle)
+    return here, begin + timedelta(seconds=other)
+
+
+def _times(expression: str, after: datetime) -> Iterator[datetime]:
+    """The times after one that an expression names, for a clock that nobody ever changes."""
+    from cronsim import CronSim  # noqa: PLC0415 - see `_next`
+
+    return CronSim(expression, after)
 
 
 def _zone(name: str | None) -> tzinfo:
@@ -59,13 +132,13 @@ def _zone(name: str | None) -> tzinfo:
         ) from None
 
 
-def _comes_in_other_months(fields: list[str], start: datetime) -> bool:
+def _comes_in_other_months(expression: str, start: datetime) -> bool:
     """Whether nothing is wrong with an expression but that its months have no such day."""
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - see `next_run`
+    from cronsim import CronSimError  # noqa: PLC0415 - see `_next`
 
     try:
-        CronSim(" ".join([*fields[:-2], "*", fields[-1]]), start)
-    except (CronSimError, IndexError):
+        _times(" ".join("*" if place == 4 else field for place, field in enumerate(expression.split())), start)
+    except CronSimError:
         return False
     return True
 

@@ -2,14 +2,16 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from errors import BadRequest, Unprocessable
-from runs.cron_schedule import next_run
+from runs.cron_schedule import last_run, next_run
 
 NOW = "2026-11-21T04:05:37.411997+00:00"
 
@@ -56,25 +58,104 @@ def test_skipped_and_repeated_hours(schedule: str, after: str, expected: str) ->
     assert next_run(schedule, "America/New_York", after=after) == expected
 
 
+#: A zone, and a moment a day or so before its clocks change.
+CHANGES = {
+    "New York, forward": ("America/New_York", "2027-03-13T12:00:00+00:00"),
+    "New York, back": ("America/New_York", "2026-10-31T12:00:00+00:00"),
+    "Berlin, forward": ("Europe/Berlin", "2027-03-27T12:00:00+00:00"),
+    "Berlin, back": ("Europe/Berlin", "2026-10-24T12:00:00+00:00"),
+    "Lord Howe, half an hour forward": ("Australia/Lord_Howe", "2026-10-02T18:00:00+00:00"),
+    "Lord Howe, half an hour back": ("Australia/Lord_Howe", "2027-04-02T18:00:00+00:00"),
+    "Santiago, forward at midnight": ("America/Santiago", "2026-09-05T12:00:00+00:00"),
+    "Santiago, back into the day before": ("America/Santiago", "2027-04-03T12:00:00+00:00"),
+    "Nuuk, forward into the next day": ("America/Nuuk", "2027-03-27T12:00:00+00:00"),
+    "Troll, two hours": ("Antarctica/Troll", "2027-03-27T12:00:00+00:00"),
+    "Casablanca, back for Ramadan": ("Africa/Casablanca", "2027-02-06T12:00:00+00:00"),
+    "Kolkata, never": ("Asia/Kolkata", "2027-03-27T12:00:00+00:00"),
+}
+#: How far the tests look.
+TWO_DAYS = timedelta(days=2)
+
+across_a_change = pytest.mark.parametrize(("zone", "start"), CHANGES.values(), ids=CHANGES)
+
+
+def runs_between(schedule: str, zone: str, start: str, end: datetime) -> list[datetime]:
+    """Every time that `next_run` gives, one after the other."""
+    found: list[datetime] = []
+    at = start
+    while (moment := datetime.fromisoformat(at := next_run(schedule, zone, after=at))) < end:
+        found.append(moment)
+    return found
+
+
+def minutes_between(start: datetime, end: datetime) -> list[datetime]:
+    return [start + timedelta(minutes=n) for n in range(int((end - start) / timedelta(minutes=1)))]
+
+
+def shown(moment: datetime, zone: str) -> datetime:
+    """What clocks show."""
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+@across_a_change
+@pytest.mark.parametrize("minute", [10, 45])
+@pytest.mark.parametrize("hour", [0, 1, 2, 23])
+@pytest.mark.parametrize("second", ["", " 20"])
+def test_a_daily_cron_runs_once_for_each_day(zone: str, start: str, minute: int, hour: int, second: str) -> None:
+    begin = datetime.fromisoformat(start)
+    found = runs_between(f"{minute} {hour} * * *{second}", zone, start, begin + TWO_DAYS)
+    # Where the hour that is skipped is the last of its day, the next day has begun after it.
+    days = [shown(moment - timedelta(hours=2), zone).date() for moment in found]
+    assert len(days) == 2
+    assert days == sorted(set(days))
+    clocks = {shown(moment, zone) for moment in minutes_between(begin, begin + TWO_DAYS)}
+    for moment in found:
+        time = shown(moment, zone)
+        if (time.hour, time.minute) == (hour, minute):
+            assert time not in (shown(moment - timedelta(minutes=m), zone) for m in (30, 60)), "it is the second time"
+        else:
+            missing = time.replace(hour=hour, minute=minute)
+            missing -= timedelta(days=missing > time)
+            assert missing not in clocks
+            assert shown(moment - timedelta(seconds=1), zone) < missing < time, "it is not the first moment after it"
+
+
+@across_a_change
+def test_every_quarter_of_an_hour_is_four_times_in_each_real_hour(zone: str, start: str) -> None:
+    begin = datetime.fromisoformat(start)
+    quarter = timedelta(minutes=15)
+    expected = [begin + n * quarter for n in range(1, int(TWO_DAYS / quarter))]
+    assert runs_between("*/15 * * * *", zone, start, begin + TWO_DAYS) == expected
+
+
+@across_a_change
+@pytest.mark.parametrize("schedule", ["0 * * * *", "30 */2 * * *", "*/20 1-3 * * *", "*/10 4 * * *", "0 */6 * * 6,0"])
+def test_whatever_names_every_hour_or_minute_runs_whenever_clocks_show_it(zone: str, start: str, schedule: str) -> None:
+    begin = datetime.fromisoformat(start)
+    first, last = shown(begin, zone) - TWO_DAYS, shown(begin, zone) + 2 * TWO_DAYS
+    named = set(takewhile(lambda time: time < last, CronSim(schedule, first)))
+    expected = [moment for moment in minutes_between(begin, begin + TWO_DAYS)[1:] if shown(moment, zone) in named]
+    assert runs_between(schedule, zone, start, begin + TWO_DAYS) == expected
+
+
 @given(
-    st.sampled_from(["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca"]),
-    st.integers(0, 23),
-    st.integers(0, 59),
+    st.sampled_from(["15 * * * *", "0 0 1 * *", "30 1 * * *", "30 2 * * *", "*/7 1-2 * * *", "*/30 2 29 3 *"]),
+    st.sampled_from(sorted({zone for zone, _ in CHANGES.values()})),
     st.integers(0, 730 * 24 * 60).map(lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)),
+    st.integers(1, 200_000).map(lambda seconds: timedelta(seconds=seconds)),
 )
 @settings(max_examples=200, deadline=None)
-@example("Australia/Lord_Howe", 2, 15, datetime(2026, 10, 3, 12, tzinfo=UTC))
-def test_a_daily_cron_runs_on_every_day_of_its_zone_once(zone: str, hour: int, minute: int, start: datetime) -> None:
-    at, days = start.isoformat(), []
-    for _ in range(4):
-        at = next_run(f"{minute} {hour} * * *", zone, after=at)
-        local = datetime.fromisoformat(at).astimezone(ZoneInfo(zone))
-        days.append(local.date())
-        is_skipped = local.replace(hour=hour, minute=minute, fold=0).astimezone(UTC).astimezone(ZoneInfo(zone)) != (
-            local.replace(hour=hour, minute=minute, fold=0)
-        )
-        assert is_skipped or (local.hour, local.minute) == (hour, minute)
-    assert days == [days[0] + timedelta(days=n) for n in range(4)]
+@example("45 1 * * *", "America/New_York", datetime(2026, 11, 1, 6, 30, tzinfo=UTC), timedelta(days=1))
+def test_times_come_one_after_the_other_wherever_one_begins(
+    schedule: str, zone: str, start: datetime, distance: timedelta
+) -> None:
+    first = next_run(schedule, zone, after=start.isoformat())
+    assert datetime.fromisoformat(first) > start
+    earlier = next_run(schedule, zone, after=(start - distance).isoformat())
+    assert earlier <= first
+    if earlier < start.isoformat():
+        last = last_run(schedule, zone, first=earlier, before=start.isoformat())
+        assert earlier <= last < start.isoformat() <= next_run(schedule, zone, after=last)
 
 
 FIELD = st.one_of(
