@@ -11,8 +11,15 @@ from project_config import CorsConfig
 
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 
-#: What the JavaScript SDK reads of an answer.
-EXPOSED: Final = ("x-pagination-total", "x-pagination-next", "content-location", "location", "x-request-id")
+#: What the JavaScript SDK reads of an answer, and what says that it is the answer to an earlier request.
+EXPOSED: Final = (
+    "x-pagination-total",
+    "x-pagination-next",
+    "content-location",
+    "location",
+    "x-request-id",
+    "idempotent-replayed",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from api.context import Services
 from errors import SuperstepError
 from ports import WebhookQueue
 from runs import sweep, thread_pruning, webhook_delivery
-from tables import node_cache, store_items
+from tables import idempotency_keys, node_cache, store_items
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ Job: TypeAlias = Callable[[Tick], Awaitable[None]]
 
 #: Threads that one minute retires, unless langgraph.json says how many.
 MAX_RETIRED_THREADS: Final = 1000
-PAGE_EXPIRED_ITEMS: Final = 500
+PAGE_EXPIRED: Final = 500
 MAX_EXPIRED_PAGES: Final = 20
 
 
@@ -93,14 +93,24 @@ async def sweep_store(tick: Tick) -> None:
         return
     now = clock.now_iso()
     for _ in range(MAX_EXPIRED_PAGES):
-        *_, deleted = await tick.services.db.batch(store_items.sweep(now=now, limit=PAGE_EXPIRED_ITEMS))
-        if len(deleted) < PAGE_EXPIRED_ITEMS:
+        *_, deleted = await tick.services.db.batch(store_items.sweep(now=now, limit=PAGE_EXPIRED))
+        if len(deleted) < PAGE_EXPIRED:
             break
 
 
 async def sweep_node_cache(tick: Tick) -> None:
     """Delete what nodes wrote that need not run again by now."""
     await node_cache.delete_expired(tick.services.db, now_ms=clock.now_ms())
+
+
+async def sweep_idempotency_keys(tick: Tick) -> None:
+    """Delete keys whose retries come no more: this minute's share of all keys."""
+    services = tick.services
+    before = clock.shifted(clock.now_iso(), -services.settings.idempotency_key_seconds)
+    share = tick.minute % idempotency_keys.SHARES
+    for _ in range(MAX_EXPIRED_PAGES):
+        if await idempotency_keys.delete_expired(services.db, share, before=before, limit=PAGE_EXPIRED) < PAGE_EXPIRED:
+            break
 
 
 _JOBS: Final[tuple[Job, ...]] = (
@@ -110,4 +120,5 @@ _JOBS: Final[tuple[Job, ...]] = (
     retire_threads,
     sweep_store,
     sweep_node_cache,
+    sweep_idempotency_keys,
 )

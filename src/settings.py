@@ -35,6 +35,8 @@ class Settings:
     bg_job_timeout_secs: int = 3600
     #: How long the events of a finished run can be streamed again.
     stream_retention_seconds: int = 7 * 24 * 3600
+    #: How long a request that is sent again with its `Idempotency-Key` is answered with what the first one created.
+    idempotency_key_seconds: int = 24 * 3600
     #: A path before all others, `/api` say, unless `http.mount_prefix` in langgraph.json names one.
     mount_prefix: str = ""
     #: The sites whose scripts may call, comma-separated; `*` is all.
@@ -55,6 +57,7 @@ class Settings:
             slice_supersteps=_positive(env, "SLICE_SUPERSTEPS", unset.slice_supersteps),
             bg_job_timeout_secs=_positive(env, "BG_JOB_TIMEOUT_SECS", unset.bg_job_timeout_secs),
             stream_retention_seconds=_positive(env, "STREAM_RETENTION_SECONDS", unset.stream_retention_seconds),
+            idempotency_key_seconds=_positive(env, "IDEMPOTENCY_KEY_SECONDS", unset.idempotency_key_seconds),
             mount_prefix=_prefix(env.get("MOUNT_PREFIX", unset.mount_prefix)),
             cors_allow_origins=env.get("CORS_ALLOW_ORIGINS", unset.cors_allow_origins),
         )

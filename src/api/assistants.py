@@ -11,6 +11,7 @@ import clock
 import ids
 from api import paging
 from api.context import Call, Services
+from api.creates import Create
 from api.representations import assistant_text, assistant_version_text
 from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound
@@ -20,6 +21,7 @@ from runs import thread_deletion
 from tables import assistant_versions, assistants, thread_search
 from tables.assistant_versions import AssistantVersion
 from tables.assistants import Assistant
+from tables.idempotency_keys import remember_making
 from wire.assistants import (
     AssistantContent,
     AssistantCount,
@@ -53,8 +55,8 @@ class DeleteQuery(Query):
     delete_threads: bool = Field(False, description="Delete the threads whose last run was of this assistant as well.")
 
 
-async def create(call: Call[AssistantCreate, None]) -> Reply:
-    """Create an assistant, or with `if_exists: do_nothing` return the one that has the id."""
+async def _create(call: Call[AssistantCreate, None]) -> Assistant:
+    """Create an assistant, or with `if_exists: do_nothing` find the one that has the id."""
     body, now = call.body, clock.now_iso()
     _check_graph(call.services, body.graph_id)
     config, context = _configuration(body, {}, {})
@@ -70,17 +72,31 @@ async def create(call: Call[AssistantCreate, None]) -> Reply:
         created_at=now,
         updated_at=now,
     )
-    _, inserted, stored = await call.services.db.batch(
+    assistant_id = assistant.assistant_id
+    *_, inserted, stored = await call.services.db.batch(
         [
             ensure_system(call.services),
+            *remember_making(call.key, assistant_id, ("assistants", {"assistant_id": assistant_id})),
             assistants.insert(assistant),
-            assistants.select(assistant.assistant_id, call.access),
+            assistants.select(assistant_id, call.access),
         ]
     )
     existing = assistants.first_from_rows(stored)
     if not inserted and (existing is None or body.if_exists != "do_nothing"):
-        raise Conflict(f"Assistant {assistant.assistant_id} already exists")
-    return json_response(assistant_text(existing or assistant))
+        raise Conflict(f"Assistant {assistant_id} already exists")
+    return existing or assistant
+
+
+async def _find(call: Call[AssistantCreate, None], assistant_id: str) -> Assistant | None:
+    [stored] = await call.services.db.batch([assistants.select(assistant_id, call.access)])
+    return assistants.first_from_rows(stored)
+
+
+async def _answer(_call: Call[AssistantCreate, None], assistant: Assistant) -> Reply:
+    return json_response(assistant_text(assistant))
+
+
+create: Final = Create(_create, _find, _answer)
 
 
 async def get(call: Call[None, None]) -> Reply:

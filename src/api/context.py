@@ -25,6 +25,7 @@ from project_config import ProjectConfig
 from runs.creation import Creator
 from settings import Settings
 from tables.access import EVERYTHING, Access
+from tables.idempotency_keys import IdempotencyKey
 from tables.threads import Ttl
 
 
@@ -98,6 +99,8 @@ class Call(Generic[BodyT_co, QueryT_co]):
     path: Mapping[str, str]
     body: BodyT_co
     query: QueryT_co
+    #: By which a retry finds what this request creates; `api.creates` sees to it.
+    key: IdempotencyKey | None = None
 
     async def authorize(self, event: Event, value: dict[str, Any]) -> Access:
         """For what a handler does besides that which its route is `on`. See `Gatekeeper.authorize`."""
@@ -113,6 +116,7 @@ class Call(Generic[BodyT_co, QueryT_co]):
             request_id=self.request.headers.get("x-request-id"),
             headers=chosen_headers(self.request.headers, self.services.config.http.configurable_headers),
             thread_ttl=self.services.default_ttl(),
+            key=self.key,
         )
 
     async def runnable_assistants(self, assistant_id: str) -> Access:

@@ -10,6 +10,7 @@ import clock
 import ids
 from api import paging
 from api.context import Call
+from api.creates import Create
 from api.representations import cron_text
 from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
@@ -18,6 +19,7 @@ from runs import creation, webhook_url
 from runs.cron_schedule import next_run
 from tables import assistants, crons, threads
 from tables.crons import Cron
+from tables.idempotency_keys import remember_made
 from wire.bodies import JsonObject
 from wire.crons import CronCount, CronCreate, CronPatch, CronSearch, in_utc
 from wire.json_objects import join_array
@@ -29,7 +31,7 @@ _UPDATE_TRIES: Final = 5
 _TIMES: Final = frozenset({"schedule", "timezone", "end_time", "enabled"})
 
 
-async def create(call: Call[CronCreate, None]) -> Reply:
+async def _create(call: Call[CronCreate, None]) -> Cron:
     """Create a cron whose every run has a thread of its own, or one whose runs are on the thread of the path."""
     body, now, thread_id = call.body, clock.now_iso(), call.path.get("thread_id")
     next_run_date = next_run(body.schedule, body.timezone, after=now)
@@ -52,10 +54,22 @@ async def create(call: Call[CronCreate, None]) -> Reply:
         created_at=now,
         updated_at=now,
     )
-    [inserted] = await call.services.db.batch([crons.insert(cron)])
+    remembered = remember_made(call.key, cron_id, ("crons", {"cron_id": cron_id}))
+    inserted, *_ = await call.services.db.batch([crons.insert(cron), *remembered])
     if not inserted:
         raise _no_thread(str(thread_id))
+    return cron
+
+
+async def _find(call: Call[CronCreate, None], cron_id: str) -> Cron | None:
+    return await crons.get(call.services.db, cron_id, call.access)
+
+
+async def _answer(_call: Call[CronCreate, None], cron: Cron) -> Reply:
     return json_response(cron_text(cron))
+
+
+create: Final = Create(_create, _find, _answer)
 
 
 async def _assistant_id(call: Call[CronCreate, None], thread_id: str | None) -> str:

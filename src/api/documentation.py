@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 
 from api.context import Call
+from api.creates import MAX_KEY_CHARS, Create
 from api.exposure import is_disabled
 from api.routing import Kind, Route
 from compact_json import compact_json
@@ -43,6 +44,11 @@ _MEDIA_TYPES: Final[dict[Kind, str]] = {
     "script": "text/javascript",
     "events": "text/event-stream",
 }
+#: What `Idempotency-Key` does.
+_KEY: Final = (
+    "Makes it safe to send the request again: with the same key, a retry is answered with what the first request made, "
+    "and with `Idempotent-Replayed: true`. Keys live for a day, and each caller has their own."
+)
 _DETAIL: Final = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
 #: The answers to what is no message, or not asked of this server, in the words of another protocol.
 _NO_MESSAGE: Final = {
@@ -86,7 +92,7 @@ def _operation(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
         "summary": route.summary,
         "operationId": _operation_id(route),
         "tags": [route.path.split("/")[1] or "system"],
-        "parameters": [*_path_parameters(route), *_query_parameters(route)],
+        "parameters": [*_path_parameters(route), *_query_parameters(route), *_header_parameters(route)],
         "responses": _responses(route, schemas),
     }
     if body := route.body or route.reads:
@@ -112,6 +118,12 @@ def _query_parameters(route: Route) -> Iterator[JsonObject]:
     if route.query:
         for name, schema in route.query.model_json_schema()["properties"].items():
             yield {"name": name, "in": "query", "required": False, "schema": schema}
+
+
+def _header_parameters(route: Route) -> Iterator[JsonObject]:
+    if isinstance(route.handler, Create):
+        schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS}
+        yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": _KEY}
 
 
 def _responses(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:

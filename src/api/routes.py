@@ -130,9 +130,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{RUN}/stream", "Stream a run's events", thread_runs.join_stream, query=thread_runs.StreamQuery, answers="events", on="threads.read"),
     Route("POST", f"{RUN}/cancel", "Cancel a run", run_endings.cancel, query=run_endings.CancelQuery, answers="stopping", on="threads.update"),
 
-    Route("POST", "/runs", "Create a stateless background run", stateless_runs.create, body=RunCreate, returns=RunObject, answers="accepted", on="threads.create_run"),
-    Route("POST", "/runs/stream", "Create a stateless run and stream its events", stateless_runs.create_and_stream, body=RunCreate, answers="events", on="threads.create_run"),
-    Route("POST", "/runs/wait", "Create a stateless run and wait for its values", stateless_runs.create_and_wait, body=RunCreate, answers="long_poll", on="threads.create_run"),
+    Route("POST", "/runs", "Create a stateless background run", thread_runs.create, body=RunCreate, returns=RunObject, answers="accepted", on="threads.create_run"),
+    Route("POST", "/runs/stream", "Create a stateless run and stream its events", thread_runs.create_and_stream, body=RunCreate, answers="events", on="threads.create_run"),
+    Route("POST", "/runs/wait", "Create a stateless run and wait for its values", thread_runs.create_and_wait, body=RunCreate, answers="long_poll", on="threads.create_run"),
     Route("POST", "/runs/batch", "Create several stateless runs", stateless_runs.create_batch, body=RunBatch, returns=list[RunObject]),
     Route("POST", "/runs/cancel", "Cancel several runs", run_endings.cancel_many, body=RunsCancel, query=run_endings.ActionQuery, answers="empty", on="threads.update"),
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from api.accepted import accepted_status
 from api.context import Call, Services
+from api.creates import Create
 from api.threads import thread_not_found
 from compact_json import compact_json
 from errors import NotFound, Unavailable
@@ -18,6 +19,7 @@ from runs import creation, thread_object_paths
 from runs.run_object import run_text
 from runs.thread_object_paths import Kind, RunRequest
 from tables import runs, threads
+from tables.access import EVERYTHING
 from tables.runs import Run
 from wire.bodies import MAX_LIMIT, MAX_OFFSET
 from wire.json_objects import join_array
@@ -51,44 +53,51 @@ class StreamQuery(JoinQuery):
     stream_mode: list[str] = Field(default_factory=list[str])
 
 
-async def create(call: Call[RunCreate, None]) -> Reply:
-    """Create a background run."""
-    run = await _create(call)
-    return await accepted(call, run, content_location=run_path(run.thread_id, run.run_id))
-
-
-async def create_and_stream(call: Call[RunCreate, None]) -> Reply:
-    """Create a run and stream its events."""
-    run = await _create(call)
-    path = run_path(run.thread_id, run.run_id)
-    return await open_created(call, run, "stream", location=f"{path}/stream", content_location=path)
-
-
-async def create_and_wait(call: Call[RunCreate, None]) -> Reply:
-    """Create a run and wait for its final values."""
-    run = await _create(call)
-    path = run_path(run.thread_id, run.run_id)
-    return await open_created(call, run, "wait", location=f"{path}/join", content_location=path)
-
-
-async def _create(call: Call[RunCreate, None]) -> Run:
+async def make(call: Call[RunCreate, None]) -> Run:
+    """Create a run on the thread of the path or, without one, on a thread of its own."""
     services = call.services
     return await creation.create_run(
         services.db,
         services.graphs(),
         call.body,
-        thread_id=call.path["thread_id"],
+        thread_id=call.path.get("thread_id"),
         by=await call.creator(),
         webhook_urls=services.config.webhooks.url,
     )
 
 
-async def accepted(call: Call[RunCreate, None], run: Run, *, content_location: str) -> Reply:
+async def find(call: Call[RunCreate, None], made: Sequence[tuple[str, str]]) -> Run | None:
+    """The run that an earlier request has created."""
+    db, [(thread_id, run_id)] = call.services.db, made
+    access = call.access if "thread_id" in call.path else EVERYTHING
+    head, rows = await db.batch([threads.select_head(thread_id, access), runs.select(thread_id, run_id)])
+    return await runs.first_from_rows(db, rows) if head else None
+
+
+async def accepted(call: Call[RunCreate, None], run: Run) -> Reply:
     """Announce a background run to the queue and answer that it was accepted."""
     await announce(call.services, [run])
     status = accepted_status(call.request.headers, call.services.settings.accepted_status)
-    locations = {"location": run_path(run.thread_id, run.run_id), "content-location": content_location}
+    path = run_path(run.thread_id, run.run_id)
+    locations = {"location": path, "content-location": path if "thread_id" in call.path else f"/runs/{run.run_id}"}
     return json_response(run_text(run), status, locations)
+
+
+async def streamed(call: Call[RunCreate, None], run: Run) -> Reply:
+    """The events of a run, from the first on."""
+    path = run_path(run.thread_id, run.run_id) if "thread_id" in call.path else f"/runs/{run.run_id}"
+    return await open_created(call, run, "stream", location=f"{path}/stream", content_location=path)
+
+
+async def awaited(call: Call[RunCreate, None], run: Run) -> Reply:
+    """The final values of a run, once it has them."""
+    path = run_path(run.thread_id, run.run_id)
+    return await open_created(call, run, "wait", location=f"{path}/join", content_location=path)
+
+
+create: Final = Create(make, find, accepted)
+create_and_stream: Final = Create(make, find, streamed)
+create_and_wait: Final = Create(make, find, awaited)
 
 
 async def announce(services: Services, created: Sequence[Run]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -9,13 +10,14 @@ import clock
 import ids
 from api import paging
 from api.context import Call
+from api.creates import Create
 from api.representations import thread_text
 from compact_json import compact_json
 from errors import Conflict, NotFound, SuperstepError, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
-from ports import Row
+from ports import Row, Statement
 from runs import graph_input, state_update, thread_deletion, thread_pruning
-from tables import runs, thread_copy, thread_search, thread_storage, threads
+from tables import idempotency_keys, runs, thread_copy, thread_search, thread_storage, threads
 from tables.access import EVERYTHING
 from tables.threads import Thread, Ttl
 from wire.bodies import JsonObject
@@ -33,8 +35,16 @@ def thread_not_found(thread_id: str) -> NotFound:
     return NotFound(f"Thread with ID {thread_id} not found")
 
 
-async def create(call: Call[ThreadCreate, None]) -> Reply:
-    """Create a thread, or with `if_exists: do_nothing` return the one that has the id."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A thread, and what else was asked for and could not be done."""
+
+    thread: Thread
+    problem: str | None = None
+
+
+async def _create(call: Call[ThreadCreate, None]) -> Created:
+    """Create a thread, or with `if_exists: do_nothing` find the one that has the id."""
     body, db = call.body, call.services.db
     thread = threads.new(
         body.thread_id or ids.time_ordered(),
@@ -45,23 +55,25 @@ async def create(call: Call[ThreadCreate, None]) -> Reply:
     )
     if body.supersteps:
         return await _create_with_state(call, thread, body.supersteps)
-    inserted, stored = await db.batch([threads.insert(thread), threads.select(thread.thread_id, call.access)])
+    new = [*_remembered(call, thread.thread_id), threads.insert(thread)]
+    *_, inserted, stored = await db.batch([*new, threads.select(thread.thread_id, call.access)])
     return await _created(call, thread, stored, is_new=bool(inserted))
 
 
-async def _create_with_state(call: Call[ThreadCreate, None], thread: Thread, steps: Sequence[Superstep]) -> Reply:
+async def _create_with_state(call: Call[ThreadCreate, None], thread: Thread, steps: Sequence[Superstep]) -> Created:
     """The thread and its state in one batch; without a state if the graph refuses it, and then the answer says so."""
     db, thread_id = call.services.db, thread.thread_id
     open_graph = partial(call.open_graph, access="threads.update")
     try:
-        is_new = await state_update.create(db, open_graph, thread, [_step(step) for step in steps])
+        also = _remembered(call, thread_id)
+        is_new = await state_update.create(db, open_graph, thread, [_step(step) for step in steps], also)
     except SuperstepError as error:
         if error.status >= 500:
             raise
-        [inserted] = await db.batch([threads.insert(thread)])
+        problem = f"Thread {thread_id} was created, but there were problems updating the state: {error}"
+        *_, inserted = await db.batch([*_remembered(call, thread_id, problem), threads.insert(thread)])
         if inserted:
-            detail = f"Thread {thread_id} was created, but there were problems updating the state: {error}"
-            return json_response(compact_json({"detail": detail}), 201)
+            return Created(thread=thread, problem=problem)
         is_new = False
     [stored] = await db.batch([threads.select(thread_id, call.access)])
     return await _created(call, thread, stored, is_new=is_new)
@@ -76,11 +88,31 @@ def _written(update: SuperstepUpdate) -> Any:
     return command or update.values
 
 
-async def _created(call: Call[ThreadCreate, None], thread: Thread, stored: Sequence[Row], *, is_new: bool) -> Reply:
+def _remembered(call: Call[ThreadCreate, None], thread_id: str, problem: str | None = None) -> list[Statement]:
+    """What belongs before the thread in the batch that inserts it."""
+    return idempotency_keys.remember_making(call.key, [thread_id, problem], ("threads", {"thread_id": thread_id}))
+
+
+async def _created(call: Call[ThreadCreate, None], thread: Thread, stored: Sequence[Row], *, is_new: bool) -> Created:
     existing = await threads.first_from_rows(call.services.db, stored)
     if not is_new and (existing is None or call.body.if_exists != "do_nothing"):  # None: somebody else's
         raise Conflict(f"Thread with ID {thread.thread_id} already exists")
-    return json_response(thread_text(existing or thread))
+    return Created(thread=existing or thread)
+
+
+async def _find(call: Call[Any, None], made: tuple[str, str | None]) -> Created | None:
+    thread_id, problem = made
+    thread = await threads.get(call.services.db, thread_id, call.access)
+    return thread and Created(thread=thread, problem=problem)
+
+
+async def _answer(_call: Call[Any, None], created: Created) -> Reply:
+    if created.problem:
+        return json_response(compact_json({"detail": created.problem}), 201)
+    return json_response(thread_text(created.thread))
+
+
+create: Final = Create(_create, _find, _answer)
 
 
 async def get(call: Call[None, ThreadQuery]) -> Reply:
@@ -145,7 +177,7 @@ async def prune(call: Call[ThreadPrune, None]) -> Reply:
     return json_response(compact_json({"pruned_count": len(pruned)}))
 
 
-async def copy(call: Call[None, None]) -> Reply:
+async def _copy(call: Call[None, None]) -> Created:
     """A new thread with the state and all checkpoints of another."""
     db, source, target = call.services.db, call.path["thread_id"], ids.time_ordered()
     [found] = await db.batch([threads.select_head(source, call.access)])
@@ -154,11 +186,15 @@ async def copy(call: Call[None, None]) -> Reply:
     value: JsonObject = {"thread_id": target, "metadata": json.loads(found[0]["metadata"])}
     await call.authorize("threads.create", value)
     statements = thread_copy.statements(source, target, metadata=compact_json(value["metadata"]), now=clock.now_iso())
-    *_, stored = await db.batch([*statements, threads.select(target, EVERYTHING)])
+    remembered = idempotency_keys.remember_made(call.key, [target, None], ("threads", {"thread_id": target}))
+    *_, stored = await db.batch([*statements, *remembered, threads.select(target, EVERYTHING)])
     copied = await threads.first_from_rows(db, stored)
     if copied is None:
         raise Conflict(f"Conflict: thread {source} was deleted while it was copied.")
-    return json_response(thread_text(copied))
+    return Created(thread=copied)
+
+
+copy: Final = Create(_copy, _find, _answer)
 
 
 async def storage(call: Call[None, None]) -> Reply:

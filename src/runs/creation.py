@@ -22,7 +22,7 @@ from project_config import WebhookUrlPolicy
 from runs import admission, cancellation, run_lines, run_row, webhook_url
 from runs.run_row import Creator, Surroundings
 from runs.webhook_url import STRICT_URLS
-from tables import assistants, run_stops, runs, threads
+from tables import assistants, idempotency_keys, run_stops, runs, threads
 from tables.access import EVERYTHING
 from tables.assistants import Assistant
 from tables.runs import Run
@@ -90,13 +90,19 @@ async def _create(
         run = run_row.new_run(request, surroundings, thread_id or ids.time_ordered())
         created.append((run, surroundings))
         writes.append(_writes(request, run, surroundings))
-    _, *results = await _batches(db, [alongside, *writes])
+    _, *results, _ = await _batches(db, [alongside, *writes, _remembered(requests[0][1], [run for run, _ in created])])
     for *_, engaged, head in results:
         if not engaged:
             raise Conflict(_BUSY) if head else NotFound(_THREAD_OR_ASSISTANT)
     for run, _ in created:
         run_lines.accepted(logger, run)
     return [run for run, _ in created]
+
+
+def _remembered(by: Creator, created: Sequence[Run]) -> list[Statement]:
+    made = [(run.thread_id, run.run_id) for run in created]
+    place = {"thread_id": created[0].thread_id, "run_id": created[0].run_id}
+    return idempotency_keys.remember_made(by.key, made, ("runs", place))
 
 
 async def _batches(db: Database, groups: Sequence[Sequence[Statement]]) -> list[list[list[Row]]]:
@@ -185,7 +191,7 @@ def _writes(request: RunCreate, run: Run, surroundings: Surroundings) -> list[St
     access = EVERYTHING if surroundings.is_stateless else surroundings.creator.threads
     metadata = request.metadata or {}
     if (surroundings.is_stateless or request.if_not_exists == "create") and access.admits(metadata):
-        ttl = None if run_row.is_temporary(request, surroundings) else surroundings.creator.thread_ttl
+        ttl = run_row.thread_ttl(request, surroundings)
         new = threads.new(run.thread_id, metadata=compact_json(metadata), config="{}", now=run.created_at, ttl=ttl)
         before.append(threads.insert(new))
     engage = threads.engage(

@@ -15,6 +15,7 @@ from compact_json import compact_json
 from errors import Unprocessable
 from tables.access import Access
 from tables.assistants import Assistant
+from tables.idempotency_keys import IdempotencyKey
 from tables.runs import Run
 from tables.threads import Ttl
 from wire.bodies import JsonObject, explain
@@ -38,6 +39,8 @@ class Creator:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     #: How long a thread lives that is created for the run and outlives it.
     thread_ttl: Ttl | None = None
+    #: By which a retry finds the run.
+    key: IdempotencyKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +124,19 @@ def _kwargs(
 
 
 def is_temporary(request: RunCreate, surroundings: Surroundings) -> bool:
-    """Whether the run's thread goes with it."""
-    return surroundings.is_stateless and request.on_completion != "keep"
+    """Whether the run's thread goes with it. One that a retry may ask for stays, unless it was to go by all means."""
+    keeps = ("keep", None) if surroundings.creator.key else ("keep",)
+    return surroundings.is_stateless and request.on_completion not in keeps
+
+
+def thread_ttl(request: RunCreate, surroundings: Surroundings) -> Ttl | None:
+    """How long a thread lives that is created for the run."""
+    creator = surroundings.creator
+    if is_temporary(request, surroundings):
+        return None
+    if surroundings.is_stateless and request.on_completion is None and creator.key:
+        return Ttl(minutes=creator.key.lives_seconds / 60, strategy="delete")
+    return creator.thread_ttl
 
 
 def _chosen_context(request: RunCreate) -> JsonObject:

@@ -80,14 +80,17 @@ async def update(
     raise Conflict(f"Thread {thread_id} is being changed by others; try again.")
 
 
-async def create(db: Database, open_graph: OpenGraph, thread: Thread, steps: Supersteps) -> bool:
+async def create(
+    db: Database, open_graph: OpenGraph, thread: Thread, steps: Supersteps, alongside: Sequence[Statement] = ()
+) -> bool:
     """Insert a thread with the state that the updates give it; False if its id is taken.
 
+    The statements `alongside` go before it in the same transaction.
     Raises NotFound or BadRequest with the reason; then nothing was written.
     """
     saver = DraftSaver(db)
     state = await _drafted(saver, open_graph, thread.metadata, _config(thread.thread_id, ""), steps)
-    new = [thread_guard.is_new(thread.thread_id), threads.insert(thread)]
+    new = [thread_guard.is_new(thread.thread_id), *alongside, threads.insert(thread)]
     return await _commit(db, new, saver.statements, _shown(thread.thread_id, state.snapshot))
 
 
