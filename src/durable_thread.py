@@ -29,6 +29,7 @@ from bindings.workflows import RunWorkflowBinding
 from d1_cache import D1Cache
 from graphs.deployed import REGISTRY, RELEASE
 from http_messages import HttpResponse
+from ports import Platform
 from runs import following, thread_object_paths
 from runs.executor import Executor
 from runs.provided import Provided
@@ -63,11 +64,14 @@ class ThreadObject(DurableObject):
         provided = Provided(store=store(), open_cache=partial(D1Cache, database(), RELEASE))
         self._runner = ThreadRunner(
             self._thread_id,
-            database=database(),
+            platform=Platform(
+                database=database(),
+                alarm=DurableObjectAlarm(ctx),
+                workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
+                webhook_queue=WebhookQueueBinding(env.WEBHOOK_QUEUE),
+                version=process_environment.worker_version(),
+            ),
             streams=self._streams,
-            alarm=DurableObjectAlarm(ctx),
-            workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
-            webhook_queue=WebhookQueueBinding(env.WEBHOOK_QUEUE),
             executor=Executor(database=database(), registry=REGISTRY, settings=settings, provided=provided),
             settings=settings,
         )

@@ -122,3 +122,15 @@ class Workflows(Protocol):
     async def start(self, thread_id: str, run_id: str, attempt: int) -> None:
         """Start instance `run-<run_id>-<attempt>`; the id makes a second start a no-op."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """What the object of one thread gets from the platform."""
+
+    database: Database
+    alarm: Alarm
+    workflows: Workflows
+    webhook_queue: WebhookQueue
+    #: The id of the Worker version that runs here.
+    version: str

@@ -41,6 +41,12 @@ def read_settings() -> Settings:
     return Settings.from_env(_export(global_env))
 
 
+@lru_cache(maxsize=1)
+def worker_version() -> str:
+    """The id of the Worker version that runs here. Not read at import either: what is uploaded is not a version yet."""
+    return str(getattr(global_env, "_env", global_env).VERSION.id)
+
+
 _export(global_env)
 
 # Not public, but the loop has no other way to say so. The task that was left so still ends with its SystemExit.

@@ -9,8 +9,10 @@ from errors import ValueTooLarge
 from ports import Database, Statement
 from runs import lifecycle, outcome, run_lines, run_object
 from runs.outcome import Outcome
-from tables import runs, thread_deletion, threads, webhooks
-from tables.runs import Claim, Run
+from tables import run_claims, runs, thread_deletion, threads, webhooks
+from tables.run_claims import Claim
+from tables.run_history import Stamp
+from tables.runs import Run
 from wire.json_objects import join_object
 
 logger = logging.getLogger(__name__)
@@ -26,31 +28,31 @@ class Finished:
     claim: Claim | None
 
 
-async def finish(db: Database, run: Run, result: Outcome, *, now: str, claims_next: bool = True) -> Finished | None:
+async def finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claims_next: bool = True) -> Finished | None:
     """Store the end of `run` and claim the thread's next one; idempotent by the run's identity.
 
     None, and then nothing was written, when the run was no longer what is stored. The thread stays busy when other
     runs are left. A temporary one goes with its only run.
     """
     try:
-        finished = await _finish(db, run, result, now=now, claims_next=claims_next)
+        finished = await _finish(db, run, result, stamp, claims_next=claims_next)
     except ValueTooLarge as error:
         failed = outcome.failed(None, outcome.error_of(error))
-        finished = await _finish(db, run, failed, now=now, claims_next=claims_next)
+        finished = await _finish(db, run, failed, stamp, claims_next=claims_next)
     if finished is not None:
-        run_lines.ended(logger, run, finished.outcome, now=now)
+        run_lines.ended(logger, run, finished.outcome, now=stamp.now)
     return finished
 
 
-async def _finish(db: Database, run: Run, result: Outcome, *, now: str, claims_next: bool) -> Finished | None:
+async def _finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claims_next: bool) -> Finished | None:
     kwargs = json.loads(run.kwargs)
-    if kwargs.get("temporary") and await _delete_with_thread(db, run, result, kwargs.get("webhook"), now=now):
+    if kwargs.get("temporary") and await _delete_with_thread(db, run, result, kwargs.get("webhook"), now=stamp.now):
         return Finished(outcome=result, claim=None)
-    webhook = _webhook(run, result, kwargs.get("webhook"), now=now)
-    end = [*webhook, *_settled(run, result, now=now), *_ended(run, result, now=now)]
-    claiming = runs.claim_statements(run.thread_id, now=now) if claims_next else []
+    webhook = _webhook(run, result, kwargs.get("webhook"), now=stamp.now)
+    end = [*webhook, *_settled(run, result, now=stamp.now), *_ended(run, result, stamp)]
+    claiming = run_claims.claim_statements(run.thread_id, stamp) if claims_next else []
     results = await db.batch([*end, *claiming])
-    claim = await runs.read_claim(db, results[len(end) :]) if claims_next else None
+    claim = await run_claims.read_claim(db, results[len(end) :]) if claims_next else None
     return Finished(outcome=result, claim=claim) if results[len(end) - 1] else None
 
 
@@ -70,13 +72,13 @@ async def _delete_with_thread(db: Database, run: Run, result: Outcome, webhook: 
     return bool(results[0])
 
 
-def _ended(run: Run, result: Outcome, *, now: str) -> list[Statement]:
+def _ended(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
     """The last of these returns a row exactly when `run` was what is stored."""
     if result.status == "rollback":
         return runs.delete(run)
     assert result.status != "drained"
     lifecycle.check(run.run_id, run.status, result.status)
-    return [runs.finish(run, status=result.status, error=result.error, now=now)]
+    return [runs.finish(run, stamp, status=result.status, error=result.error)]
 
 
 def _webhook(run: Run, result: Outcome, url: str | None, *, now: str, is_alone: bool = False) -> list[Statement]:

@@ -11,16 +11,18 @@ from typing import Final
 
 import clock
 from errors import DatabaseError, StaleAttempt
-from ports import Alarm, Database, WebhookQueue, Workflows
+from ports import Platform
 from runs import cancellation, completion, lifecycle, outcome, run_lines, stored_result, webhook_delivery
 from runs.executor import Executor
 from runs.outcome import Outcome
 from settings import Settings
 from streaming.fanout import RunStreams
 from streaming.run_stream import RunStream
-from tables import runs, threads
+from tables import run_claims, run_history, runs, threads
 from tables.access import EVERYTHING
-from tables.runs import Claim, Run
+from tables.run_claims import Claim
+from tables.run_history import Stamp
+from tables.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -41,20 +43,15 @@ class ThreadRunner:
         self,
         thread_id: str,
         *,
-        database: Database,
+        platform: Platform,
         streams: RunStreams,
-        alarm: Alarm,
-        workflows: Workflows,
-        webhook_queue: WebhookQueue,
         executor: Executor,
         settings: Settings,
     ) -> None:
         self._thread_id = thread_id
-        self._database = database
+        self._platform = platform
+        self._database = platform.database
         self._streams = streams
-        self._alarm = alarm
-        self._workflows = workflows
-        self._webhook_queue = webhook_queue
         self._settings = settings
         self._executor = executor
         self._executing = asyncio.Lock()
@@ -75,7 +72,7 @@ class ThreadRunner:
         Runs that were asked to stop are stopped at once, whatever else is at work.
         """
         self._is_woken = True
-        await self._alarm.set(clock.now_ms() + 1)
+        await self._platform.alarm.set(clock.now_ms() + 1)
         if self._executing.locked():
             try:
                 await self._heed()
@@ -85,7 +82,7 @@ class ThreadRunner:
     async def _look_later(self, at_ms: int) -> None:
         """Set the alarm, unless it is set for an earlier look that somebody asked for meanwhile."""
         if not self._is_woken:
-            await self._alarm.set(at_ms)
+            await self._platform.alarm.set(at_ms)
 
     async def work(self) -> None:
         """Execute every run that is due. Raises nothing: a failure sets the alarm again.
@@ -141,7 +138,7 @@ class ThreadRunner:
         claim, self._claim = self._claim, None
         if claim is None:
             self._is_woken = False
-            claim = await runs.claim_oldest_pending(self._database, self._thread_id, now=clock.now_iso())
+            claim = await run_claims.claim_oldest_pending(self._database, self._thread_id, self._stamp())
         if claim.running is not None:
             return await self._take_over(claim.running)
         if claim.claimed is None:
@@ -174,7 +171,7 @@ class ThreadRunner:
             if run.attempt >= self._settings.max_attempts:
                 await self._give_up(run)
                 return await self._next_run()
-        resumed = await runs.resume_running(self._database, run, now=clock.now_iso())
+        resumed = await self._resumed(run)
         if resumed is not None:
             run_lines.resumed(logger, resumed)
         return resumed
@@ -205,7 +202,7 @@ class ThreadRunner:
             # A cancelled run's stream just ends.
             error = ended.error if ended.status == "error" else None
             stream.finish(ended.wait_result, outcome.stream_end(ended), error=error)
-            await webhook_delivery.announce(self._webhook_queue, run)
+            await webhook_delivery.announce(self._platform.webhook_queue, run)
             return False
         finally:
             self._run = None
@@ -228,16 +225,24 @@ class ThreadRunner:
             return None
         is_own = (stored.status, stored.attempt) == (run.status, run.attempt)
         asked = is_own and stored.cancel_action != run.cancel_action
-        if asked and (taken := await runs.resume_running(self._database, stored, now=clock.now_iso())):
+        if asked and (taken := await self._resumed(stored)):
             return taken
         raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
 
+    def _stamp(self) -> Stamp:
+        return Stamp(clock.now_iso(), self._platform.version)
+
+    async def _resumed(self, run: Run) -> Run | None:
+        return await run_claims.resume_running(self._database, run, self._stamp())
+
     async def _hand_over(self, run: Run) -> None:
+        if not run_history.was_handed_over(run.history, run.attempt):
+            await self._database.batch([run_claims.hand_over(run, self._stamp())])
         self._workflow_run_id = run.run_id
         self._workflow_expected_until_ms = clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000
         # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
         await self._look_later(self._workflow_expected_until_ms)
-        await self._workflows.start(run.thread_id, run.run_id, run.attempt)
+        await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
         logger.info("the slice is over; a Workflow asks for the next one", extra={"event": "run_handed_over"})
 
     async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
@@ -246,7 +251,7 @@ class ThreadRunner:
         Its streams may end only then, because clients ask for the run right after.
         """
         self._is_woken = False
-        finished = await completion.finish(self._database, run, result, now=clock.now_iso())
+        finished = await completion.finish(self._database, run, result, self._stamp())
         # When the run was not this executor's any more, neither is the next.
         self._claim = finished and finished.claim
         return finished and finished.outcome
@@ -258,7 +263,7 @@ class ThreadRunner:
         result = outcome.failed(None, {"error": "AttemptsExhausted", "message": message})
         if ended := await self._store_end(run, result):
             self._streams.end(run.run_id, ended.wait_result, "failed", error=ended.error)
-            await webhook_delivery.announce(self._webhook_queue, run)
+            await webhook_delivery.announce(self._platform.webhook_queue, run)
 
     async def _heed(self) -> None:
         """Stop what was asked to stop while this object executes, and would not look at its rows for a while."""
@@ -281,10 +286,11 @@ class ThreadRunner:
             return
         shown = await threads.values_text(self._database, self._thread_id)
         result = outcome.never_begun(run.cancel_action, run.error, shown)
-        if await completion.finish(self._database, run, result, now=clock.now_iso(), claims_next=False):
+        finished = await completion.finish(self._database, run, result, self._stamp(), claims_next=False)
+        if finished:
             if run_id in self._streams.followed():
                 self._streams.end(run_id, result.wait_result, "interrupted")
-            await webhook_delivery.announce(self._webhook_queue, run)
+            await webhook_delivery.announce(self._platform.webhook_queue, run)
 
     async def stop(self, run_id: str, message: str) -> None:
         """Interrupt a run unless it has ended; `message` says why."""

@@ -10,12 +10,14 @@ from compact_json import compact_json
 from ports import SqlValue, Statement
 from tables.access import Access
 from tables.run_fence import UNCHANGED
+from tables.run_history import appended
 from tables.runs import RUNS_UNFINISHED, UNFINISHED, Run
 
 #: Unfinished runs of threads are asked to stop, at once if they only wait; rollback is the stronger wish.
 _STOP: Final = f"""
 UPDATE runs
-SET cancel_action = ?1, error = ?2, due_at = NULL, updated_at = ?3
+SET cancel_action = ?1, error = ?2, due_at = NULL, updated_at = ?3,
+    history = {appended("stop_requested", at="?3", attempt="attempt", action="?1")}
 WHERE (thread_id, run_id) IN (
     SELECT thread_id, run_id FROM {RUNS_UNFINISHED}
     WHERE {UNFINISHED} AND (cancel_action IS NULL OR (cancel_action = 'interrupt' AND ?1 = 'rollback')) AND {{which}}

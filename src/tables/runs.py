@@ -1,9 +1,4 @@
-"""The table `runs`: the truth about every run; whatever else names a run is a hint to look here.
-
-A run changes hands only by compare-and-set: `claim_oldest_pending` wins a pending run, `resume_running` a running one
-whose executor died, and each raises `attempt`. Every later write of the run carries that attempt, so an executor that
-was replaced writes nothing.
-"""
+"""The table `runs`: the truth about every run; whatever else names a run is a hint to look here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +10,7 @@ from ports import Database, Row, Statement
 from tables import large_text
 from tables.access import Access
 from tables.run_fence import Identity
+from tables.run_history import Stamp, appended
 
 #: The version of the shape of `kwargs` and `metadata` that this code writes.
 FORMAT: Final = 1
@@ -41,6 +37,8 @@ class Run:
     started_at: str | None = None
     #: How it is to stop, once somebody asked; `error` says who and why.
     cancel_action: CancelAction | None = None
+    #: What happened to it (`run_history.parse`); None when that is nothing yet.
+    history: str | None = None
 
     @property
     def identity(self) -> Identity:
@@ -53,22 +51,9 @@ class Run:
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What a thread's object may do now: at most one of `claimed` and `running` is set."""
-
-    #: The run that this call moved to `running`.
-    claimed: Run | None
-    #: The run that was running already: this executor's own, or one whose executor died.
-    running: Run | None
-    #: When the next pending run is due; None when none waits for a time.
-    next_due_at: str | None
-    #: False once the thread was deleted.
-    thread_exists: bool
-
-
-_COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask_strategy,
-    metadata, kwargs, kwargs_parts, error, created_at, updated_at, due_at, started_at, cancel_action"""
+COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask_strategy,
+    metadata, kwargs, kwargs_parts, error, created_at, updated_at, due_at, started_at, cancel_action,
+    history"""
 
 #: By its index, which SQLite would not choose by itself: the primary key begins with the same column. A statement
 #: without `UNFINISHED`, word for word as the index has it, is refused.
@@ -78,8 +63,8 @@ UNFINISHED: Final = "status IN ('pending', 'running')"
 #: A run, provided that its thread exists within reach (`where`) and, when the second flag is 1, that the thread has no
 #: unfinished run.
 _INSERT: Final = f"""
-INSERT INTO runs ({_COLUMNS}, format)
-SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, {FORMAT}
+INSERT INTO runs ({COLUMNS}, format)
+SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, {FORMAT}
 WHERE EXISTS (SELECT 1 FROM threads WHERE thread_id = ? AND {{where}})
   AND NOT (? AND EXISTS (SELECT 1 FROM {RUNS_UNFINISHED} WHERE thread_id = ? AND {UNFINISHED}))
 RETURNING run_id
@@ -112,96 +97,22 @@ def insert(run: Run, access: Access, *, only_if_idle: bool) -> list[Statement]:
     return [statement, *large_text.replace(f"run:{run.run_id}", texts, run.identity)]
 
 
-#: The oldest pending run that is due starts, provided that none of the thread is running; those that are to stop
-#: before they began go first, and do not begin.
-_CLAIM: Final = f"""
-UPDATE runs
-SET status = 'running', attempt = attempt + 1, updated_at = ?1,
-    started_at = CASE WHEN cancel_action IS NULL THEN COALESCE(started_at, ?1) END
-WHERE thread_id = ?2
-  AND run_id = (
-    SELECT run_id FROM {RUNS_UNFINISHED}
-    WHERE thread_id = ?2 AND {UNFINISHED} AND status = 'pending' AND (due_at IS NULL OR due_at <= ?1)
-    ORDER BY cancel_action IS NULL, run_id
-    LIMIT 1
-  )
-  AND NOT EXISTS (SELECT 1 FROM {RUNS_UNFINISHED} WHERE thread_id = ?2 AND {UNFINISHED} AND status = 'running')
-RETURNING {_COLUMNS}
-"""
-
-#: The run of a thread that is running; at most one, by `_CLAIM`.
-_RUNNING: Final = f"""
-SELECT {_COLUMNS}
-FROM {RUNS_UNFINISHED}
-WHERE thread_id = ? AND {UNFINISHED} AND status = 'running'
-"""
-
-#: When the next run that waits for a time is due, and whether there still is a thread.
-_REST: Final = f"""
-SELECT
-    (
-        SELECT MIN(due_at) FROM {RUNS_UNFINISHED}
-        WHERE thread_id = ? AND {UNFINISHED} AND status = 'pending' AND due_at > ?
-    ) AS due_at,
-    EXISTS (SELECT 1 FROM threads WHERE thread_id = ?) AS thread_exists
-"""
-
-
-async def claim_oldest_pending(db: Database, thread_id: str, *, now: str) -> Claim:
-    """Claim the thread's next run if it may start; any number of callers may race, one wins."""
-    return await read_claim(db, await db.batch(claim_statements(thread_id, now=now)))
-
-
-def claim_statements(thread_id: str, *, now: str) -> list[Statement]:
-    """What `claim_oldest_pending` does, at the end of another batch; `read_claim` tells what came of it."""
-    return [
-        Statement(_RUNNING, (thread_id,)),
-        Statement(_CLAIM, (now, thread_id)),
-        Statement(_REST, (thread_id, now, thread_id)),
-    ]
-
-
-async def read_claim(db: Database, results: Sequence[Sequence[Row]]) -> Claim:
-    """The claim in what the `claim_statements` returned."""
-    running, claimed, [rest] = results
-    return Claim(
-        claimed=await first_from_rows(db, claimed),
-        running=await first_from_rows(db, running),
-        next_due_at=rest["due_at"],
-        thread_exists=bool(rest["thread_exists"]),
-    )
-
-
-#: A running run gets a new executor; the old one's attempt is void from here on.
-_RESUME: Final = f"""
-UPDATE runs
-SET attempt = attempt + 1, updated_at = ?
-WHERE thread_id = ? AND run_id = ? AND status = 'running' AND attempt = ?
-RETURNING {_COLUMNS}
-"""
-
-
-async def resume_running(db: Database, run: Run, *, now: str) -> Run | None:
-    """Take over a running run whose executor died; None when someone else did so first, or it has finished."""
-    [rows] = await db.batch([Statement(_RESUME, (now, run.thread_id, run.run_id, run.attempt))])
-    return replace(Run.from_row(rows[0]), kwargs=run.kwargs) if rows else None
-
-
 #: A run reaches its final status, provided that it is what the executor read.
-_FINISH: Final = """
+_FINISH: Final = f"""
 UPDATE runs
-SET status = ?, error = ?, updated_at = ?
-WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ? AND cancel_action IS ?
+SET status = ?1, error = ?2, updated_at = ?3,
+    history = {appended("ended", at="?3", attempt="attempt", version="?4", status="?1")}
+WHERE thread_id = ?5 AND run_id = ?6 AND status = ?7 AND attempt = ?8 AND cancel_action IS ?9
 RETURNING run_id
 """
 
 
-def finish(run: Run, *, status: RunStatus, error: str | None, now: str) -> Statement:
+def finish(run: Run, stamp: Stamp, *, status: RunStatus, error: str | None) -> Statement:
     """Move a run to a final status; returns a row exactly when `run` was still what is stored.
 
     Whatever depends on this must stand before it in its batch, under the same condition.
     """
-    return Statement(_FINISH, (status, error, now, *run.identity))
+    return Statement(_FINISH, (status, error, stamp.now, stamp.version, *run.identity))
 
 
 #: The same for a run that is to leave as if it had never been.
@@ -220,7 +131,7 @@ def delete(run: Run) -> list[Statement]:
 
 #: One run of one thread.
 _GET: Final = f"""
-SELECT {_COLUMNS}
+SELECT {COLUMNS}
 FROM runs
 WHERE thread_id = ? AND run_id = ?
 """
@@ -261,7 +172,7 @@ def newest(thread_id: str) -> Statement:
 
 #: A page of a thread's runs, newest first.
 _LIST: Final = f"""
-SELECT {_COLUMNS}
+SELECT {COLUMNS}
 FROM runs
 WHERE thread_id = ? AND (? IS NULL OR status = ?)
 ORDER BY run_id DESC

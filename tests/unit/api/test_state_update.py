@@ -14,8 +14,9 @@ import clock
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
 from runs import completion
-from tables import runs
+from tables import run_claims
 from tables.large_text import PART_BYTES
+from tables.run_history import Stamp
 from tests.support.checkpoint_graphs import deltas
 from tests.support.endings import ending
 from tests.support.http_api import Api
@@ -232,12 +233,12 @@ async def test_a_run_that_came_and_went_meanwhile_is_built_upon(api: Api, monkey
 
     async def meanwhile() -> None:
         await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
-        claimed = (await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())).claimed
+        claimed = (await run_claims.claim_oldest_pending(api.db, thread_id, Stamp(clock.now_iso(), "test"))).claimed
         assert claimed
         graph = api.registry.graphs["sequence"].copy(update={"checkpointer": api.saver})
         await graph.ainvoke({"topic": "run"}, {"configurable": {"thread_id": thread_id}})
         ended = ending(status="success", has_next=False, values="{}")
-        assert await completion.finish(api.db, claimed, ended, now=clock.now_iso())
+        assert await completion.finish(api.db, claimed, ended, Stamp(clock.now_iso(), "test"))
 
     between_reading_and_writing(api, monkeypatch, meanwhile)
     await api.json("POST", f"/threads/{thread_id}/state", {"values": {"log": ["mine"]}, "as_node": "write"})

@@ -13,9 +13,10 @@ from compact_json import compact_json
 from errors import Unprocessable
 from http_messages import HttpResponse
 from runs import completion
-from tables import runs, thread_search, threads, values_outline
+from tables import run_claims, thread_search, threads, values_outline
 from tables.access import EVERYTHING, Access
 from tables.large_text import PART_BYTES
+from tables.run_history import Stamp
 from tables.thread_search import Search
 from tests.support.endings import ending
 from tests.support.http_api import Api
@@ -129,10 +130,10 @@ async def finish_with(api: Api, values: str) -> str:
     """The id of a thread whose run ended with these values."""
     thread_id = await api.new_thread()
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
-    run = (await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())).claimed
+    run = (await run_claims.claim_oldest_pending(api.db, thread_id, Stamp(clock.now_iso(), "test"))).claimed
     assert run
     ended = ending(status="success", has_next=False, values=values)
-    assert await completion.finish(api.db, run, ended, now=clock.now_iso())
+    assert await completion.finish(api.db, run, ended, Stamp(clock.now_iso(), "test"))
     return thread_id
 
 

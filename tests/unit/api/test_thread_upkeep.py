@@ -12,8 +12,9 @@ from errors import DatabaseError, Unavailable
 from ports import Row, Statement
 from project_config import ProjectConfig
 from runs import completion, thread_pruning
-from tables import runs
+from tables import run_claims
 from tables.large_text import PART_BYTES
+from tables.run_history import Stamp
 from tests.support.endings import ending
 from tests.support.http_api import Api
 
@@ -31,7 +32,7 @@ async def run(api: Api, graph_id: str, *, thread_id: str | None = None, values: 
     """The id of a thread on which the graph ran, as an executor would have left it."""
     thread_id = thread_id or await api.new_thread(metadata={"owner": "me"})
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": graph_id}, status=202)
-    claimed = (await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())).claimed
+    claimed = (await run_claims.claim_oldest_pending(api.db, thread_id, Stamp(clock.now_iso(), "test"))).claimed
     assert claimed
     graph = api.registry.graphs[graph_id].copy(update={"checkpointer": api.saver})
     config: Any = {"configurable": {"thread_id": thread_id}}
@@ -44,7 +45,7 @@ async def run(api: Api, graph_id: str, *, thread_id: str | None = None, values: 
         values=json.dumps(state.values if values is None else values),
         interrupts=json.dumps(interrupts),
     )
-    assert await completion.finish(api.db, claimed, ended, now=clock.now_iso())
+    assert await completion.finish(api.db, claimed, ended, Stamp(clock.now_iso(), "test"))
     return thread_id
 
 

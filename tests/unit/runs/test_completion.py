@@ -8,8 +8,9 @@ import clock
 from errors import IllegalTransition
 from runs import completion
 from runs.outcome import Outcome
-from tables import runs, threads
+from tables import run_claims, runs, threads
 from tables.access import EVERYTHING
+from tables.run_history import Stamp
 from tables.runs import Run
 from tables.threads import Thread
 from tests.support.endings import ending
@@ -26,7 +27,7 @@ def api() -> Api:
 async def start(api: Api, thread_id: str) -> Run:
     """A run that is being executed."""
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
-    claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
+    claim = await run_claims.claim_oldest_pending(api.db, thread_id, Stamp(clock.now_iso(), "test"))
     assert claim.claimed
     return claim.claimed
 
@@ -63,7 +64,7 @@ async def test_a_thread_shows_how_its_run_ended(api: Api, ended: Outcome, expect
     thread_id = await api.new_thread()
     run = await start(api, thread_id)
     now = clock.now_iso()
-    assert await completion.finish(api.db, run, ended, now=now)
+    assert await completion.finish(api.db, run, ended, Stamp(now, "test"))
     thread = await api.json("GET", f"/threads/{thread_id}")
     assert thread | expected == thread
     assert thread["updated_at"] == now
@@ -77,7 +78,9 @@ async def test_the_whole_life_of_a_run_writes_few_rows(api: Api) -> None:
     rows = api.db.rows_written
     thread_id = await api.new_thread()
     run = await start(api, thread_id)
-    assert await completion.finish(api.db, run, ending("success", has_next=False, values="{}"), now=clock.now_iso())
+    assert await completion.finish(
+        api.db, run, ending("success", has_next=False, values="{}"), Stamp(clock.now_iso(), "test")
+    )
     # Rows of tables; D1 also bills those of indexes: runs_unfinished in and out, threads_by_updated_at each time.
     assert api.db.rows_written - rows == 6
 
@@ -87,13 +90,13 @@ async def test_a_thread_stays_busy_while_another_run_waits(api: Api) -> None:
     first = await start(api, thread_id)
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
     ended = ending(status="error", has_next=True, values='{"a":1}', error='{"error":"E","message":"m"}')
-    finished = await completion.finish(api.db, first, ended, now=clock.now_iso())
+    finished = await completion.finish(api.db, first, ended, Stamp(clock.now_iso(), "test"))
     thread = await thread_of(api, thread_id)
     assert (thread.status, thread.values_json) == ("busy", '{"a":1}')
     assert finished.claim
     second = finished.claim.claimed
     assert second
-    end = await completion.finish(api.db, second, ending("success", has_next=False), now=clock.now_iso())
+    end = await completion.finish(api.db, second, ending("success", has_next=False), Stamp(clock.now_iso(), "test"))
     assert end
     assert end.claim
     assert end.claim.claimed is None
@@ -107,7 +110,7 @@ async def test_a_pending_run_cannot_succeed(api: Api) -> None:
     pending = await runs.get(api.db, thread_id, created["run_id"])
     assert pending
     with pytest.raises(IllegalTransition):
-        await completion.finish(api.db, pending, ending("success", has_next=False), now=clock.now_iso())
+        await completion.finish(api.db, pending, ending("success", has_next=False), Stamp(clock.now_iso(), "test"))
     assert await runs.get(api.db, thread_id, created["run_id"]) == pending
 
 
@@ -115,33 +118,33 @@ async def test_a_stateless_run_leaves_nothing_behind(api: Api) -> None:
     body = {"assistant_id": "sequence", "input": {"topic": "x" * 2_000_000}}
     created = await api.json("POST", "/runs", body, status=202)
     thread_id = created["thread_id"]
-    claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
+    claim = await run_claims.claim_oldest_pending(api.db, thread_id, Stamp(clock.now_iso(), "test"))
     assert claim.claimed
-    assert await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())
+    assert await completion.finish(api.db, claim.claimed, SUCCESS, Stamp(clock.now_iso(), "test"))
     assert [api.rows(table) for table in ("threads", "runs", "large_texts")] == [0, 0, 0]
 
 
 async def test_an_attempt_that_was_replaced_deletes_no_temporary_thread(api: Api) -> None:
     created = await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202)
-    claim = await runs.claim_oldest_pending(api.db, created["thread_id"], now=clock.now_iso())
+    claim = await run_claims.claim_oldest_pending(api.db, created["thread_id"], Stamp(clock.now_iso(), "test"))
     assert claim.claimed
-    assert await runs.resume_running(api.db, claim.claimed, now=clock.now_iso())
-    assert not await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())
+    assert await run_claims.resume_running(api.db, claim.claimed, Stamp(clock.now_iso(), "test"))
+    assert not await completion.finish(api.db, claim.claimed, SUCCESS, Stamp(clock.now_iso(), "test"))
     assert (api.rows("threads"), api.rows("runs")) == (1, 1)
 
 
 async def test_a_temporary_thread_on_which_somebody_puts_another_run_is_kept(api: Api) -> None:
     created = await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202)
     thread_id = created["thread_id"]
-    claim = await runs.claim_oldest_pending(api.db, thread_id, now=clock.now_iso())
+    claim = await run_claims.claim_oldest_pending(api.db, thread_id, Stamp(clock.now_iso(), "test"))
     await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
     assert claim.claimed
-    finished = await completion.finish(api.db, claim.claimed, SUCCESS, now=clock.now_iso())
+    finished = await completion.finish(api.db, claim.claimed, SUCCESS, Stamp(clock.now_iso(), "test"))
     assert finished
     assert finished.claim
     second = finished.claim.claimed
     assert second
-    assert await completion.finish(api.db, second, SUCCESS, now=clock.now_iso())
+    assert await completion.finish(api.db, second, SUCCESS, Stamp(clock.now_iso(), "test"))
     listed = await api.json("GET", f"/threads/{thread_id}/runs")
     assert [run["status"] for run in listed] == ["success", "success"]
     assert (await api.json("GET", f"/threads/{thread_id}"))["status"] == "idle"

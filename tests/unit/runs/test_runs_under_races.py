@@ -15,7 +15,7 @@ from langgraph.graph import END, START, StateGraph
 import clock
 from d1_cache import D1Cache
 from http_messages import HttpResponse
-from ports import Row, Statement
+from ports import Platform, Row, Statement
 from runs.executor import Executor
 from runs.provided import Provided
 from runs.thread_runner import ThreadRunner
@@ -72,11 +72,14 @@ class Thread(ThreadObjectInMemory):
         )
         self.runner = ThreadRunner(
             self.thread_id,
-            database=self.connection,
+            platform=Platform(
+                database=self.connection,
+                alarm=self.alarm,
+                workflows=self.workflows,
+                webhook_queue=self.webhook_queue,
+                version="test",
+            ),
             streams=self.streams,
-            alarm=self.alarm,
-            workflows=self.workflows,
-            webhook_queue=self.webhook_queue,
             executor=executor,
             settings=self._settings,
         )

@@ -9,6 +9,7 @@ import pytest
 
 import clock
 from d1_cache import D1Cache
+from ports import Platform
 from runs.executor import Executor
 from runs.provided import Provided
 from runs.thread_runner import ThreadRunner
@@ -69,11 +70,14 @@ class ThreadObjectInMemory:
         self.streams = RunStreams(self.storage, clock.now_ms)
         self.runner = ThreadRunner(
             self.thread_id,
-            database=self.api.db,
+            platform=Platform(
+                database=self.api.db,
+                alarm=self.alarm,
+                workflows=self.workflows,
+                webhook_queue=self.webhook_queue,
+                version="test",
+            ),
             streams=self.streams,
-            alarm=self.alarm,
-            workflows=self.workflows,
-            webhook_queue=self.webhook_queue,
             executor=Executor(
                 database=self.api.db,
                 registry=self.api.registry,  # type: ignore[arg-type]

@@ -9,9 +9,11 @@ import pytest
 
 import clock
 from runs import completion
-from tables import large_text, runs, thread_deletion, thread_guard, thread_retention, threads
+from tables import large_text, run_claims, runs, thread_deletion, thread_guard, thread_retention, threads
 from tables.access import EVERYTHING
-from tables.runs import Claim, Run
+from tables.run_claims import Claim
+from tables.run_history import Stamp
+from tables.runs import Run
 from tests.support.endings import ending
 from tests.support.sqlite_database import SqliteDatabase
 
@@ -54,7 +56,7 @@ async def new_run(db: SqliteDatabase, run_id: str, thread_id: str = THREAD, **ch
 
 
 async def claim(db: SqliteDatabase, *, now: str = NOW) -> Claim:
-    return await runs.claim_oldest_pending(db, THREAD, now=now)
+    return await run_claims.claim_oldest_pending(db, THREAD, Stamp(now, "test"))
 
 
 async def claimed(db: SqliteDatabase) -> Run:
@@ -75,7 +77,8 @@ async def test_the_oldest_pending_run_is_claimed_in_one_round_trip(db: SqliteDat
     trips, rows = db.round_trips, db.rows_written
     later = clock.shifted(NOW, 5)
     found = await claim(db, now=later)
-    assert found == Claim(
+    assert found.claimed
+    assert replace(found, claimed=replace(found.claimed, history=None)) == Claim(
         claimed=replace(first, status="running", attempt=1, updated_at=later, started_at=later),
         running=None,
         next_due_at=None,
@@ -108,7 +111,7 @@ async def test_a_run_that_is_not_due_waits_and_lets_others_pass(db: SqliteDataba
     second = await claim(db)
     assert second.claimed
     assert second.claimed.run_id == "2"
-    assert await completion.finish(db, second.claimed, ending("success", has_next=False), now=NOW)
+    assert await completion.finish(db, second.claimed, ending("success", has_next=False), Stamp(NOW, "test"))
     first = await claim(db, now=due)
     assert first.claimed
     assert first.claimed.run_id == "1"
@@ -118,24 +121,25 @@ async def test_a_resumed_run_voids_the_attempt_before(db: SqliteDatabase) -> Non
     await new_thread(db)
     await new_run(db, "1")
     dead = await claimed(db)
-    alive = await runs.resume_running(db, dead, now=NOW)
-    assert alive == replace(dead, attempt=2)
-    assert await runs.resume_running(db, dead, now=NOW) is None
+    alive = await run_claims.resume_running(db, dead, Stamp(NOW, "test"))
+    assert alive
+    assert alive == replace(dead, attempt=2, history=alive.history)
+    assert await run_claims.resume_running(db, dead, Stamp(NOW, "test")) is None
     ended = ending(status="success", has_next=False, values='{"by":"dead"}')
     before = await threads.get(db, THREAD, EVERYTHING)
-    assert not await completion.finish(db, dead, ended, now=clock.shifted(NOW, 9))
+    assert not await completion.finish(db, dead, ended, Stamp(clock.shifted(NOW, 9), "test"))
     assert await threads.get(db, THREAD, EVERYTHING) == before
-    assert await completion.finish(db, alive, ended, now=NOW)
+    assert await completion.finish(db, alive, ended, Stamp(NOW, "test"))
 
 
 async def test_a_finished_run_is_neither_resumed_nor_claimed_nor_finished_again(db: SqliteDatabase) -> None:
     await new_thread(db)
     await new_run(db, "1")
     run = await claimed(db)
-    assert await completion.finish(db, run, ending("success", has_next=False, values="1"), now=NOW)
-    assert await runs.resume_running(db, run, now=NOW) is None
+    assert await completion.finish(db, run, ending("success", has_next=False, values="1"), Stamp(NOW, "test"))
+    assert await run_claims.resume_running(db, run, Stamp(NOW, "test")) is None
     assert await claim(db) == NOTHING
-    assert not await completion.finish(db, run, ending("error", has_next=True, values="2"), now=NOW)
+    assert not await completion.finish(db, run, ending("error", has_next=True, values="2"), Stamp(NOW, "test"))
     stored, thread = await runs.get(db, THREAD, "1"), await threads.get(db, THREAD, EVERYTHING)
     assert stored
     assert thread
@@ -155,7 +159,7 @@ async def test_only_if_idle_refuses_while_a_run_is_unfinished(db: SqliteDatabase
     run = await new_run(db, "1")
     second = replace(run, run_id="2")
     assert (await db.batch(runs.insert(second, EVERYTHING, only_if_idle=True)))[0] == []
-    assert await completion.finish(db, await claimed(db), ending("success", has_next=False), now=NOW)
+    assert await completion.finish(db, await claimed(db), ending("success", has_next=False), Stamp(NOW, "test"))
     assert (await db.batch(runs.insert(second, EVERYTHING, only_if_idle=True)))[0] == [{"run_id": "2"}]
 
 
@@ -180,10 +184,10 @@ async def test_threads_with_stale_runs_are_found_in_pages(db: SqliteDatabase) ->
     "statement",
     [
         runs.unfinished_of_thread(THREAD).sql,
-        runs._RUNNING,
-        runs._REST,
+        run_claims._RUNNING,
+        run_claims._REST,
         runs._STALE,
-        runs._CLAIM,
+        run_claims._CLAIM,
         runs.insert(DETACHED, EVERYTHING, only_if_idle=True)[0].sql,
         threads.settle(DETACHED, resting="idle", values=None, interrupts=None, error=None, now=NOW)[0].sql,
         thread_deletion.delete_resting([THREAD], EVERYTHING)[0].sql,
@@ -217,7 +221,7 @@ async def test_large_values_shrink_and_grow_without_remains(db: SqliteDatabase) 
         run = await claimed(db)
         assert len(run.kwargs) == size + 8
         values = '"' + "v" * size + '"'
-        assert await completion.finish(db, run, ending("success", has_next=False, values=values), now=NOW)
+        assert await completion.finish(db, run, ending("success", has_next=False, values=values), Stamp(NOW, "test"))
         thread = await threads.get(db, THREAD, EVERYTHING)
         assert thread
         assert thread.values_json == values

@@ -1,0 +1,130 @@
+"""Who executes a run: it changes hands by compare-and-set only.
+
+`claim_oldest_pending` wins a pending run, `resume_running` a running one whose executor died, and each raises
+`attempt`. Every later write of the run carries that attempt, so an executor that was replaced writes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ports import Database, Row, Statement
+from tables import runs
+from tables.run_history import Stamp, appended
+from tables.runs import COLUMNS, RUNS_UNFINISHED, UNFINISHED, Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a thread's object may do now: at most one of `claimed` and `running` is set."""
+
+    #: The run that this call moved to `running`.
+    claimed: Run | None
+    #: The run that was running already: this executor's own, or one whose executor died.
+    running: Run | None
+    #: When the next pending run is due; None when none waits for a time.
+    next_due_at: str | None
+    #: False once the thread was deleted.
+    thread_exists: bool
+
+
+#: Why an attempt of a run begins that was asked to stop.
+_STOPS: Final = "CASE WHEN cancel_action IS NOT NULL THEN 'stop' END"
+
+#: The oldest pending run that is due starts, provided that none of the thread is running; those that are to stop
+#: before they began go first, and do not begin.
+_CLAIM: Final = f"""
+UPDATE runs
+SET status = 'running', attempt = attempt + 1, updated_at = ?1,
+    started_at = CASE WHEN cancel_action IS NULL THEN COALESCE(started_at, ?1) END,
+    history = {appended("started", at="?1", attempt="attempt + 1", version="?3", cause=_STOPS)}
+WHERE thread_id = ?2
+  AND run_id = (
+    SELECT run_id FROM {RUNS_UNFINISHED}
+    WHERE thread_id = ?2 AND {UNFINISHED} AND status = 'pending' AND (due_at IS NULL OR due_at <= ?1)
+    ORDER BY cancel_action IS NULL, run_id
+    LIMIT 1
+  )
+  AND NOT EXISTS (SELECT 1 FROM {RUNS_UNFINISHED} WHERE thread_id = ?2 AND {UNFINISHED} AND status = 'running')
+RETURNING {COLUMNS}
+"""
+
+#: The run of a thread that is running; at most one, by `_CLAIM`.
+_RUNNING: Final = f"""
+SELECT {COLUMNS}
+FROM {RUNS_UNFINISHED}
+WHERE thread_id = ? AND {UNFINISHED} AND status = 'running'
+"""
+
+#: When the next run that waits for a time is due, and whether there still is a thread.
+_REST: Final = f"""
+SELECT
+    (
+        SELECT MIN(due_at) FROM {RUNS_UNFINISHED}
+        WHERE thread_id = ? AND {UNFINISHED} AND status = 'pending' AND due_at > ?
+    ) AS due_at,
+    EXISTS (SELECT 1 FROM threads WHERE thread_id = ?) AS thread_exists
+"""
+
+
+async def claim_oldest_pending(db: Database, thread_id: str, stamp: Stamp) -> Claim:
+    """Claim the thread's next run if it may start; any number of callers may race, one wins."""
+    return await read_claim(db, await db.batch(claim_statements(thread_id, stamp)))
+
+
+def claim_statements(thread_id: str, stamp: Stamp) -> list[Statement]:
+    """What `claim_oldest_pending` does, at the end of another batch; `read_claim` tells what came of it."""
+    return [
+        Statement(_RUNNING, (thread_id,)),
+        Statement(_CLAIM, (stamp.now, thread_id, stamp.version)),
+        Statement(_REST, (thread_id, stamp.now, thread_id)),
+    ]
+
+
+async def read_claim(db: Database, results: Sequence[Sequence[Row]]) -> Claim:
+    """The claim in what the `claim_statements` returned."""
+    running, claimed, [rest] = results
+    return Claim(
+        claimed=await runs.first_from_rows(db, claimed),
+        running=await runs.first_from_rows(db, running),
+        next_due_at=rest["due_at"],
+        thread_exists=bool(rest["thread_exists"]),
+    )
+
+
+#: A running run gets a new executor; the old one's attempt is void from here on.
+_RESUME: Final = f"""
+UPDATE runs
+SET attempt = attempt + 1, updated_at = ?1,
+    history = {
+    appended(
+        "resumed",
+        at="?1",
+        attempt="attempt + 1",
+        version="?5",
+        cause=f"COALESCE({_STOPS}, 'cut_off')",
+        checkpoint_id="(SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?2 AND checkpoint_ns = '')",
+    )
+}
+WHERE thread_id = ?2 AND run_id = ?3 AND status = 'running' AND attempt = ?4
+RETURNING {COLUMNS}
+"""
+
+
+async def resume_running(db: Database, run: Run, stamp: Stamp) -> Run | None:
+    """Take over a running run whose executor died; None when someone else did so first, or it has finished."""
+    [rows] = await db.batch([Statement(_RESUME, (stamp.now, run.thread_id, run.run_id, run.attempt, stamp.version))])
+    return replace(Run.from_row(rows[0]), kwargs=run.kwargs) if rows else None
+
+
+#: A Workflow drives a run from here on, as its history says.
+_HAND_OVER: Final = f"""
+UPDATE runs
+SET updated_at = ?1, history = {appended("handed_over", at="?1", attempt="attempt", version="?5")}
+WHERE thread_id = ?2 AND run_id = ?3 AND status = 'running' AND attempt = ?4
+"""
+
+
+def hand_over(run: Run, stamp: Stamp) -> Statement:
+    """Note that an attempt goes on in a Workflow."""
+    return Statement(_HAND_OVER, (stamp.now, run.thread_id, run.run_id, run.attempt, stamp.version))

@@ -1,0 +1,63 @@
+"""The column `runs.history`: what happened to a run, appended by the very statement that made it true."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from langgraph_sdk.schema import CancelAction, RunStatus
+
+#: `started`: claimed; `resumed`: taken from an executor that was cut off, or by itself in order to stop; `handed_over`:
+#: a Workflow drives it from here on; `stop_requested`; `ended`; `redriven`: from a dead letter back to waiting.
+Event: TypeAlias = Literal["started", "resumed", "handed_over", "stop_requested", "ended", "redriven"]
+
+#: Between the first entry and the latest, older ones make room: a history may not outgrow its row.
+MAX_ENTRIES: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When an executor does something to a run, and which Worker version it is."""
+
+    now: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One event."""
+
+    at: str
+    event: Event
+    #: The run's attempt after it.
+    attempt: int
+    #: The Worker version that executed the run then; None for what was not done by an executor.
+    version: str | None = None
+    #: Why an attempt began: the one before was `cut_off`, or the run is to `stop`.
+    cause: Literal["cut_off", "stop"] | None = None
+    #: Of `resumed`: the thread's last checkpoint, from which the attempt goes on.
+    checkpoint_id: str | None = None
+    #: Of `stop_requested`.
+    action: CancelAction | None = None
+    #: Of `ended`.
+    status: RunStatus | None = None
+
+
+def parse(history: str | None) -> list[Entry]:
+    """The entries of a row; what a later release adds to them is passed over."""
+    entries: Sequence[dict[str, Any]] = json.loads(history or "[]")
+    return [Entry(**{name: entry[name] for name in Entry.__slots__ if name in entry}) for entry in entries]
+
+
+def appended(event: Event, **fields: str) -> str:
+    """A SQL expression: the history of a row of `runs` with one more entry; `fields` are expressions as well."""
+    pairs = ", ".join(f"'{name}', {value}" for name, value in fields.items())
+    return f"""json_remove(
+        json_insert(COALESCE(history, '[]'), '$[#]', json_object('event', '{event}', {pairs})),
+        CASE WHEN json_array_length(history) >= {MAX_ENTRIES} THEN '$[1]' ELSE '$[#]' END
+    )"""
+
+
+def was_handed_over(history: str | None, attempt: int) -> bool:
+    """Whether a Workflow drives this attempt already."""
+    return any(entry.event == "handed_over" and entry.attempt == attempt for entry in parse(history))
