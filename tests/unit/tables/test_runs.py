@@ -27,7 +27,7 @@ DETACHED = Run(
     attempt=0,
     multitask_strategy="enqueue",
     metadata="{}",
-    kwargs='{"input":1}',
+    kwargs='{"config":{"configurable":{"graph_id":"g"}}}',
     kwargs_parts=0,
     error=None,
     created_at=NOW,
@@ -217,9 +217,9 @@ async def test_a_text_is_cut_between_characters_and_comes_back_whole(db: SqliteD
 async def test_large_values_shrink_and_grow_without_remains(db: SqliteDatabase) -> None:
     await new_thread(db)
     for number, size in enumerate((4_000_000, 2_000_000, 10, 3_000_000)):
-        await new_run(db, str(number), kwargs='{"k":"' + "k" * size + '"}')
+        await new_run(db, str(number), kwargs=DETACHED.kwargs[:-1] + ',"k":"' + "k" * size + '"}')
         run = await claimed(db)
-        assert len(run.kwargs) == size + 8
+        assert len(run.kwargs) == len(DETACHED.kwargs) + size + 7
         values = '"' + "v" * size + '"'
         assert await completion.finish(db, run, ending("success", has_next=False, values=values), Stamp(NOW, "test"))
         thread = await threads.get(db, THREAD, EVERYTHING)
