@@ -7,6 +7,8 @@ from collections import deque
 from itertools import takewhile
 from typing import IO, Final
 
+from tools import log_view
+
 #: wrangler lists two thousand modules at every start.
 _MODULE_TABLE: Final = re.compile(r"\s*[┌├└│]")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -35,7 +37,7 @@ def start_error(output: str) -> str | None:
 
 
 class Relay(threading.Thread):
-    """Shows a process's output as it comes, and keeps the end of it."""
+    """Shows a process's output as it comes, at a terminal readably, and keeps the end of it."""
 
     def __init__(self, source: IO[bytes]) -> None:
         super().__init__(daemon=True)
@@ -44,12 +46,18 @@ class Relay(threading.Thread):
 
     def run(self) -> None:
         """Until the process closes its output."""
+        is_readable = sys.stderr.isatty()
+        after_log_line = False
         for raw in self._source:
             line = raw.decode(errors="replace")
-            if not _MODULE_TABLE.match(line):
-                self._kept.append(line)
-                sys.stderr.write(line)
+            if _MODULE_TABLE.match(line):
+                continue
+            self._kept.append(line)
+            log_line = log_view.shown(line) if is_readable else None
+            if not (after_log_line and not line.strip()):  # wrangler's distance after a warning
+                sys.stderr.write(log_line or line)
                 sys.stderr.flush()
+                after_log_line = log_line is not None
 
     def text(self) -> str:
         """The last lines."""

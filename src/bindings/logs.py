@@ -55,4 +55,5 @@ def install() -> None:
     handler = ConsoleHandler()
     handler.setFormatter(JsonLines(_version))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request of a graph, with its whole URL
     sys.stdout = PrintedLines(logging.getLogger("stdout"))

@@ -21,7 +21,7 @@ def _identity(run: Run) -> dict[str, Any]:
     return {
         "thread_id": run.thread_id,
         "run_id": run.run_id,
-        "attempt": run.attempt or None,
+        **({"attempt": run.attempt} if run.attempt else {}),
         "graph_id": configurable["graph_id"],
         "request_id": configurable.get("langgraph_request_id"),
     }
