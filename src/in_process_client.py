@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from langgraph_sdk._async import client as sdk
 
+import trace_context
 from api import app
 from auth.gatekeeper import OpenDoor
 from bindings import http
@@ -34,7 +35,7 @@ class InProcessTransport(httpx.AsyncBaseTransport):
             method=request.method,
             path=here.mount_prefix + path,
             query=request.url.params.multi_items(),
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers={**trace_context.outgoing(), **{name.lower(): value for name, value in request.headers.items()}},
             body=await request.aread(),
         )
         return _response(await app.handle(asked, here))

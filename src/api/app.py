@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import ids
 import log_lines
+import trace_context
 from api import authorization, exposure
 from api.context import Call, Services
 from api.routes import ROUTER
@@ -47,12 +48,14 @@ _REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 async def handle(request: HttpRequest, services: Services) -> Reply:
     """Answer any request; never raises."""
     request = _identified(request)
-    with log_lines.about(request_id=request.headers[REQUEST_ID]):
+    request_id = request.headers[REQUEST_ID]
+    trace = trace_context.of(request.headers, request_id)
+    with log_lines.about(request_id=request_id, trace_id=trace.trace_id):
         reply = await _answer(request, services)
     headers = {
         **reply.headers,
         **services.cross_origin.response_headers(request.headers.get("origin")),
-        REQUEST_ID: request.headers[REQUEST_ID],
+        REQUEST_ID: request_id,
     }
     answer = replace(reply, headers=headers)
     if isinstance(answer, HttpResponse) and request.method == "HEAD":

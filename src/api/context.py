@@ -12,6 +12,7 @@ from langgraph_sdk.runtime import AccessContext
 
 import cross_origin
 import ids
+import trace_context
 from auth.gatekeeper import Event, Gatekeeper
 from auth.principal import Principal
 from cross_origin import CrossOrigin
@@ -114,6 +115,7 @@ class Call(Generic[BodyT_co, QueryT_co]):
             threads=self.access,
             assistants=assistants,
             request_id=self.request.headers.get("x-request-id"),
+            trace=trace_context.received(self.request.headers),
             headers=chosen_headers(self.request.headers, self.services.config.http.configurable_headers),
             thread_ttl=self.services.default_ttl(),
             key=self.key,

@@ -1,6 +1,5 @@
 """The end of a run: its status, what it did to its thread and the webhook that tells of it, in one batch."""
 
-import json
 import logging
 from dataclasses import dataclass, replace
 
@@ -45,7 +44,7 @@ async def finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claim
 
 
 async def _finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claims_next: bool) -> Finished | None:
-    kwargs = json.loads(run.kwargs)
+    kwargs = run.arguments
     if kwargs.get("temporary") and await _delete_with_thread(db, run, result, kwargs.get("webhook"), now=stamp.now):
         return Finished(outcome=result, claim=None)
     webhook = _webhook(run, result, kwargs.get("webhook"), now=stamp.now)

@@ -1,6 +1,5 @@
 """What execution needs of a claimed run."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +25,13 @@ class Job:
     @classmethod
     def of(cls, run: Run) -> "Job":
         """The job of a claimed run whose `kwargs` are loaded."""
-        kwargs = json.loads(run.kwargs)
-        graph_id = kwargs["config"]["configurable"]["graph_id"]
-        return cls(run_id=run.run_id, thread_id=run.thread_id, graph_id=graph_id, attempt=run.attempt, kwargs=kwargs)
+        return cls(
+            run_id=run.run_id,
+            thread_id=run.thread_id,
+            graph_id=run.arguments["config"]["configurable"]["graph_id"],
+            attempt=run.attempt,
+            kwargs=run.arguments,
+        )
 
     @property
     def config(self) -> RunnableConfig:

@@ -2,28 +2,39 @@
 
 import json
 import logging
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import clock
 import log_lines
+import trace_context
 from runs.outcome import Outcome
 from tables.runs import Run
+from trace_context import TraceContext
 
 
-def about(run: Run) -> AbstractContextManager[None]:
-    """Every line of the block says which run it is about, and in which attempt."""
-    return log_lines.about(**_identity(run))
+@contextmanager
+def about(run: Run) -> Generator[None]:
+    """Every line of the block says which run it is about, and every request is made in its name."""
+    with log_lines.about(**_identity(run)), trace_context.within(trace_of(run), trace_context.span_of(run.run_id)):
+        yield
+
+
+def trace_of(run: Run) -> TraceContext:
+    """The trace that the run belongs to."""
+    return trace_context.of_run(run.run_id, run.arguments["config"]["configurable"])
 
 
 def _identity(run: Run) -> dict[str, Any]:
-    configurable = json.loads(run.kwargs)["config"]["configurable"]
+    configurable = run.arguments["config"]["configurable"]
     return {
         "thread_id": run.thread_id,
         "run_id": run.run_id,
         **({"attempt": run.attempt} if run.attempt else {}),
         "graph_id": configurable["graph_id"],
         "request_id": configurable.get("langgraph_request_id"),
+        "trace_id": trace_of(run).trace_id,
     }
 
 

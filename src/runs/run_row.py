@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 import clock
 import ids
+import trace_context
 from auth.principal import Principal
 from compact_json import compact_json
 from errors import Unprocessable
@@ -18,6 +19,7 @@ from tables.assistants import Assistant
 from tables.idempotency_keys import IdempotencyKey
 from tables.runs import Run
 from tables.threads import Ttl
+from trace_context import TraceContext
 from wire.bodies import JsonObject, explain
 from wire.runs import RunCreate
 from wire.thread_state import CheckpointRef
@@ -36,6 +38,8 @@ class Creator:
     assistants: Access
     #: The id of the request that creates the run, and its headers that the graph may know.
     request_id: str | None = None
+    #: The trace that its caller has begun.
+    trace: TraceContext | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     #: How long a thread lives that is created for the run and outlives it.
     thread_ttl: Ttl | None = None
@@ -178,7 +182,18 @@ def _server_configurable(request: RunCreate, surroundings: Surroundings, thread_
         "graph_id": surroundings.assistant.graph_id,
         "assistant_id": surroundings.assistant.assistant_id,
         "user_id": principal.identity,
+        **_tracing(request, surroundings.creator.trace),
         **({"__event_streaming_v2": True} if "lifecycle" in (request.stream_mode or ()) else {}),
+    }
+
+
+def _tracing(request: RunCreate, trace: TraceContext | None) -> dict[str, Any]:
+    """What the caller says about traces, if anything."""
+    given = request.langsmith_tracer
+    return {
+        **({trace_context.CONFIGURABLE: trace.headers(trace.parent_id)} if trace and trace.parent_id else {}),
+        **({"__langsmith_project__": given.project_name} if given and given.project_name else {}),
+        **({"__langsmith_example_id__": given.example_id} if given and given.example_id else {}),
     }
 
 

@@ -1,8 +1,10 @@
 """The table `runs`: the truth about every run; whatever else names a run is a hint to look here."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 from langgraph_sdk.schema import CancelAction, MultitaskStrategy, RunStatus
 
@@ -16,7 +18,7 @@ from tables.run_history import Stamp, appended
 FORMAT: Final = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One row; `metadata`, `kwargs` and `error` are JSON texts."""
 
@@ -44,6 +46,11 @@ class Run:
     def identity(self) -> Identity:
         """What must still be stored for anything to be written for this run."""
         return (self.thread_id, self.run_id, self.status, self.attempt, self.cancel_action)
+
+    @cached_property
+    def arguments(self) -> Mapping[str, Any]:
+        """What `kwargs` says; decoded once, as it may be long."""
+        return json.loads(self.kwargs)
 
     @classmethod
     def from_row(cls, row: Row) -> "Run":

@@ -78,6 +78,13 @@ class Command(Body):
     goto: str | Send | list[str] | list[Send] | None = None
 
 
+class LangSmithTracer(Body):
+    """Where in LangSmith the trace of a run goes, if traces are sent there."""
+
+    project_name: str | None = None
+    example_id: str | None = None
+
+
 class RunCreate(Body):
     """The body of every request that creates a run."""
 
@@ -101,6 +108,7 @@ class RunCreate(Body):
     on_disconnect: DisconnectMode | None = None
     on_completion: OnCompletionBehavior | None = None
     after_seconds: Annotated[int | float, Field(ge=0, le=366 * 24 * 3600)] | None = None
+    langsmith_tracer: LangSmithTracer | None = None
     durability: Durability | None = None
     checkpoint_during: bool | None = None
 

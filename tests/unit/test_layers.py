@@ -30,6 +30,7 @@ LAYERS = (
         "ids",
         "compact_json",
         "log_lines",
+        "trace_context",
         "langgraph_terms",
     ),
 )

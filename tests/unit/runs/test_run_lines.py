@@ -116,3 +116,27 @@ async def test_no_line_says_what_runs_are_given_or_who_may_call(thread: ThreadOb
         await thread.runner.work()
     assert log.events()
     assert "s3cret" not in str(log.lines)
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+async def test_a_callers_trace_is_in_every_line_of_the_run_in_all_attempts(thread: ThreadObjectInMemory) -> None:
+    headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "tracestate": "a=1"}
+    body = {"assistant_id": "sequence", "input": {"topic": "t"}}
+    with WrittenLines() as log:
+        run = await thread.api.json("POST", f"/threads/{thread.thread_id}/runs", body, status=202, **headers)
+        cut_off(thread, run["run_id"])
+        await thread.runner.work()
+    assert [line["trace_id"] for line in log.lines] == [TRACE] * 3
+    assert run["kwargs"]["config"]["configurable"]["__trace_context__"] == headers
+
+
+async def test_without_one_the_request_begins_a_trace(thread: ThreadObjectInMemory) -> None:
+    headers = {"x-request-id": "0190b2c4-1111-4222-8333-444455556666", "traceparent": "nonsense"}
+    body = {"assistant_id": "sequence", "input": {"topic": "t"}}
+    with WrittenLines() as log:
+        run = await thread.api.json("POST", f"/threads/{thread.thread_id}/runs", body, status=202, **headers)
+        await thread.runner.work()
+    assert {line["trace_id"] for line in log.lines} == {"0190b2c4111142228333444455556666"}
+    assert "__trace_context__" not in run["kwargs"]["config"]["configurable"]

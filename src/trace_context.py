@@ -1,0 +1,106 @@
+"""W3C Trace Context: the trace that a request, its runs and everything they lead to belong to.
+
+A caller's own trace is kept on the run's row; a request that came without one begins a trace whose id comes out of the
+request's. Either way whoever works on a run, in any attempt, knows its trace; and the span that is the run, whose id
+comes out of the run's.
+"""
+
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+from uuid import UUID
+
+import ids
+
+TRACEPARENT: Final = "traceparent"
+TRACESTATE: Final = "tracestate"
+
+#: Version, trace, the caller's span, flags; later versions may say more behind another hyphen.
+_TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
+_SAMPLED: Final = 0b01
+_KNOWN_FLAGS: Final = 0b11
+
+#: A list of `key=value`; what is longer need not be passed on.
+_STATE: Final = re.compile(r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]+=[\x20-\x2b\x2d-\x3c\x3e-\x7e]+")
+MAX_STATE_CHARACTERS: Final = 512
+
+#: Where a run's configuration keeps what its caller said.
+CONFIGURABLE: Final = "__trace_context__"
+
+#: What makes a trace id out of a request id that is not a UUID.
+_REQUESTS: Final = "6f1d2c0e-3a52-5c0b-9d5f-0d3f4c6a7b81"
+
+#: What to send along with requests made just now.
+_outgoing: Final = ContextVar[Mapping[str, str]]("trace_context", default=MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceContext:
+    """A place in a trace: below the span `parent_id`, or at its top where that is None."""
+
+    trace_id: str
+    parent_id: str | None = None
+    flags: int = _SAMPLED
+    #: What other vendors say about the trace.
+    state: str = ""
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether whoever began the trace wants it recorded."""
+        return bool(self.flags & _SAMPLED)
+
+    def headers(self, span_id: str) -> dict[str, str]:
+        """How to tell somebody who is called from a span of the trace."""
+        state = {TRACESTATE: self.state} if self.state else {}
+        return {TRACEPARENT: f"00-{self.trace_id}-{span_id}-{self.flags:02x}", **state}
+
+
+def of(headers: Mapping[str, str], request_id: str) -> TraceContext:
+    """The place that a caller says in headers, or the top of the request's own trace."""
+    return received(headers) or TraceContext(
+        trace_id=UUID(ids.canonical(request_id) or ids.derived(_REQUESTS, request_id)).hex
+    )
+
+
+def received(headers: Mapping[str, str]) -> TraceContext | None:
+    """The place that a caller says; None for one that says nothing, or nothing that can be understood."""
+    found = _TRACEPARENT.fullmatch(headers.get(TRACEPARENT, "").strip())
+    if not found or (found[1] == "00" and found[5]) or not int(found[2], 16) or not int(found[3], 16):
+        return None
+    state = headers.get(TRACESTATE, "").strip()
+    is_valid = len(state) <= MAX_STATE_CHARACTERS and all(map(_STATE.fullmatch, state.split(",")))
+    return TraceContext(
+        trace_id=found[2],
+        parent_id=found[3],
+        flags=int(found[4], 16) & _KNOWN_FLAGS,
+        state=state if is_valid else "",
+    )
+
+
+def of_run(run_id: str, configurable: Mapping[str, Any]) -> TraceContext:
+    """The trace of a run, by the `configurable` of its row."""
+    return of(configurable.get(CONFIGURABLE) or {}, configurable.get("langgraph_request_id") or run_id)
+
+
+def span_of(run_id: str) -> str:
+    """The span that is a run, of ours or of LangChain's: the half of its id that is random."""
+    return UUID(run_id).hex[16:]
+
+
+@contextmanager
+def within(context: TraceContext, span_id: str) -> Generator[None]:
+    """Requests that are made in the block belong to a span."""
+    token = _outgoing.set(context.headers(span_id))
+    try:
+        yield
+    finally:
+        _outgoing.reset(token)
+
+
+def outgoing() -> Mapping[str, str]:
+    """The headers for a request that is made just now; none outside of a trace."""
+    return _outgoing.get()
