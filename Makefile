@@ -69,8 +69,8 @@ workerd: setup ## The tests that run inside workerd
 e2e: setup ## The official clients against a local server
 	@$(PYTEST) tests/e2e
 
-chaos: setup ## Crashes, kills and lost messages
-	@$(PYTEST) tests/chaos
+chaos: setup ## Crashes, kills, lost messages; KILLS=200 for a campaign, SEED=… for the same one again
+	@$(if $(KILLS),$(PY) -m tests.chaos.campaign --kills $(KILLS) $(if $(SEED),--seed $(SEED)),$(PYTEST) tests/chaos)
 
 differential: setup ## Compare every answer with those of langgraph dev
 	@$(PY) -m tools.differential

@@ -22,8 +22,10 @@ CONFIG: Final = "wrangler.json"
 TEST_MAIN: Final = "worker.py"
 
 
-def with_project(name: str, langgraph_json: Path) -> Path:
+def with_project(name: str, langgraph_json: Path, *, main: Path | None = None) -> Path:
     """Superstep serving the graphs of a langgraph.json; the configuration to serve.
+
+    `main` takes the place of `entry.py`, which it may import: both lie in one folder.
 
     The packages are those of `python_modules/`, whatever that project asks for. Servers of one copy must agree on its
     project: another one replaces the files.
@@ -34,7 +36,9 @@ def with_project(name: str, langgraph_json: Path) -> Path:
     except bundle_project.ProjectError as error:
         raise SetupError(str(error)) from error
     sources = _files(paths.SOURCE) | {f"{paths.PROJECT.name}/{file}": content for file, content in project.items()}
-    folder = _lay_out(name, sources, main="entry.py")
+    if main is not None:
+        sources[main.name] = main.read_bytes()
+    folder = _lay_out(name, sources, main=main.name if main else "entry.py")
     _link(folder / paths.PYTHON_MODULES.name, paths.PYTHON_MODULES)
     return folder / CONFIG
 

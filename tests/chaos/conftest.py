@@ -1,9 +1,6 @@
 """A server that tests kill, and what they need to see that nothing was lost and nothing done twice."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
-from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +8,7 @@ import pytest_asyncio
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
+from tests.support.database_file import DatabaseFile
 from tests.support.project_server import serving, show_logs
 from tests.support.step_server import StepServer
 from tools.local_server import Server
@@ -52,23 +50,10 @@ async def thread_id(client: LangGraphClient) -> str:
     return (await client.threads.create())["thread_id"]
 
 
-class Database:
-    """The server's D1 database, as the file that it is on this machine."""
-
-    def __init__(self, server: Server) -> None:
-        folder = server.persist_to / "v3" / "d1"
-        (self._path,) = (path for path in folder.rglob("*.sqlite") if path.name != "metadata.sqlite")
-
-    def run(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
-        """One statement, committed."""
-        with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
-            return connection.execute(sql, params).fetchall()
-
-
 @pytest.fixture
-def database(server: Server) -> Database:
+def database(server: Server) -> DatabaseFile:
     """What D1 holds."""
-    return Database(server)
+    return DatabaseFile(server.persist_to)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -8,7 +8,6 @@ import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import NotFoundError
 
-from tests.chaos.conftest import Database
 from tests.chaos.crashes import (
     LONG_AGO,
     RECOVERY_SECONDS,
@@ -20,6 +19,7 @@ from tests.chaos.crashes import (
     sweep,
     wait_for_commit,
 )
+from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
 from tests.support.waiting import until
 from tests.support.webhook_receiver import WebhookReceiver
@@ -43,7 +43,7 @@ async def stopped(client: LangGraphClient, thread_id: str, run_id: str) -> str:
 
 
 async def assert_stopped(
-    client: LangGraphClient, database: Database, thread_id: str, run_id: str, action: Action
+    client: LangGraphClient, database: DatabaseFile, thread_id: str, run_id: str, action: Action
 ) -> None:
     """The run stopped after its first step, or left nothing behind; the thread can be used."""
     assert await stopped(client, thread_id, run_id) == ("interrupted" if action == "interrupt" else "gone")
@@ -65,7 +65,7 @@ async def test_a_wish_that_was_stored_before_the_crash_is_carried_out_after_it(
     client: LangGraphClient,
     thread_id: str,
     steps: StepServer,
-    database: Database,
+    database: DatabaseFile,
     action: Action,
     crash: Crash,
 ) -> None:
@@ -85,7 +85,7 @@ async def test_a_wish_that_was_stored_before_the_crash_is_carried_out_after_it(
 
 @pytest.mark.parametrize("action", ["interrupt", "rollback"])
 async def test_killed_while_it_carries_out_a_stop(
-    server: Server, client: LangGraphClient, thread_id: str, steps: StepServer, database: Database, action: Action
+    server: Server, client: LangGraphClient, thread_id: str, steps: StepServer, database: DatabaseFile, action: Action
 ) -> None:
     name = f"stop-{action}"
     steps.hold(name, 1)
@@ -118,7 +118,7 @@ async def test_killed_while_a_newer_run_replaces_it(
 
 
 async def test_a_webhook_whose_message_was_lost_is_sent_all_the_same(
-    server: Server, client: LangGraphClient, database: Database
+    server: Server, client: LangGraphClient, database: DatabaseFile
 ) -> None:
     with WebhookReceiver().serving() as receiver:
         receiver.statuses = [500]

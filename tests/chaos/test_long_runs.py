@@ -8,7 +8,6 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
-from tests.chaos.conftest import Database
 from tests.chaos.crashes import (
     LONG_AGO,
     assert_ran_once,
@@ -21,6 +20,7 @@ from tests.chaos.crashes import (
     wait_for_end,
 )
 from tests.support import sse_frames
+from tests.support.database_file import DatabaseFile
 from tests.support.project_server import serving
 from tests.support.step_server import StepServer
 from tools.local_server import Server
@@ -79,7 +79,7 @@ async def test_the_sweeper_rescues_a_long_run_whose_workflow_died_with_the_serve
     await wait_for_commit(client, thread_id, list(range(7)))
     await asyncio.to_thread(kill_workerd, server)
     steps.release("killed", 7)
-    Database(server).run("UPDATE runs SET updated_at = ? WHERE run_id = ?", LONG_AGO, run["run_id"])
+    DatabaseFile(server.persist_to).run("UPDATE runs SET updated_at = ? WHERE run_id = ?", LONG_AGO, run["run_id"])
     await sweep(server)
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
     await assert_ran_once(client, thread_id, STEPS)

@@ -5,8 +5,8 @@ from uuid import uuid4
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.schema import Run
 
-from tests.chaos.conftest import Database
 from tests.chaos.crashes import LONG_AGO, assert_ran_once, gated, reached, sweep, wait_for_end
+from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
 from tools.local_server import Server
 
@@ -14,12 +14,12 @@ from tools.local_server import Server
 ONE_HOUR = 3600
 
 
-def forget(database: Database, run_id: str) -> None:
+def forget(database: DatabaseFile, run_id: str) -> None:
     """Make the run look as if its only message had been lost long ago."""
     database.run("UPDATE runs SET due_at = NULL, updated_at = ? WHERE run_id = ?", LONG_AGO, run_id)
 
 
-def insert_unannounced(database: Database, template: Run, thread_id: str) -> str:
+def insert_unannounced(database: DatabaseFile, template: Run, thread_id: str) -> str:
     """A pending run like `template` on another thread, of which nobody was told; its id."""
     run_id = str(uuid4())
     changed = {"thread_id": thread_id, "run_id": run_id, "status": "pending", "attempt": 0, "updated_at": LONG_AGO}
@@ -33,7 +33,7 @@ def insert_unannounced(database: Database, template: Run, thread_id: str) -> str
 
 
 async def test_the_sweeper_rescues_a_run_whose_message_was_lost(
-    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: DatabaseFile
 ) -> None:
     template = await client.runs.create(thread_id, **gated(steps, "lost", 2))
     assert await wait_for_end(client, thread_id, template["run_id"]) == "success"
@@ -48,7 +48,7 @@ async def test_the_sweeper_rescues_a_run_whose_message_was_lost(
 
 
 async def test_the_sweeper_leaves_alone_what_is_not_due(
-    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: DatabaseFile
 ) -> None:
     run = await client.runs.create(thread_id, **gated(steps, "later", 1), after_seconds=ONE_HOUR)
     database.run("UPDATE runs SET updated_at = ? WHERE run_id = ?", LONG_AGO, run["run_id"])
@@ -62,7 +62,7 @@ async def test_the_sweeper_leaves_alone_what_is_not_due(
 
 
 async def test_messages_for_a_run_that_is_at_work_do_not_start_it_again(
-    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: DatabaseFile
 ) -> None:
     steps.hold("doubled", 1)
     run = await client.runs.create(thread_id, **gated(steps, "doubled", 3))
@@ -77,7 +77,7 @@ async def test_messages_for_a_run_that_is_at_work_do_not_start_it_again(
 
 
 async def test_many_messages_for_one_waiting_run_start_it_once(
-    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: DatabaseFile
 ) -> None:
     steps.hold("burst", 0)
     run = await client.runs.create(thread_id, **gated(steps, "burst", 2), after_seconds=ONE_HOUR)
@@ -91,7 +91,7 @@ async def test_many_messages_for_one_waiting_run_start_it_once(
 
 
 async def test_a_message_for_a_finished_run_changes_nothing(
-    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: Database
+    client: LangGraphClient, server: Server, thread_id: str, steps: StepServer, database: DatabaseFile
 ) -> None:
     run = await client.runs.create(thread_id, **gated(steps, "done", 1))
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"

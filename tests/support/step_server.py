@@ -5,9 +5,11 @@ something violent to the server, and lets the step go.
 """
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeAlias
 
@@ -18,11 +20,25 @@ Step: TypeAlias = tuple[str, int]
 HOLD_SECONDS = 60.0
 
 
-class StepServer:
-    """Counts arrivals at each step; all methods may be called from any thread."""
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One execution of a step, in seconds of the monotonic clock."""
 
-    def __init__(self) -> None:
+    step: Step
+    began: float
+    ended: float
+
+
+class StepServer:
+    """Counts arrivals at each step; all methods may be called from any thread.
+
+    `pace` says how many seconds each step takes besides.
+    """
+
+    def __init__(self, pace: Callable[[], float] = lambda: 0.0) -> None:
+        self._pace = pace
         self._changed = threading.Condition()
+        self._visits: list[Visit] = []
         self._arrivals: Counter[Step] = Counter()
         self._held: set[Step] = set()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
@@ -55,11 +71,23 @@ class StepServer:
         with self._changed:
             return {step: count for (name, step), count in sorted(self._arrivals.items()) if name == run}
 
-    def _arrive(self, step: Step) -> None:
+    def visits(self) -> list[Visit]:
+        """All executions of steps, in the order in which they began; one that has not ended yet ends now."""
+        now = time.monotonic()
         with self._changed:
+            return [visit if visit.ended else Visit(visit.step, visit.began, now) for visit in self._visits]
+
+    def _arrive(self, step: Step) -> None:
+        began = time.monotonic()
+        with self._changed:
+            number = len(self._visits)
+            self._visits.append(Visit(step, began, 0.0))
             self._arrivals[step] += 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: step not in self._held, timeout=HOLD_SECONDS)
+        time.sleep(self._pace())
+        with self._changed:
+            self._visits[number] = Visit(step, began, time.monotonic())
 
     def _handler_class(self) -> type[BaseHTTPRequestHandler]:
         server = self
@@ -67,15 +95,16 @@ class StepServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # the caller was killed; its arrival counts all the same
+                    super().handle()
+
             def do_GET(self) -> None:
                 _, _, run, _, step = self.path.split("/")
                 server._arrive((run, int(step)))
-                try:
-                    self.send_response(200)
-                    self.send_header("content-length", "0")
-                    self.end_headers()
-                except ConnectionError:
-                    pass  # the caller was killed while it was held here; its arrival counts all the same
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

@@ -1,0 +1,64 @@
+"""Break a server again and again while clients use it, and check that nothing was lost and nothing was done twice."""
+
+import argparse
+import asyncio
+import time
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import Progress
+
+from tests.chaos.campaign import history, results
+from tests.chaos.campaign.results import Result
+from tests.chaos.campaign.round import Round, play
+
+#: A round is short enough to be looked into when it fails.
+KILLS_PER_ROUND: Final = 20
+FOLDER: Final = Path(".superstep") / "chaos"
+
+console: Final = Console(width=None if Console().is_terminal else 120)
+
+
+def main() -> int:
+    """Play rounds until there were enough kills; whether all promises were kept."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.campaign", description=__doc__)
+    parser.add_argument("--kills", type=int, default=KILLS_PER_ROUND, help="how often the server dies in all")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the first round; each further has +1")
+    parser.add_argument("--json", type=Path, help="add each round to this file as soon as it is over")
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", module="langgraph_sdk")  # it reconnects, as it should
+    played: list[Result] = []
+    with Progress(console=console) as progress:
+        task = progress.add_task("kills", total=options.kills)
+        for number, done in enumerate(range(0, options.kills, KILLS_PER_ROUND)):
+            this = Round(seed=options.seed + number, kills=min(KILLS_PER_ROUND, options.kills - done))
+            played.append(_play(this, lambda: progress.advance(task)))
+            if options.json:
+                results.keep([*results.read(options.json), played[-1]], options.json)
+    console.print(results.table(played))
+    return 1 if any(result.violations for result in played) else 0
+
+
+def _play(this: Round, on_crash: "Progress.advance") -> Result:
+    began = time.monotonic()
+    told = asyncio.run(play(this, on_crash))
+    day = datetime.now(UTC).date().isoformat()
+    result = results.result_of(told, seed=this.seed, day=day, seconds=time.monotonic() - began)
+    if result.violations:
+        kept = FOLDER / f"{this.seed}.jsonl"
+        history.write(told, kept)
+        for violation in result.violations:
+            console.print(f"[red]✗[/] {violation}", highlight=False, markup=True)
+        console.print(
+            f"the history is in {kept}; play the round again with: make chaos KILLS={this.kills} SEED={this.seed}"
+        )
+    else:
+        console.print(f"[green]✓[/] seed {this.seed}: {sum(result.crashes.values())} crashes, {result.runs} runs")
+    return result
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,89 @@
+"""What goes wrong, and when: drawn from a seed, so that a campaign that failed goes wrong in the same way again."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import httpx
+
+from tests.chaos.campaign.history import Crashed, Disturbed, Recorder
+from tests.support.step_server import StepServer
+from tools.local_server import Server
+
+#: One kill in so many takes the whole server with it, power cut fashion.
+POWER_CUT_EVERY: Final = 10
+#: Faults that may be on at the same time, of those that `faulty_entry.py` knows, and how often each happens at most.
+FAULTS: Final = {
+    "D1 refuses a batch": 0.2,
+    "D1 loses its answer": 0.2,
+    "D1 stalls": 0.1,
+    "D1 stalls and is reset": 0.05,
+    "a queue refuses messages": 0.5,
+    "a queue loses messages": 0.3,
+    "a queue delays messages": 0.5,
+    "a queue doubles messages": 0.8,
+    "a batch of messages fails and comes again": 0.3,
+    "a batch of messages comes twice": 0.5,
+    "an alarm fires twice": 0.8,
+    "an alarm is late": 0.3,
+    "an alarm fails and fires again": 0.3,
+    "a Workflow does not start": 0.3,
+}
+FAULTS_AT_ONCE: Final = 4
+#: What each of them writes into the log.
+LOG_MARK: Final = "chaos: "
+
+#: After a crash, something moves within this time, or the next crash comes all the same.
+MOVEMENT_SECONDS: Final = 20
+
+
+@dataclass(kw_only=True)
+class Nemesis:
+    """Breaks one server."""
+
+    server: Server
+    steps: StepServer
+    recorder: Recorder
+    random: Random
+
+    async def crash(self) -> None:
+        """Let the server work for a moment, mostly with faults, kill it, and return when something moves again."""
+        disturbed_at, logged = self.recorder.now, len(self.server.log())
+        is_disturbed = self.random.random() < 0.7 and await self._disturb()
+        await asyncio.sleep(self.random.uniform(0.2, 3.0))
+        is_power_cut = self.random.randrange(POWER_CUT_EVERY) == 0
+        at = self.recorder.now
+        await asyncio.to_thread(self._power_cut if is_power_cut else self._kill)
+        if is_disturbed:
+            self.recorder.take(Disturbed(at=disturbed_at, until=at, counts=self._faults_since(logged)))
+        kind = "power cut" if is_power_cut else "workerd killed"
+        self.recorder.take(Crashed(at=at, kind=kind, ready_at=self.recorder.now))
+        await self._movement_since(at)
+
+    async def _disturb(self) -> bool:
+        """Choose what goes wrong from now on; whether the server has heard of it."""
+        kinds = self.random.sample(sorted(FAULTS), self.random.randint(1, FAULTS_AT_ONCE))
+        rates = {kind: self.random.uniform(0.1, 1) * FAULTS[kind] for kind in kinds}
+        async with httpx.AsyncClient(base_url=self.server.url, timeout=60) as http:
+            answer = await http.post("/chaos", json={"seed": self.random.random(), "rates": rates})
+        return answer.is_success
+
+    def _faults_since(self, logged: int) -> dict[str, int]:
+        lines = self.server.log()[logged:].splitlines()
+        return dict(Counter(line.removeprefix(LOG_MARK) for line in lines if line.startswith(LOG_MARK)))
+
+    def _kill(self) -> None:
+        self.server.wait_until_restarted(self.server.kill_workerd())
+
+    def _power_cut(self) -> None:
+        self.server.restart()
+
+    async def _movement_since(self, at: float) -> None:
+        until = self.recorder.now + MOVEMENT_SECONDS
+        while self.recorder.now < until:
+            visits = self.steps.visits()
+            if visits and visits[-1].began > at:
+                return
+            await asyncio.sleep(0.05)

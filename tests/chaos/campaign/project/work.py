@@ -1,0 +1,44 @@
+"""Steps in a row, each with one side effect that is counted: an HTTP call, after a question if one is asked."""
+
+import operator
+from typing import Annotated
+
+import httpx
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import interrupt
+from typing_extensions import TypedDict  # pydantic describes no other before Python 3.12
+
+
+class Work(TypedDict):
+    """`log` has one line for each committed step of every run of the thread: `<name of the run>/<step>`."""
+
+    url: str
+    run: str
+    steps: int
+    asks_at: int | None
+    fails_at: int | None
+    log: Annotated[list[str], operator.add]
+
+
+def done(state: Work) -> int:
+    """How many steps the run has committed."""
+    return sum(line.startswith(f"{state['run']}/") for line in state["log"])
+
+
+async def step(state: Work) -> dict[str, list[str]]:
+    """Execute the run's next step."""
+    number = done(state)
+    answer = f"={interrupt(state['run'])}" if number == state["asks_at"] else ""
+    if number == state["fails_at"]:
+        raise ValueError(f"{state['run']} was told to fail")
+    async with httpx.AsyncClient(timeout=120) as client:
+        (await client.get(f"{state['url']}/runs/{state['run']}/steps/{number}")).raise_for_status()
+    return {"log": [f"{state['run']}/{number}{answer}"]}
+
+
+def further(state: Work) -> str:
+    """Whether another step follows."""
+    return "step" if done(state) < state["steps"] else END
+
+
+graph = StateGraph(Work).add_node(step).add_edge(START, "step").add_conditional_edges("step", further).compile()

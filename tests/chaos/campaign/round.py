@@ -1,0 +1,116 @@
+"""One round of a campaign: a fresh server, users, so many crashes, silence, and the history of all of it."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Final
+from uuid import UUID
+
+import httpx
+from langgraph_sdk import get_client
+
+from tests.chaos.campaign import scenarios
+from tests.chaos.campaign.clients import Client, World
+from tests.chaos.campaign.history import Event, History, Recorder, Stepped, Surprised
+from tests.chaos.campaign.nemesis import Nemesis
+from tests.chaos.campaign.observation import leftovers, observe
+from tests.support.database_file import DatabaseFile
+from tests.support.step_server import StepServer
+from tools import local_server, minute_ticks, worker_copy
+from tools.local_server import Server
+
+PROJECT: Final = Path(__file__).with_name("project") / "langgraph.json"
+MAIN: Final = Path(__file__).with_name("faulty_entry.py")
+#: Users at any time; each is in the middle of something when the server dies.
+USERS: Final = 12
+#: A crash at the same place again and again is another test's.
+VARIABLES: Final = {"MAX_ATTEMPTS": "1000", "SLICE_SUPERSTEPS": "12"}
+#: How often the minute passes, so that the sweeper has more to do than in real life.
+TICK_SECONDS: Final = 5
+QUIET_SECONDS: Final = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What makes a round, and all that does."""
+
+    seed: int
+    kills: int
+
+
+async def play(this: Round, on_crash: Callable[[], None] = lambda: None) -> History:
+    """Play one round; the history is complete even when users got stuck: then it shows that their runs did not end."""
+    paces = Random(f"{this.seed} steps")
+    with StepServer(lambda: paces.uniform(0.05, 0.4)).serving() as steps, _server(f"chaos-{this.seed}") as server:
+        recorder = Recorder()
+        async with get_client(url=server.url) as sdk, httpx.AsyncClient(base_url=server.url, timeout=180) as http:
+            world = World(sdk=sdk, http=http, recorder=recorder, steps_url=steps.url, numbers=count())
+            threads: list[str] = []
+            over, silence = asyncio.Event(), asyncio.Event()
+            users = [
+                asyncio.create_task(_user(world, Random(f"{this.seed} user {n}"), threads, over)) for n in range(USERS)
+            ]
+            ticking = asyncio.create_task(_tick(server, silence))
+            nemesis = Nemesis(server=server, steps=steps, recorder=recorder, random=Random(f"{this.seed} nemesis"))
+            for _ in range(this.kills):
+                await nemesis.crash()
+                on_crash()
+            over.set()
+            await asyncio.gather(*users)
+            await _quiet(DatabaseFile(server.persist_to))
+            silence.set()
+            await ticking
+            ended = await observe(world, threads)
+        return History(
+            events=[*recorder.events, *_stepped(steps)],
+            threads=ended,
+            leftovers=leftovers(DatabaseFile(server.persist_to)),
+        )
+
+
+@contextmanager
+def _server(name: str) -> Iterator[Server]:
+    config = worker_copy.with_project(name, PROJECT, main=MAIN)
+    try:
+        with local_server.serve(config=config, vars=VARIABLES) as server:
+            yield server
+    finally:
+        shutil.rmtree(config.parent, ignore_errors=True)
+
+
+async def _user(world: World, random: Random, threads: list[str], over: asyncio.Event) -> None:
+    """One scenario after the other, each on a new thread, until the campaign is over."""
+    while not over.is_set():
+        thread_id = str(UUID(int=random.getrandbits(128), version=4))
+        threads.append(thread_id)
+        client = Client(world, random, thread_id)
+        try:
+            await client.make_thread()
+            await scenarios.draw(random)(client, random)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the checker will report it
+            world.recorder.take(Surprised(at=world.recorder.now, thread_id=thread_id, what=repr(error)))
+
+
+async def _tick(server: Server, silence: asyncio.Event) -> None:
+    while not silence.is_set():
+        await asyncio.to_thread(minute_ticks.tick, server.url)
+        await asyncio.wait({asyncio.ensure_future(silence.wait())}, timeout=TICK_SECONDS)
+
+
+async def _quiet(database: DatabaseFile) -> None:
+    """Return when no run is unfinished, or has had more than enough time."""
+    for _ in range(QUIET_SECONDS):
+        if not database.run("SELECT 1 FROM runs WHERE status IN ('pending', 'running') LIMIT 1"):
+            return
+        await asyncio.sleep(1)
+
+
+def _stepped(steps: StepServer) -> list[Event]:
+    return [
+        Stepped(at=visit.began, until=visit.ended, name=visit.step[0], step=visit.step[1]) for visit in steps.visits()
+    ]

@@ -1,0 +1,19 @@
+"""A local server's D1 database, as the file that it is on this machine."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+
+class DatabaseFile:
+    """Found below the server's state directory."""
+
+    def __init__(self, persist_to: Path) -> None:
+        folder = persist_to / "v3" / "d1"
+        (self._path,) = (path for path in folder.rglob("*.sqlite") if path.name != "metadata.sqlite")
+
+    def run(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
+        """One statement, committed."""
+        with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
+            return connection.execute(sql, params).fetchall()
