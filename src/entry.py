@@ -19,12 +19,12 @@ import each_minute
 from api import app
 from bindings.d1 import database
 from bindings.http import read_request, to_js_response
-from bindings.queues import WebhookQueueBinding
+from bindings.queues import ReceivedMessage, WebhookQueueBinding
 from bindings.thread_objects import thread_objects
 from bindings.webhook_sender import FetchWebhookSender
 from durable_thread import ThreadObject
 from graphs.deployed import CONFIG
-from queue_consumer import deliver
+from queue_consumer import deliver_batch
 from runs import webhook_delivery
 from workflow_steps import RunWorkflow
 
@@ -51,12 +51,7 @@ class Default(WorkerEntrypoint):
         process_environment.read_settings()  # secrets that webhooks carry
         threads = thread_objects()
         send_webhook = partial(webhook_delivery.deliver, database(), FetchWebhookSender(), CONFIG)
-        for message in batch.messages:
-            verdict = await deliver(message.body, int(message.attempts), threads, send_webhook)
-            if verdict.action == "ack":
-                message.ack()
-            else:
-                message.retry({"delaySeconds": verdict.delay_seconds})
+        await deliver_batch([ReceivedMessage(message) for message in batch.messages], threads, send_webhook)
 
     async def scheduled(self, controller: Any, _env: Any = None, _ctx: Any = None) -> None:
         """Do what is due at this minute."""

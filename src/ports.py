@@ -78,6 +78,28 @@ class WebhookQueue(Protocol):
         ...
 
 
+class QueuedMessage(Protocol):
+    """One delivery of a message. One that is neither acknowledged nor retried comes again."""
+
+    @property
+    def body(self) -> Any:
+        """What it says, as Python values; None for what cannot be read."""
+        ...
+
+    @property
+    def attempts(self) -> int:
+        """How often it was delivered, this time included."""
+        ...
+
+    def ack(self) -> None:
+        """Never deliver it again."""
+        ...
+
+    def retry(self, delay_seconds: int) -> None:
+        """Deliver it again, not earlier than that."""
+        ...
+
+
 class WebhookSender(Protocol):
     """HTTP out of the Worker, for webhooks."""
 

@@ -4,14 +4,15 @@ A message only says "look at this row", so it may come twice, late or never: loo
 call, and the sweeper finds what no message named.
 """
 
-import json
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+import ids
 import log_lines
-from ports import ThreadObjects
+from ports import QueuedMessage, ThreadObjects
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 5
 MAX_RETRY_SECONDS = 3600
 
+#: An object that has not answered by then is asked again later.
+WAKE_SECONDS = 20
 
 #: `runs.webhook_delivery.deliver` for one run: when to look again, in seconds.
 SendWebhook: TypeAlias = Callable[[str], Awaitable[int | None]]
@@ -35,27 +38,43 @@ class Verdict:
 ACK = Verdict("ack")
 
 
+async def deliver_batch(
+    messages: Iterable[QueuedMessage], thread_objects: ThreadObjects, send_webhook: SendWebhook
+) -> None:
+    """Deliver each message by itself: none that fails or hangs keeps another one from its end."""
+
+    async def settle(message: QueuedMessage) -> None:
+        verdict = await deliver(message.body, message.attempts, thread_objects, send_webhook)
+        if verdict.action == "ack":
+            message.ack()
+        else:
+            message.retry(verdict.delay_seconds)
+
+    await asyncio.gather(*map(settle, messages))
+
+
 async def deliver(body: Any, attempts: int, thread_objects: ThreadObjects, send_webhook: SendWebhook) -> Verdict:
     """Do what a message says; idempotent by (thread_id, run_id).
 
     `attempts` counts deliveries of this message from 1. A message that names no run is acknowledged: no later delivery
-    can make sense of it.
+    can make sense of it, and an object of any other name would be one that nobody ever looks for. Raises nothing.
     """
     match body:
-        case {"thread_id": str(thread_id), "run_id": str(run_id)}:
+        case {"thread_id": str(thread_id), "run_id": str(run_id)} if ids.canonical(thread_id) == thread_id:
             with log_lines.about(thread_id=thread_id, run_id=run_id):
                 return await _wake(thread_id, attempts, thread_objects)
         case {"webhook": str(run_id)}:
             with log_lines.about(run_id=run_id):
                 return await _send(run_id, attempts, send_webhook)
         case _:
-            logger.error("dropped a queue message that names no run: %s", json.dumps(body, default=repr)[:500])
+            logger.error("dropped a queue message that names no run: %s", repr(body)[:500])
             return ACK
 
 
 async def _wake(thread_id: str, attempts: int, thread_objects: ThreadObjects) -> Verdict:
     try:
-        await thread_objects.wake(thread_id)
+        async with asyncio.timeout(WAKE_SECONDS):
+            await thread_objects.wake(thread_id)
     except Exception:  # whatever the object answered, the row is still there: try again later
         logger.warning("could not wake the thread's object; retrying", exc_info=True, extra=_about(attempts))
         return _later(attempts)

@@ -1,6 +1,7 @@
 """The queues. A message is a small JSON object of ids; everything else is in D1."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from pyodide.ffi import JsException
 from workers import env
 
 from errors import Unavailable
+
+logger = logging.getLogger(__name__)
 
 #: Queues take at most this many messages in one call.
 MAX_MESSAGES_PER_CALL = 100
@@ -39,6 +42,35 @@ class WebhookQueueBinding:
     async def send_batch(self, run_ids: Sequence[str]) -> None:
         """See `ports.WebhookQueue.send_batch`."""
         await _send(self._binding, [{"webhook": run_id} for run_id in run_ids])
+
+
+class ReceivedMessage:
+    """`ports.QueuedMessage` over a message of a batch."""
+
+    def __init__(self, message: Any) -> None:
+        self._message = message
+
+    @property
+    def body(self) -> Any:
+        """See `ports.QueuedMessage.body`."""
+        try:
+            return self._message.body
+        except Exception:  # what contains itself, say: nothing that was sent here
+            logger.exception("a queue message could not be read")
+            return None
+
+    @property
+    def attempts(self) -> int:
+        """See `ports.QueuedMessage.attempts`."""
+        return int(self._message.attempts)
+
+    def ack(self) -> None:
+        """See `ports.QueuedMessage.ack`."""
+        self._message.ack()
+
+    def retry(self, delay_seconds: int) -> None:
+        """See `ports.QueuedMessage.retry`."""
+        self._message.retry({"delaySeconds": delay_seconds})
 
 
 async def _send(binding: Any, messages: Sequence[Mapping[str, str]]) -> None:

@@ -1,11 +1,37 @@
 """One decision for each delivery of a queue message."""
 
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 
+import queue_consumer
 from errors import DatabaseError, Unavailable
-from queue_consumer import ACK, MAX_RETRY_SECONDS, Verdict, deliver
+from queue_consumer import ACK, MAX_RETRY_SECONDS, Verdict, deliver, deliver_batch
 
-MESSAGE = {"thread_id": "t", "run_id": "r"}
+THREAD = "0b4211ba-46f4-4cdb-830a-6ba6412ee448"
+MESSAGE = {"thread_id": THREAD, "run_id": "r"}
+
+#: Nothing that was ever sent here.
+FOREIGN = [
+    None,
+    "text",
+    1,
+    [],
+    {},
+    b"bytes",
+    "x" * 128_000,
+    {"thread_id": 1, "run_id": "r"},
+    {"thread_id": THREAD},
+    {"thread_id": THREAD, "run_id": None},
+    {"thread_id": "t", "run_id": "r"},
+    {"thread_id": THREAD.upper(), "run_id": "r"},
+    {"thread_id": f"{THREAD}\n", "run_id": "r"},
+    {"thread_id": "'; DROP TABLE runs; --", "run_id": "r"},
+    {"thread_id": "\ud800\0", "run_id": "r"},
+    {"webhook": 1},
+]
 
 
 class Threads:
@@ -33,10 +59,10 @@ async def no_webhook(run_id: str) -> int | None:
 async def test_a_message_wakes_the_object_of_its_thread_however_often_it_comes() -> None:
     threads = Threads()
     assert [await deliver(MESSAGE, attempt, threads, no_webhook) for attempt in (1, 2)] == [ACK, ACK]
-    assert threads.woken == ["t", "t"]
+    assert threads.woken == [THREAD, THREAD]
 
 
-@pytest.mark.parametrize("body", [None, "text", 1, [], {}, {"thread_id": 1, "run_id": "r"}, {"thread_id": "t"}])
+@pytest.mark.parametrize("body", FOREIGN, ids=lambda body: repr(body)[:40])
 async def test_a_message_that_names_no_run_is_dropped(body: object) -> None:
     threads = Threads()
     assert await deliver(body, 1, threads, no_webhook) == ACK
@@ -67,3 +93,48 @@ async def test_a_webhook_that_could_not_be_looked_at_is_tried_again() -> None:
         raise DatabaseError(f"D1 did not answer for {run_id}")
 
     assert await deliver({"webhook": "r"}, 2, Threads(), fail) == Verdict("retry", 10)
+
+
+@dataclass
+class Message:
+    """A message that notes what became of it."""
+
+    body: Any
+    attempts: int = 1
+    verdict: str | int | None = None
+
+    def ack(self) -> None:
+        """See `ports.QueuedMessage`."""
+        self.verdict = "ack"
+
+    def retry(self, delay_seconds: int) -> None:
+        """See `ports.QueuedMessage`."""
+        self.verdict = delay_seconds
+
+
+async def test_no_message_of_a_batch_waits_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One object hangs, one is out of reach, one webhook fails, and half of the batch is nonsense."""
+    monkeypatch.setattr(queue_consumer, "WAKE_SECONDS", 0.2)
+    good = [Message({"thread_id": f"{number:08d}-46f4-4cdb-830a-6ba6412ee448", "run_id": "r"}) for number in range(20)]
+    hanging, failing = Message({**MESSAGE, "thread_id": f"a{THREAD[1:]}"}), Message(MESSAGE, attempts=3)
+    webhook, foreign = Message({"webhook": "r"}), [Message(body) for body in FOREIGN]
+    woken: list[str] = []
+
+    class SomeThreads(Threads):
+        async def wake(self, thread_id: str) -> None:
+            if thread_id == THREAD:
+                raise Unavailable("the object was reset")
+            if thread_id.startswith("a"):
+                await asyncio.Event().wait()
+            await asyncio.sleep(0)
+            woken.append(thread_id)
+
+    delivering = asyncio.ensure_future(
+        deliver_batch([hanging, webhook, *foreign, failing, *good], SomeThreads(), no_webhook)
+    )
+    await asyncio.wait({delivering}, timeout=0.1)
+    assert {message.verdict for message in [*foreign, *good]} == {"ack"}
+    assert (hanging.verdict, failing.verdict, webhook.verdict) == (None, 20, 5)
+    await delivering
+    assert hanging.verdict == 5
+    assert len(woken) == len(good)
