@@ -1,12 +1,15 @@
 """What the clock starts: the runs of due crons, created as if their users had asked for them.
 
-A run and its cron's next time are one transaction, so a fire is neither lost nor doubled, whatever dies. What is known
-beforehand to fail (the assistant is gone, the thread is busy) is passed over; the cron goes on with its next time.
+A run, the note of it and its cron's next time are one transaction, so a time is neither lost nor run twice, whatever
+dies and however many ticks there are. What cannot run (the assistant is gone, the thread is busy) is noted and passed
+over.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import clock
@@ -15,13 +18,14 @@ from api.context import Call, Services
 from auth.principal import ANYONE, Principal
 from auth.user import User
 from compact_json import compact_json
-from errors import DatabaseError, SuperstepError, Unavailable
+from errors import AccessRefused, Conflict, DatabaseError, NotFound, SuperstepError, Unavailable
 from http_messages import HttpRequest
-from ports import Statement
 from runs import creation
-from runs.cron_schedule import next_run
-from tables import crons
+from runs.cron_plan import LATE_SECONDS, Plan, plan
+from runs.run_row import Creator
+from tables import cron_fires, crons
 from tables.access import NOTHING
+from tables.cron_fires import Fire, Reason
 from tables.crons import Cron
 from tables.runs import Run
 from wire.bodies import JsonObject
@@ -32,61 +36,111 @@ logger = logging.getLogger(__name__)
 MINUTE_MS: Final = 60_000
 
 PAGE_CRONS: Final = 100
-#: What one call of a Worker may do is limited; what remains is due in the next minute still, and then comes first.
-MAX_FIRES: Final = 300
+#: What one call of a Worker may do is limited, and a time takes two round trips or three; what remains is still due.
+MAX_TIMES: Final = 250
+#: How much one cron may do before the others of its page have their turn.
+MAX_TIMES_IN_A_ROW: Final = 20
 
-#: When a cron runs whose schedule can no longer be read.
-NEVER: Final = "9999-12-31T00:00:00+00:00"
+#: The project's handlers are asked about every run; one that never answers must not stop the clock.
+HANDLERS_SECONDS: Final = 10
+#: How much of an error is kept.
+MAX_DETAIL_CHARS: Final = 500
 
 
 async def fire_due(services: Services, *, before: str) -> int:
     """Create the runs of all crons whose time comes before `before`, each for its time; how many. Safe to repeat.
 
-    Whoever missed earlier minutes runs once for all of them.
+    Those that are on time come first: what an outage has left behind does not delay them.
     """
-    looked_at = created = 0
-    while looked_at < MAX_FIRES:
-        page = await crons.due(services.db, before=before, limit=min(PAGE_CRONS, MAX_FIRES - looked_at))
-        if not page:
-            break
-        looked_at += len(page)
-        created += await _fire_page(services, page)
-    return created
+    late = clock.shifted(clock.now_iso(), -LATE_SECONDS)
+    round_ = _Round(services, before, left=MAX_TIMES)
+    for since in (late, ""):
+        while round_.left and (page := await crons.due(services.db, since=since, before=before, limit=PAGE_CRONS)):
+            await round_.fire(page)
+    return round_.created
 
 
-async def _fire_page(services: Services, page: Sequence[Cron]) -> int:
-    created: list[Run] = []
-    try:
-        for cron in page:
-            if run := await _fire(services, cron):
-                created.append(run)  # noqa: PERF401 - those before a failure count
-    finally:
-        await _announce(services, created)
-    return len(created)
+@dataclass(slots=True)
+class _Round:
+    """What one tick does."""
 
+    services: Services
+    before: str
+    left: int
+    created: int = 0
+    _unannounced: list[Run] = field(default_factory=list[Run])
 
-async def _fire(services: Services, cron: Cron) -> Run | None:
-    """Create one cron's next run; None when that cannot be, or somebody else was faster."""
-    now = clock.now_iso()
-    moved_on = crons.move_on(cron, next_run_date=_time_after(cron, now))
-    try:
+    async def fire(self, page: Sequence[Cron]) -> None:
+        """Do what is due of some crons; in between, others may be faster with one or change it."""
         try:
-            return await _create(services, cron, moved_on, now)
+            for cron in page:
+                await self._fire(cron)
+        finally:
+            await _announce(self.services, self._unannounced)
+            self._unannounced.clear()
+
+    async def _fire(self, cron: Cron) -> None:
+        try:
+            for _ in range(min(self.left, MAX_TIMES_IN_A_ROW)):
+                if not cron.is_due(cron.next_run_date, before=self.before):
+                    return
+                self.left -= 1
+                cron = await self._step(cron)
+        except DatabaseError as error:
+            if cron_fires.FENCED not in str(error):
+                raise
+
+    async def _step(self, cron: Cron) -> Cron:
+        """Leave the cron's next time behind, or all that were missed; the cron after that."""
+        now = clock.now_iso()
+        step = plan(cron, now=now, before=self.before)
+        if step.missed_until:
+            await self._skip(cron, step, "missed", None, now)
+        elif run := await self._run(cron, step, now):
+            self._unannounced.append(run)
+            self.created += 1
+        return replace(cron, next_run_date=step.next_run_date)
+
+    async def _run(self, cron: Cron, step: Plan, now: str) -> Run | None:
+        """Create the run of the cron's next time; None when that cannot be."""
+        try:
+            return await _create(self.services, cron, step, now)
         except Exception as error:  # handlers of the project are asked: whatever they raise, other crons go on
-            if isinstance(error, DatabaseError) and error.retryable:
+            if isinstance(error, DatabaseError) and error.retryable and cron_fires.TAKEN not in str(error):
                 raise
             expected = isinstance(error, SuperstepError)
-            logger.warning("cron %s: no run for %s: %s", cron.cron_id, cron.next_run_date, error, exc_info=not expected)
-        await services.db.batch(moved_on)
-    except DatabaseError as error:
-        if crons.FENCED not in str(error):
-            raise
-    return None
+            logger.warning("cron %s: no run for %s: %r", cron.cron_id, cron.next_run_date, error, exc_info=not expected)
+            detail = str(error) if expected else type(error).__name__
+            await self._skip(cron, step, _reason(error), detail[:MAX_DETAIL_CHARS], now)
+        return None
+
+    async def _skip(self, cron: Cron, step: Plan, reason: Reason, detail: str | None, now: str) -> None:
+        fire = Fire(
+            cron_id=cron.cron_id,
+            scheduled_at=cron.next_run_date,
+            scheduled_until=step.missed_until,
+            reason=reason,
+            detail=detail,
+            created_at=now,
+        )
+        await self.services.db.batch(cron_fires.skipped(cron, fire, next_run_date=step.next_run_date))
 
 
-async def _create(services: Services, cron: Cron, moved_on: Sequence[Statement], now: str) -> Run:
-    call = await authorization.authorized("threads.create_run", _call(services, cron, now))
-    by = await call.creator()
+def _reason(error: Exception) -> Reason:
+    match error:
+        case Conflict():
+            return "thread_busy"
+        case NotFound():
+            return "not_found"
+        case AccessRefused():
+            return "not_allowed"
+        case _:
+            return "failed"
+
+
+async def _create(services: Services, cron: Cron, step: Plan, now: str) -> Run:
+    async with asyncio.timeout(HANDLERS_SECONDS):
+        call, by = await _allowed(services, cron, now)
     return await creation.create_run(
         services.db,
         services.graphs(),
@@ -94,8 +148,13 @@ async def _create(services: Services, cron: Cron, moved_on: Sequence[Statement],
         thread_id=cron.thread_id,
         by=by,
         webhook_urls=services.config.webhooks.url,
-        alongside=moved_on,
+        alongside=lambda run: cron_fires.ran(cron, run, next_run_date=step.next_run_date),
     )
+
+
+async def _allowed(services: Services, cron: Cron, now: str) -> tuple[Call[RunCreate, None], Creator]:
+    call = await authorization.authorized("threads.create_run", _call(services, cron, now))
+    return call, await call.creator()
 
 
 def _call(services: Services, cron: Cron, now: str) -> Call[RunCreate, None]:
@@ -114,6 +173,7 @@ def _call(services: Services, cron: Cron, now: str) -> Call[RunCreate, None]:
 
 def _request(cron: Cron, now: str) -> RunCreate:
     payload: JsonObject = json.loads(cron.payload)
+    payload["config"]["configurable"]["cron_scheduled_at"] = cron.next_run_date
     if payload.get("context"):
         # What is configured is either the one or the other, and mirrored.
         payload["context"] |= payload["config"].pop("configurable")
@@ -121,16 +181,6 @@ def _request(cron: Cron, now: str) -> RunCreate:
         payload["on_completion"] = cron.on_run_completed
     payload["after_seconds"] = max(0, clock.epoch_ms(cron.next_run_date) - clock.epoch_ms(now)) / 1000
     return RunCreate.model_validate_json(compact_json(payload))
-
-
-def _time_after(cron: Cron, now: str) -> str:
-    """The cron's time after the one that is due; those before this minute that were missed are not made up for."""
-    last_minute = clock.iso_of_ms(clock.epoch_ms(now) // MINUTE_MS * MINUTE_MS - 1)
-    try:
-        return next_run(cron.schedule, cron.timezone, after=max(cron.next_run_date, last_minute))
-    except SuperstepError:
-        logger.exception("cron %s does not run any more: its schedule has no next time", cron.cron_id)
-        return NEVER
 
 
 async def _announce(services: Services, runs: Sequence[Run]) -> None:

@@ -11,24 +11,24 @@ import ids
 from api import paging
 from api.context import Call
 from api.creates import Create
-from api.representations import cron_text
+from api.representations import cron_fire_text, cron_text
 from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
+from ports import Statement
 from runs import creation, webhook_url
-from runs.cron_schedule import next_run
-from tables import assistants, crons, threads
+from runs.cron_plan import NEVER
+from runs.cron_schedule import last_run, next_run
+from tables import assistants, cron_fires, crons, threads
+from tables.cron_fires import Fire
 from tables.crons import Cron
 from tables.idempotency_keys import remember_made
 from wire.bodies import JsonObject
-from wire.crons import CronCount, CronCreate, CronPatch, CronSearch, in_utc
+from wire.crons import CronCount, CronCreate, CronFiresQuery, CronPatch, CronSearch, in_utc
 from wire.json_objects import join_array
 
 #: How often a change is tried again when others change the cron at the same moment.
 _UPDATE_TRIES: Final = 5
-
-#: What changes the time of the next run.
-_TIMES: Final = frozenset({"schedule", "timezone", "end_time", "enabled"})
 
 
 async def _create(call: Call[CronCreate, None]) -> Cron:
@@ -49,6 +49,7 @@ async def _create(call: Call[CronCreate, None]) -> Cron:
         payload=compact_json(_payload({}, {**_given(call), "assistant_id": assistant_id}, cron_id)),
         metadata=compact_json(body.metadata or {}),
         on_run_completed=None if thread_id else body.on_run_completed or "delete",
+        on_missed=body.on_missed or "latest",
         enabled=int(body.enabled is not False),
         next_run_date=next_run_date,
         created_at=now,
@@ -109,17 +110,16 @@ async def update(call: Call[CronPatch, None]) -> Reply:
         cron = await crons.get(db, cron_id, call.access)
         if cron is None:
             raise NotFound(f"Cron '{cron_id}' not found")
-        now = clock.now_iso()
-        changed = _changed(cron, given, now)
-        date = next_run(changed.schedule, changed.timezone, after=now) if _TIMES & given.keys() else None
-        if updated := await crons.update(db, cron, changed, next_run_date=date):
-            return json_response(cron_text(updated))
+        changed = _changed(cron, given, clock.now_iso())
+        updated, *_ = await db.batch([crons.update(cron, changed), *_overtaken(cron, changed)])
+        if updated:
+            return json_response(cron_text(changed))
     raise Conflict(f"Cron '{cron_id}' is being changed by others; try again.")
 
 
 def _changed(cron: Cron, given: Mapping[str, Any], now: str) -> Cron:
     columns: dict[str, Any] = {
-        name: given[name] for name in ("schedule", "timezone", "on_run_completed") if name in given
+        name: given[name] for name in ("schedule", "timezone", "on_run_completed", "on_missed") if name in given
     }
     if "enabled" in given:
         columns["enabled"] = int(given["enabled"])
@@ -128,7 +128,35 @@ def _changed(cron: Cron, given: Mapping[str, Any], now: str) -> Cron:
     if "metadata" in given:
         columns["metadata"] = compact_json({**json.loads(cron.metadata), **given["metadata"]})
     payload = compact_json(_payload(json.loads(cron.payload), given, cron.cron_id))
-    return replace(cron, **columns, payload=payload, updated_at=now)
+    changed = replace(cron, **columns, payload=payload, updated_at=now)
+    if _is_alive(cron) and _is_alive(changed) and _clock(changed) == _clock(cron):
+        return changed
+    # What came while it was not enabled or had ended is not missed.
+    return replace(changed, next_run_date=next_run(changed.schedule, changed.timezone, after=now))
+
+
+def _is_alive(cron: Cron) -> bool:
+    return cron.is_due(cron.next_run_date, before=NEVER)
+
+
+def _clock(cron: Cron) -> tuple[str, str | None]:
+    return cron.schedule, cron.timezone
+
+
+def _overtaken(cron: Cron, changed: Cron) -> list[Statement]:
+    """The note of times that were due when the cron was given others."""
+    now = changed.updated_at
+    if changed.next_run_date == cron.next_run_date or not cron.is_due(cron.next_run_date, before=now):
+        return []
+    last = last_run(cron.schedule, cron.timezone, first=cron.next_run_date, until=min(now, cron.end_time or now))
+    fire = Fire(
+        cron_id=cron.cron_id,
+        scheduled_at=cron.next_run_date,
+        scheduled_until=last,
+        reason="rescheduled",
+        created_at=now,
+    )
+    return [cron_fires.note(fire, changed)]
 
 
 async def delete(call: Call[None, None]) -> Reply:
@@ -136,6 +164,21 @@ async def delete(call: Call[None, None]) -> Reply:
     if not await crons.delete(call.services.db, call.path["cron_id"], call.access):
         raise NotFound("Not Found")
     return HttpResponse(204)
+
+
+async def list_fires(call: Call[None, CronFiresQuery]) -> Reply:
+    """A page of what came of a cron's times, newest first."""
+    cron_id, query = call.path["cron_id"], call.query
+    found, rows = await call.services.db.batch(
+        [
+            crons.select(cron_id, call.access),
+            cron_fires.list_of_cron(cron_id, limit=query.limit + 1, offset=query.offset),
+        ]
+    )
+    if not found:
+        raise NotFound("Not Found")
+    texts = [cron_fire_text(fire) for fire in cron_fires.from_rows(rows[: query.limit])]
+    return json_response(join_array(texts), headers=paging.headers(rows, limit=query.limit, offset=query.offset))
 
 
 async def search(call: Call[CronSearch, None]) -> Reply:

@@ -6,10 +6,11 @@ from typing import Any, Final
 from compact_json import compact_json
 from tables.assistant_versions import AssistantVersion
 from tables.assistants import Assistant
+from tables.cron_fires import Fire
 from tables.crons import Cron
 from tables.threads import Thread
 from wire.assistants import AssistantObject, AssistantVersionObject
-from wire.crons import CronObject
+from wire.crons import CronFireObject, CronObject
 from wire.json_objects import join_object
 from wire.threads import ThreadObject
 
@@ -23,6 +24,7 @@ _CRON_SCALARS: Final = (
     "timezone",
     "next_run_date",
     "on_run_completed",
+    "on_missed",
     "created_at",
     "updated_at",
 )
@@ -65,3 +67,11 @@ def cron_text(cron: Cron, select: Container[str] | None = None) -> str:
     fields = {name: compact_json(getattr(cron, name)) for name in _CRON_SCALARS}
     fields |= {"payload": cron.payload, "metadata": cron.metadata, "enabled": "true" if cron.enabled else "false"}
     return join_object({name: fields[name] for name in CronObject.model_fields if not select or name in select})
+
+
+def cron_fire_text(fire: Fire) -> str:
+    """What came of a cron's time."""
+    outcome = "created" if fire.run_id else "skipped"
+    return compact_json(
+        {name: outcome if name == "outcome" else getattr(fire, name) for name in CronFireObject.model_fields}
+    )

@@ -37,7 +37,7 @@ from wire.assistants import (
     GraphSchemasObject,
     SchemasObject,
 )
-from wire.crons import CronCount, CronCreate, CronObject, CronPatch, CronSearch
+from wire.crons import CronCount, CronCreate, CronFireObject, CronFiresQuery, CronObject, CronPatch, CronSearch
 from wire.json_rpc import JsonRpcAnswer, JsonRpcMessage
 from wire.runs import RunBatch, RunCreate, RunObject, RunsCancel
 from wire.state_updates import StateUpdate, StateUpdated
@@ -141,6 +141,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/runs/crons/search", "Search crons", crons.search, body=CronSearch, returns=list[CronObject], on="crons.search"),
     Route("POST", "/runs/crons/count", "Count crons", crons.count, body=CronCount, returns=int, on="crons.search"),
     Route("GET", "/runs/crons/{cron_id}", "Get a cron", crons.get, returns=CronObject, on="crons.read"),
+    Route("GET", "/runs/crons/{cron_id}/fires", "List what came of a cron's times", crons.list_fires, query=CronFiresQuery, returns=list[CronFireObject], on="crons.read"),
     Route("PATCH", "/runs/crons/{cron_id}", "Update a cron", crons.update, body=CronPatch, returns=CronObject, on="crons.update"),
     Route("DELETE", "/runs/crons/{cron_id}", "Delete a cron", crons.delete, answers="empty", on="crons.delete"),
 

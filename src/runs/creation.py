@@ -6,7 +6,7 @@ found, so a thread that is deleted or becomes busy in between refuses the run in
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 #: For each graph its description; what `langgraph.json` names.
 Graphs = Mapping[str, str | None]
 
+#: What else is to be written for a run.
+Alongside = Callable[[Run], Sequence[Statement]]
+
 _THREAD_OR_ASSISTANT: Final = "Thread or assistant not found."
 _BUSY: Final = "Thread is already running a task. Wait for it to finish or choose a different multitask strategy."
 BOTH_CONTEXTS: Final = (
@@ -53,11 +56,12 @@ async def create_run(
     thread_id: str | None,
     by: Creator,
     webhook_urls: WebhookUrlPolicy = STRICT_URLS,
-    alongside: Sequence[Statement] = (),
+    alongside: Alongside | None = None,
 ) -> Run:
     """Create a run on a thread, or with `thread_id` None on a new one of its own; nothing is left behind on an error.
 
-    The statements `alongside` are in the same transaction: what makes them fail prevents the run.
+    The statements `alongside` are in the same transaction, behind those that create the run, which may find that it
+    cannot be: what makes them fail prevents the run.
     Raises Unprocessable, NotFound, Conflict or BadRequest with the reason.
     """
     [run] = await _create(db, graphs, [(request, by)], thread_id, webhook_urls, alongside)
@@ -77,7 +81,7 @@ async def _create(
     requests: Sequence[tuple[RunCreate, Creator]],
     thread_id: str | None,
     webhook_urls: WebhookUrlPolicy,
-    alongside: Sequence[Statement] = (),
+    alongside: Alongside | None = None,
 ) -> list[Run]:
     for request, _ in requests:
         _check(request, webhook_urls)
@@ -90,7 +94,9 @@ async def _create(
         run = run_row.new_run(request, surroundings, thread_id or ids.time_ordered())
         created.append((run, surroundings))
         writes.append(_writes(request, run, surroundings))
-    _, *results, _ = await _batches(db, [alongside, *writes, _remembered(requests[0][1], [run for run, _ in created])])
+    also = [statement for run, _ in created for statement in alongside(run)] if alongside else []
+    remembered = _remembered(requests[0][1], [run for run, _ in created])
+    *results, _, _ = await _batches(db, [*writes, also, remembered])
     for *_, engaged, head in results:
         if not engaged:
             raise Conflict(_BUSY) if head else NotFound(_THREAD_OR_ASSISTANT)

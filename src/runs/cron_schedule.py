@@ -38,13 +38,14 @@ def next_run(schedule: str, timezone: str | None, *, after: str) -> str:
     return _next(schedule, timezone, datetime.fromisoformat(after).astimezone(UTC)).isoformat()
 
 
-def last_run(schedule: str, timezone: str | None, *, first: str, before: str) -> str:
-    """The last time before `before` at which a schedule runs, that is known to run at `first`, earlier than that."""
-    last, end = datetime.fromisoformat(first), datetime.fromisoformat(before)
-    limit = end
-    while limit - last > _SECOND:
-        found = _next(schedule, timezone, middle := last + (limit - last) / 2)
-        last, limit = (found, limit) if found < end else (last, middle)
+def last_run(schedule: str, timezone: str | None, *, first: str, until: str) -> str:
+    """The last time up to `until` at which a schedule runs that is known to run at `first`, no later than that."""
+    last, limit = datetime.fromisoformat(first), datetime.fromisoformat(until)
+    end = limit
+    while limit - last >= _SECOND:
+        middle = last + (limit - last) / 2
+        found = _next(schedule, timezone, middle)
+        last, limit = (found, limit) if found <= end else (last, middle)
     return last.isoformat()
 
 

@@ -1,18 +1,17 @@
-"""The table `crons`: what starts runs by the clock.
-
-A cron's next run is created and the cron moved on in one transaction, behind a fence: whoever comes second, or with
-what somebody has changed since, creates nothing.
-"""
+"""The table `crons`: what starts runs by the clock; `cron_fires.py` has what came of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from langgraph_sdk.schema import CronSortBy, OnCompletionBehavior, SortOrder
 
 from ports import Database, Row, SqlValue, Statement
 from tables import json_filter
 from tables.access import Access
+
+#: What becomes of times that were missed: none runs, the latest makes up for them all, each runs.
+OnMissed: TypeAlias = Literal["skip", "latest", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +29,7 @@ class Cron:
     payload: str
     metadata: str
     on_run_completed: OnCompletionBehavior | None
+    on_missed: OnMissed
     enabled: int
     next_run_date: str
     created_at: str
@@ -39,6 +39,10 @@ class Cron:
     def from_row(cls, row: Row) -> "Cron":
         """The cron as stored."""
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+
+    def is_due(self, time: str, *, before: str) -> bool:
+        """Whether one of its times comes before `before`, and before the cron ends."""
+        return bool(self.enabled) and time < before and (self.end_time is None or time <= self.end_time)
 
 
 _NAMES: Final = tuple(Cron.__dataclass_fields__)
@@ -66,30 +70,35 @@ WHERE cron_id = ?
 """
 
 
-async def get(db: Database, cron_id: str, access: Access) -> Cron | None:
+def select(cron_id: str, access: Access) -> Statement:
     """One cron."""
     where, params = access.where()
-    [rows] = await db.batch([Statement(f"{_GET}  AND {where}\n", (cron_id, *params))])
+    return Statement(f"{_GET}  AND {where}\n", (cron_id, *params))
+
+
+async def get(db: Database, cron_id: str, access: Access) -> Cron | None:
+    """One cron."""
+    [rows] = await db.batch([select(cron_id, access)])
     return Cron.from_row(rows[0]) if rows else None
 
 
-#: What a request may change of a cron, provided that no other request did meanwhile.
-_CHANGED: Final = ("schedule", "timezone", "end_time", "payload", "metadata", "on_run_completed", "enabled")
+#: What a request may change of a cron, provided that neither another one nor the clock did meanwhile.
+_CHANGED: Final = (
+    *("schedule", "timezone", "end_time", "payload", "metadata", "on_run_completed", "on_missed", "enabled"),
+    *("next_run_date", "updated_at"),
+)
 _UPDATE: Final = f"""
 UPDATE crons
-SET {", ".join(f"{name} = ?" for name in _CHANGED)},
-    next_run_date = COALESCE(?, next_run_date),
-    updated_at = ?
-WHERE cron_id = ? AND updated_at = ?
-RETURNING {_COLUMNS}
+SET {", ".join(f"{name} = ?" for name in _CHANGED)}
+WHERE cron_id = ? AND next_run_date = ? AND updated_at = ?
+RETURNING cron_id
 """
 
 
-async def update(db: Database, before: Cron, after: Cron, *, next_run_date: str | None) -> Cron | None:
-    """Change a cron that was read as `before`; None when it has changed since. Without a date its next run stays."""
-    values = (*(getattr(after, name) for name in _CHANGED), next_run_date, after.updated_at)
-    [rows] = await db.batch([Statement(_UPDATE, (*values, before.cron_id, before.updated_at))])
-    return Cron.from_row(rows[0]) if rows else None
+def update(before: Cron, after: Cron) -> Statement:
+    """Change a cron that was read as `before`; returns a row unless it has changed since."""
+    values = tuple(getattr(after, name) for name in _CHANGED)
+    return Statement(_UPDATE, (*values, before.cron_id, before.next_run_date, before.updated_at))
 
 
 #: One cron goes.
@@ -154,44 +163,19 @@ async def count(db: Database, wanted: Search) -> int:
 
 
 #: The conditions are word for word those of the index.
-_IS_ALIVE: Final = "enabled = 1 AND (end_time IS NULL OR next_run_date <= end_time)"
+IS_ALIVE: Final = "enabled = 1 AND (end_time IS NULL OR next_run_date <= end_time)"
 
 #: A page of crons that have something to do, those that have waited longest first.
 _DUE: Final = f"""
 SELECT {_COLUMNS}
 FROM crons INDEXED BY crons_due
-WHERE {_IS_ALIVE} AND next_run_date < ?
+WHERE {IS_ALIVE} AND next_run_date >= ? AND next_run_date < ?
 ORDER BY next_run_date
 LIMIT ?
 """
 
 
-async def due(db: Database, *, before: str, limit: int) -> Sequence[Cron]:
-    """Crons whose next run is before a time."""
-    [rows] = await db.batch([Statement(_DUE, (before, limit))])
+async def due(db: Database, *, since: str, before: str, limit: int) -> Sequence[Cron]:
+    """Crons whose next run is since one time and before another."""
+    [rows] = await db.batch([Statement(_DUE, (since, before, limit))])
     return [Cron.from_row(row) for row in rows]
-
-
-#: What SQLite says when the first statement of `move_on` finds the cron changed.
-FENCED: Final = "malformed JSON"
-
-_FENCE: Final = f"""
-SELECT CASE
-    WHEN EXISTS (SELECT 1 FROM crons WHERE cron_id = ? AND next_run_date = ? AND updated_at = ? AND {_IS_ALIVE}) THEN 1
-    ELSE json('fenced')
-END
-"""
-
-_MOVE_ON: Final = """
-UPDATE crons
-SET next_run_date = ?
-WHERE cron_id = ?
-"""
-
-
-def move_on(cron: Cron, *, next_run_date: str) -> list[Statement]:
-    """Leave a cron's next run behind; fails, and with it its batch, unless `cron` is what is stored."""
-    return [
-        Statement(_FENCE, (cron.cron_id, cron.next_run_date, cron.updated_at)),
-        Statement(_MOVE_ON, (next_run_date, cron.cron_id)),
-    ]

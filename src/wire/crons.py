@@ -7,7 +7,8 @@ from langgraph_sdk.schema import CronSortBy, Durability, MultitaskStrategy, OnCo
 from pydantic import AfterValidator, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
-from wire.bodies import AssistantId, Body, JsonObject, Limit, Offset, ThreadId
+from wire.bodies import MAX_LIMIT, MAX_OFFSET, AssistantId, Body, JsonObject, Limit, Offset, ThreadId
+from wire.queries import Query
 from wire.runs import RunConfig, StreamModes
 
 CronColumn: TypeAlias = Literal[
@@ -24,8 +25,10 @@ CronColumn: TypeAlias = Literal[
     "next_run_date",
     "metadata",
     "on_run_completed",
+    "on_missed",
     "enabled",
 ]
+OnMissed: TypeAlias = Literal["skip", "latest", "all"]
 
 
 def in_utc(time: str) -> str:
@@ -53,6 +56,7 @@ class CronPatch(Body):
     end_time: Time | None = None
     enabled: bool | None = None
     on_run_completed: OnCompletionBehavior | None = None
+    on_missed: OnMissed | None = None
     input: Any = None
     metadata: JsonObject | None = None
     config: RunConfig | None = None
@@ -108,6 +112,32 @@ class CronObject(BaseModel):
     next_run_date: str
     metadata: JsonObject
     on_run_completed: OnCompletionBehavior | None
+    #: Of Superstep alone: what becomes of times at which nothing looked at the cron.
+    on_missed: OnMissed
     enabled: bool
     created_at: str
     updated_at: str
+
+
+class CronFiresQuery(Query):
+    """The query of GET /runs/crons/{cron_id}/fires."""
+
+    limit: int = Field(10, ge=1, le=MAX_LIMIT)
+    offset: int = Field(0, ge=0, le=MAX_OFFSET)
+
+
+class CronFireObject(BaseModel):
+    """What came of one time of a cron, or of several that were passed over together."""
+
+    cron_id: str
+    scheduled_at: str
+    #: The last of several; otherwise null.
+    scheduled_until: str | None
+    outcome: Literal["created", "skipped"]
+    run_id: str | None
+    thread_id: str | None
+    #: Why there is no run, in a word and in a sentence; null when there is one.
+    reason: Literal["missed", "rescheduled", "thread_busy", "not_found", "not_allowed", "failed"] | None
+    detail: str | None
+    #: When it was dealt with: by so much it was late, or early.
+    created_at: str

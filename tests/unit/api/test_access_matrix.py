@@ -99,6 +99,7 @@ CASES: dict[str, Case] = {
     "POST /runs/crons/search": Case(body={}, stranger=EMPTY),
     "POST /runs/crons/count": Case(body={}, stranger=ZERO),
     "GET /runs/crons/{cron_id}": Case(),
+    "GET /runs/crons/{cron_id}/fires": Case(),
     "PATCH /runs/crons/{cron_id}": Case(body={"enabled": False}),
     "DELETE /runs/crons/{cron_id}": Case(),
     "PUT /store/items": Case(

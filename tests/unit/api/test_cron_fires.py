@@ -6,55 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from langgraph_sdk import Auth
 
-import clock
 from api import cron_fires
-from auth.gatekeeper import Gatekeeper
 from auth.handlers import Handlers
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
+from runs import creation
+from tables import crons
 from tests.support import owners
-from tests.support.http_api import Api
-
-CREATED = "2026-11-21T04:05:37.411997+00:00"
-#: The tick of the minute after, and what it looks ahead to.
-TICK = "2026-11-21T04:06:00.300000+00:00"
-NEXT_MINUTE = "2026-11-21T04:07:00+00:00"
-
-
-class Server:
-    """A server whose clock the test sets."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, gatekeeper: Gatekeeper | None = None) -> None:
-        self.now = CREATED
-        monkeypatch.setattr(clock, "now_iso", lambda: self.now)
-        self.api = Api(gatekeeper=gatekeeper) if gatekeeper else Api()
-        #: The headers of who creates crons.
-        self.caller: dict[str, str] = {}
-
-    async def cron(self, thread_id: str | None = None, **more: Any) -> dict[str, Any]:
-        path = "/runs/crons" if thread_id is None else f"/threads/{thread_id}/runs/crons"
-        body = {"assistant_id": "sequence", "schedule": "* * * * *", "input": {"topic": "t"}, **more}
-        return await self.api.json("POST", path, body, **self.caller)
-
-    async def tick(self, now: str = TICK, before: str = NEXT_MINUTE) -> int:
-        self.now = now
-        return await cron_fires.fire_due(self.api.services, before=before)
-
-    def runs(self) -> list[dict[str, Any]]:
-        found = self.api.db.connection.execute("SELECT * FROM runs ORDER BY COALESCE(due_at, created_at), run_id")
-        return [{**row, "kwargs": json.loads(row["kwargs"])} for row in map(dict, found)]
-
-    async def next_run(self, cron: dict[str, Any]) -> str:
-        return (await self.api.json("GET", f"/runs/crons/{cron['cron_id']}"))["next_run_date"]
+from tests.support.cron_server import NEXT_MINUTE, TICK, CronServer
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    return Server(monkeypatch)
+def server(monkeypatch: pytest.MonkeyPatch) -> CronServer:
+    return CronServer(monkeypatch)
 
 
-async def test_a_due_cron_creates_a_run_and_moves_on(server: Server) -> None:
+async def test_a_due_cron_creates_a_run_and_moves_on(server: CronServer) -> None:
     cron = await server.cron(metadata={"m": 1})
     assert await server.tick(before="2026-11-21T04:06:00+00:00") == 0
     assert await server.tick() == 1
@@ -70,10 +39,10 @@ async def test_a_due_cron_creates_a_run_and_moves_on(server: Server) -> None:
     assert await server.tick() == 0
 
 
-async def test_with_keep_each_run_has_a_thread_that_stays(server: Server) -> None:
+async def test_with_keep_each_run_has_a_thread_that_stays(server: CronServer) -> None:
     await server.cron(on_run_completed="keep", metadata={"km": 1})
     await server.tick()
-    await server.tick("2026-11-21T04:07:00.100000+00:00", "2026-11-21T04:08:00+00:00")
+    await server.tick("2026-11-21T04:07:00.100000+00:00")
     first, second = server.runs()
     assert first["thread_id"] != second["thread_id"]
     assert not first["kwargs"]["temporary"]
@@ -81,7 +50,7 @@ async def test_with_keep_each_run_has_a_thread_that_stays(server: Server) -> Non
     assert (thread["metadata"]["km"], thread["metadata"]["graph_id"], thread["status"]) == (1, "sequence", "busy")
 
 
-async def test_a_cron_of_a_thread_runs_there_by_its_strategy(server: Server) -> None:
+async def test_a_cron_of_a_thread_runs_there_by_its_strategy(server: CronServer) -> None:
     thread_id = await server.api.new_thread()
     queueing = await server.cron(thread_id)
     rejecting = await server.cron(thread_id, multitask_strategy="reject")
@@ -92,41 +61,34 @@ async def test_a_cron_of_a_thread_runs_there_by_its_strategy(server: Server) -> 
     assert await server.next_run(rejecting) == NEXT_MINUTE
 
 
-async def test_seconds_are_runs_that_wait_within_the_minute(server: Server) -> None:
+async def test_seconds_are_runs_that_wait_within_the_minute(server: CronServer) -> None:
     cron = await server.cron(schedule="* * * * * */20")
     assert await server.tick() == 4
     # The first has waited since 04:05:40, which was in a minute that had begun when the cron was created.
     assert [run["due_at"] and run["due_at"][17:19] for run in server.runs()] == [None, None, "20", "40"]
     assert await server.next_run(cron) == NEXT_MINUTE
-    assert await server.tick("2026-11-21T04:07:00.100000+00:00", "2026-11-21T04:08:00+00:00") == 3
+    assert await server.tick("2026-11-21T04:07:00.100000+00:00") == 3
 
 
-async def test_what_was_missed_runs_once_beside_what_is_due_now(server: Server) -> None:
-    minutely, hourly = await server.cron(), await server.cron(schedule="@hourly")
-    assert await server.tick("2026-11-21T09:30:10.000000+00:00", "2026-11-21T09:31:00+00:00") == 3
-    assert await server.next_run(minutely) == "2026-11-21T09:31:00+00:00"
-    assert await server.next_run(hourly) == "2026-11-21T10:00:00+00:00"
-
-
-async def test_disabled_and_ended_crons_never_run(server: Server) -> None:
+async def test_disabled_and_ended_crons_never_run(server: CronServer) -> None:
     await server.cron(enabled=False)
     ended = await server.cron(end_time="2020-01-01T00:00:00Z")
     ending = await server.cron(end_time="2026-11-21T04:07:30+00:00")
     for minute in (6, 7, 8, 9):
-        await server.tick(f"2026-11-21T04:0{minute}:00.000000+00:00", f"2026-11-21T04:0{minute + 1}:00+00:00")
+        await server.tick(f"2026-11-21T04:0{minute}:00.000000+00:00")
     assert [run["kwargs"]["context"]["cron_id"] for run in server.runs()] == [ending["cron_id"]] * 2
     assert await server.next_run(ended) == "2026-11-21T04:06:00+00:00"
     await server.api.json("PATCH", f"/runs/crons/{ended['cron_id']}", {"end_time": None})
-    assert await server.tick("2026-11-21T04:10:00.000000+00:00", "2026-11-21T04:11:00+00:00") == 1
+    assert await server.tick("2026-11-21T04:10:00.000000+00:00") == 1
 
 
-async def test_two_ticks_at_once_create_one_run(server: Server) -> None:
+async def test_two_ticks_at_once_create_one_run(server: CronServer) -> None:
     await server.cron(schedule="* * * * * */20")
     created = await asyncio.gather(*(server.tick() for _ in range(3)))
     assert sum(created) == len(server.runs()) == 4
 
 
-async def test_a_cron_that_cannot_run_does_not_keep_the_others(server: Server) -> None:
+async def test_a_cron_that_cannot_run_does_not_keep_the_others(server: CronServer) -> None:
     assistant = await server.api.json("POST", "/assistants", {"graph_id": "sequence"})
     gone = await server.cron(assistant_id=assistant["assistant_id"])
     await server.api.json("DELETE", f"/assistants/{assistant['assistant_id']}", status=204)
@@ -139,7 +101,7 @@ async def test_a_cron_that_cannot_run_does_not_keep_the_others(server: Server) -
 
 
 async def test_a_fire_is_its_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = Server(monkeypatch, Handlers(owners.handlers()))
+    server = CronServer(monkeypatch, Handlers(owners.handlers()))
     server.caller = owners.bearer(owners.OWNER)
     thread_id = (await server.api.json("POST", "/threads", {}, **server.caller))["thread_id"]
     cron = await server.cron(thread_id)
@@ -162,7 +124,7 @@ async def test_a_fire_that_the_projects_handlers_refuse_is_passed_over(monkeypat
     async def only_while_allowed(ctx: Any, value: dict[str, Any]) -> bool:
         return allowed
 
-    server = Server(monkeypatch, Handlers(auth))
+    server = CronServer(monkeypatch, Handlers(auth))
     server.caller = owners.bearer(owners.OWNER)
     cron = await server.cron()
     allowed = False
@@ -171,15 +133,18 @@ async def test_a_fire_that_the_projects_handlers_refuse_is_passed_over(monkeypat
     assert found["next_run_date"] == NEXT_MINUTE
 
 
-async def test_context_and_cron_id_go_together(server: Server) -> None:
+async def test_context_and_cron_id_go_together(server: CronServer) -> None:
     cron = await server.cron(context={"tone": "kind"})
     await server.tick()
     [run] = server.runs()
-    assert run["kwargs"]["context"] == {"tone": "kind", "cron_id": cron["cron_id"]}
+    told = {"cron_id": cron["cron_id"], "cron_scheduled_at": cron["next_run_date"]}
+    assert run["kwargs"]["context"] == {"tone": "kind", **told}
     assert run["kwargs"]["config"]["configurable"]["tone"] == "kind"
 
 
-async def test_a_change_or_deletion_that_comes_between_wins(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_change_or_deletion_that_comes_between_wins(
+    server: CronServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changed, deleted = await server.cron(), await server.cron()
     create_run = cron_fires.creation.create_run
 
@@ -194,7 +159,7 @@ async def test_a_change_or_deletion_that_comes_between_wins(server: Server, monk
 
 
 async def test_a_crash_at_any_point_loses_no_fire_and_doubles_none(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: CronServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await server.cron(schedule="* * * * * */30")
     batch, left = server.api.db.batch, 0
@@ -218,7 +183,9 @@ async def test_a_crash_at_any_point_loses_no_fire_and_doubles_none(
     assert [run["due_at"] and run["due_at"][17:19] for run in server.runs()] == [None, "30"]
 
 
-async def test_what_was_created_before_a_failure_is_announced(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_created_before_a_failure_is_announced(
+    server: CronServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in range(2):
         await server.cron()
     create_run = cron_fires.creation.create_run
@@ -234,7 +201,7 @@ async def test_what_was_created_before_a_failure_is_announced(server: Server, mo
     assert len(server.api.queue.sent) == len(server.runs()) == 1
 
 
-async def test_a_queue_that_fails_loses_no_run(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_queue_that_fails_loses_no_run(server: CronServer, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(runs: object) -> None:
         raise Unavailable("no queue")
 
@@ -244,9 +211,139 @@ async def test_a_queue_that_fails_loses_no_run(server: Server, monkeypatch: pyte
     assert len(server.runs()) == 1
 
 
-async def test_a_due_cron_is_found_by_its_index(server: Server) -> None:
-    await server.cron()
-    plan = server.api.db.connection.execute(
-        "EXPLAIN QUERY PLAN " + cron_fires.crons._DUE, ("2027-01-01T00:00:00+00:00", 10)
-    ).fetchall()
-    assert [row["detail"] for row in plan] == ["SEARCH crons USING INDEX crons_due (next_run_date<?)"]
+async def test_due_crons_are_found_by_their_index(server: CronServer) -> None:
+    plan = server.api.db.connection.execute("EXPLAIN QUERY PLAN " + crons._DUE, (TICK, NEXT_MINUTE, 10)).fetchall()
+    assert [row["detail"] for row in plan] == [
+        "SEARCH crons USING INDEX crons_due (next_run_date>? AND next_run_date<?)"
+    ]
+
+
+async def test_a_tick_of_the_version_before_and_one_of_this_create_one_run(server: CronServer) -> None:
+    """That version writes no row in `cron_fires`: a cron's next time is a fence by itself."""
+    cron = await server.cron()
+    old = [
+        Statement(cron_fires.cron_fires._FENCE, (cron["cron_id"], cron["next_run_date"], cron["updated_at"])),
+        Statement("UPDATE crons SET next_run_date = ? WHERE cron_id = ?", (NEXT_MINUTE, cron["cron_id"])),
+    ]
+
+    async def tick_of_the_version_before() -> None:
+        request = creation.RunCreate(assistant_id="sequence")
+        services = server.api.services
+        await creation.create_run(
+            services.db, services.graphs(), request, thread_id=None, by=creation.ANYBODY, alongside=lambda _: old
+        )
+
+    await asyncio.gather(tick_of_the_version_before(), server.tick(), server.tick(), return_exceptions=True)
+    assert len(server.runs()) == 1
+    assert await server.next_run(cron) == NEXT_MINUTE
+
+
+async def test_what_was_created_ahead_is_not_created_again_after_a_change(server: CronServer) -> None:
+    cron = await server.cron(schedule="* * * * * */20")
+    assert await server.tick() == 4
+    # The runs of :20 and :40 are there already; now the cron looks as if it had not had them.
+    changed = await server.patch(cron, "2026-11-21T04:06:10.000000+00:00", timezone="Asia/Tokyo")
+    assert changed["next_run_date"] == "2026-11-21T04:06:20+00:00"
+    assert await server.tick("2026-11-21T04:07:00.200000+00:00") == 3
+    times = [run["kwargs"]["config"]["configurable"]["cron_scheduled_at"][14:19] for run in server.runs()]
+    assert sorted(times) == ["05:40", "06:00", "06:20", "06:40", "07:00", "07:20", "07:40"]
+    assert await server.history(cron) == ["04:05 created", *["04:06 created"] * 3, *["04:07 created"] * 3]
+
+
+async def test_a_fire_says_what_came_of_it(server: CronServer) -> None:
+    cron = await server.cron()
+    await server.tick()
+    [run] = server.runs()
+    assert await server.fires(cron) == [
+        {
+            "cron_id": cron["cron_id"],
+            "scheduled_at": "2026-11-21T04:06:00+00:00",
+            "scheduled_until": None,
+            "outcome": "created",
+            "run_id": run["run_id"],
+            "thread_id": run["thread_id"],
+            "reason": None,
+            "detail": None,
+            "created_at": TICK,
+        }
+    ]
+
+
+async def test_a_time_without_a_run_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    auth, answer = owners.handlers(), None
+
+    @auth.on.threads.create_run
+    async def as_told(ctx: Any, value: dict[str, Any]) -> None:
+        if answer:
+            raise answer
+        if value["metadata"].get("hangs"):
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(cron_fires, "HANDLERS_SECONDS", 0.05)
+    server = CronServer(monkeypatch, Handlers(auth))
+    server.caller = owners.bearer(owners.OWNER)
+    thread = (await server.api.json("POST", "/threads", {}, **server.caller))["thread_id"]
+    assistant = await server.api.json("POST", "/assistants", {"graph_id": "sequence"}, **server.caller)
+    busy = await server.cron(thread, multitask_strategy="reject")
+    gone = await server.cron(assistant_id=assistant["assistant_id"])
+    hangs = await server.cron(metadata={"hangs": True})
+    await server.api.json("POST", f"/threads/{thread}/runs", {"assistant_id": "sequence"}, status=202, **server.caller)
+    await server.api.json("DELETE", f"/assistants/{assistant['assistant_id']}", status=204, **server.caller)
+    assert await server.tick() == 0
+    fires = [(await server.fires(cron))[0] for cron in (busy, gone, hangs)]
+    answer = Auth.exceptions.HTTPException(403, "not today")
+    await server.tick("2026-11-21T04:07:00.000000+00:00")
+    answer = RuntimeError("the secret of the project")
+    await server.tick("2026-11-21T04:08:00.000000+00:00")
+    fires += (await server.fires(hangs))[1:]
+    assert [(fire["outcome"], fire["run_id"], fire["reason"], (fire["detail"] or "")[:26]) for fire in fires] == [
+        ("skipped", None, "thread_busy", "Thread is already running "),
+        ("skipped", None, "not_found", "Thread or assistant not fo"),
+        ("skipped", None, "failed", "TimeoutError"),
+        ("skipped", None, "not_allowed", "not today"),
+        ("skipped", None, "failed", "RuntimeError"),
+    ]
+
+
+async def test_fires_are_listed_newest_first_page_by_page(server: CronServer) -> None:
+    cron = await server.cron(schedule="* * * * * *")
+    await server.tick()
+    path = f"/runs/crons/{cron['cron_id']}/fires"
+    answer = await server.api.ask("GET", f"{path}?limit=2&offset=1")
+    assert [fire["scheduled_at"][14:19] for fire in json.loads(answer.body)] == ["06:58", "06:57"]
+    assert (answer.headers["x-pagination-total"], answer.headers["x-pagination-next"]) == ("4", "3")
+    assert len(await server.api.json("GET", path)) == 10
+    assert "limit" in await server.api.detail("GET", f"{path}?limit=0", status=422)
+    unknown = path.replace(cron["cron_id"], server.runs()[0]["run_id"])
+    assert await server.api.detail("GET", unknown, status=404) == "Not Found"
+    plan = "EXPLAIN QUERY PLAN " + cron_fires.cron_fires._LIST
+    [row] = server.api.db.connection.execute(plan, (cron["cron_id"], 10, 0)).fetchall()
+    assert row["detail"] == "SEARCH cron_fires USING PRIMARY KEY (cron_id=?)"
+
+
+async def test_a_cron_keeps_its_last_fires_and_takes_them_along(server: CronServer) -> None:
+    thread_id = await server.api.new_thread()
+    crons = [await server.cron(thread_id, schedule="* * * * * *"), await server.cron(schedule="* * * * * */30")]
+    for minute in range(6, 9):
+        await server.tick(f"2026-11-21T04:0{minute}:00.000000+00:00")
+    fires = await server.fires(crons[0])
+    assert len(fires) == 100
+    assert fires[-1]["scheduled_at"] == "2026-11-21T04:08:59+00:00"
+    assert len(await server.fires(crons[1])) == 6
+    await server.api.json("DELETE", f"/runs/crons/{crons[1]['cron_id']}", status=204)
+    assert server.api.rows("cron_fires") == 100
+    server.api.db.connection.execute("UPDATE runs SET status = 'success'")
+    await server.api.json("DELETE", f"/threads/{thread_id}", status=204)
+    assert server.api.rows("cron_fires") == 0
+
+
+async def test_what_a_time_costs(server: CronServer) -> None:
+    for _ in range(2):
+        await server.cron()
+    before = server.api.db.rows_written, server.api.db.round_trips
+    await server.tick()
+    written, trips = server.api.db.rows_written - before[0], server.api.db.round_trips - before[1]
+    # Each reads and writes once; the others find what is due: on time, nothing more, nothing left.
+    assert trips == 2 * 2 + 3
+    # The system assistant; and each time a thread (twice), a run, the note, the cron's next time.
+    assert written == 1 + 2 * 5

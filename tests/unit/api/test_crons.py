@@ -47,6 +47,7 @@ async def test_a_cron_shows_its_request_and_its_next_time(api: Api) -> None:
         "next_run_date": "2026-11-21T04:06:00+00:00",
         "metadata": {"cm": 1},
         "on_run_completed": "delete",
+        "on_missed": "latest",
         "enabled": True,
         "created_at": "2026-11-21T04:05:37.411997+00:00",
         "updated_at": "2026-11-21T04:05:37.411997+00:00",
@@ -60,6 +61,7 @@ async def test_every_field_is_kept(api: Api) -> None:
         "timezone": "America/New_York",
         "end_time": "2027-01-01T00:00:00+00:00",
         "on_run_completed": "keep",
+        "on_missed": "all",
         "enabled": False,
         "input": {"topic": "x"},
         "interrupt_before": ["write"],
@@ -73,10 +75,11 @@ async def test_every_field_is_kept(api: Api) -> None:
     assert cron["next_run_date"] == "2026-11-23T14:00:00+00:00"
     assert {key: cron["payload"][key] for key in given} == given
     assert cron["payload"]["config"] == {"configurable": {"a": 1, "cron_id": cron["cron_id"]}}
-    assert [cron[key] for key in ("timezone", "end_time", "on_run_completed", "enabled")] == [
+    assert [cron[key] for key in ("timezone", "end_time", "on_run_completed", "on_missed", "enabled")] == [
         "America/New_York",
         "2027-01-01T00:00:00+00:00",
         "keep",
+        "all",
         False,
     ]
 
@@ -109,8 +112,9 @@ async def test_a_change_replaces_what_it_names_and_merges_metadata(api: Api) -> 
 async def test_what_is_no_time_leaves_the_next_run_alone(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     cron = await create(api)
     monkeypatch.setattr(clock, "now_iso", lambda: "2026-11-21T04:06:30.000000+00:00")
-    assert (await patch(api, cron, input={"topic": "y"}))["next_run_date"] == cron["next_run_date"]
-    assert (await patch(api, cron, enabled=True))["next_run_date"] == "2026-11-21T04:07:00+00:00"
+    for change in ({"input": {"topic": "y"}}, {"enabled": True}, {"schedule": "* * * * *"}, {"on_missed": "skip"}):
+        assert (await patch(api, cron, **change))["next_run_date"] == cron["next_run_date"]
+    assert (await patch(api, cron, timezone="Asia/Tokyo"))["next_run_date"] == "2026-11-21T04:07:00+00:00"
 
 
 async def test_a_deleted_cron_is_gone(api: Api) -> None:
@@ -158,6 +162,7 @@ async def test_searching_filters_sorts_selects_and_pages(api: Api) -> None:
         ({"assistant_id": "nope"}, 404, "Assistant 'nope' not found"),
         ({"assistant_id": UNKNOWN}, 404, f"Assistant '{UNKNOWN}' not found"),
         ({"on_run_completed": "bogus"}, 422, "on_run_completed: "),
+        ({"on_missed": "latest, please"}, 422, "on_missed: Input should be 'skip', 'latest' or 'all'"),
         ({"context": {"a": 1}, "config": {"configurable": {"b": 1}}}, 400, "both configurable and context"),
     ],
 )
