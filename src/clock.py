@@ -1,6 +1,7 @@
 """The wall clock, in the two shapes Superstep stores and sends."""
 
 import math
+import random
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,12 @@ from datetime import UTC, datetime, timedelta
 def now_iso() -> str:
     """Now as stored and sent: `2026-11-21T03:44:38.627217+00:00`; such texts sort in time order."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def moment() -> str:
+    """Now, at a microsecond of the caller's own: what is stored with it is told from all else that happens then."""
+    milliseconds = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    return f"{milliseconds}{random.randrange(1000):03}+00:00"  # noqa: S311
 
 
 def now_ms() -> int:

@@ -32,5 +32,5 @@ def services(decides: Gatekeeper) -> Services:
         ui=UI,
         gatekeeper=decides,
         checkpointer=lambda: D1Saver(database()),
-        store=store(),
+        store=store(database()),
     )

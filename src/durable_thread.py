@@ -19,7 +19,7 @@ import deployment
 import log_lines
 from api import socket_commands
 from bindings import process_environment
-from bindings.d1 import database
+from bindings.d1 import database, patient_database
 from bindings.http import read_headers, stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
 from bindings.queues import WebhookQueueBinding
@@ -43,6 +43,9 @@ from streaming.protocol_sockets import Connection, ProtocolSockets
 #: A waiting caller gets a line end this often: legal before JSON, and it keeps the connection open.
 KEEPALIVE_SECONDS: Final = 5.0
 
+#: How long a call to the object waits for D1 before its caller hears that it is out of reach.
+CALL_PATIENCE_SECONDS: Final = 3
+
 #: Keeps a coroutine going after the response; `ctx.waitUntil` does not run one inside a Durable Object.
 wait_until: Final[Any] = workers.wait_until
 
@@ -61,18 +64,21 @@ class ThreadObject(DurableObject):
         settings = process_environment.read_settings()
         self._thread_id: str = ctx.id.name
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
-        provided = Provided(store=store(), open_cache=partial(D1Cache, database(), RELEASE))
+        patient = patient_database()
+        # The cache is not worth waiting for.
+        provided = Provided(store=store(patient), open_cache=partial(D1Cache, database(), RELEASE))
         self._runner = ThreadRunner(
             self._thread_id,
             platform=Platform(
-                database=database(),
+                database=patient,
+                brief_database=patient.within(CALL_PATIENCE_SECONDS),
                 alarm=DurableObjectAlarm(ctx),
                 workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
                 webhook_queue=WebhookQueueBinding(env.WEBHOOK_QUEUE),
                 version=process_environment.worker_version(),
             ),
             streams=self._streams,
-            executor=Executor(database=database(), registry=REGISTRY, settings=settings, provided=provided),
+            executor=Executor(database=patient, registry=REGISTRY, settings=settings, provided=provided),
             settings=settings,
         )
         self._sockets = HibernatingSockets(ctx)

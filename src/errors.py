@@ -1,7 +1,8 @@
 """Every error Superstep raises on purpose; the class says when, and which HTTP status a caller sees."""
 
+import re
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class SuperstepError(Exception):
@@ -71,8 +72,13 @@ class NotSupported(SuperstepError):
     status = 501
 
 
+#: In what D1 says when it ran a batch and refused it: SQLite's own code, or a check before it. Whatever else it says is
+#: of the way there: overloaded, reset, connection lost, internal error, and more each year.
+_REFUSAL: Final = re.compile(r"SQLITE_(?!BUSY|LOCKED|IOERR|INTERRUPT)|D1_TYPE_ERROR|maximum (DB size|account storage)")
+
+
 class DatabaseError(SuperstepError):
-    """D1 refused or lost a batch; nothing of it was written."""
+    """D1 refused a batch, and nothing of it was written; from what is stored later it may succeed."""
 
     status = 503
     retryable = True
@@ -80,7 +86,13 @@ class DatabaseError(SuperstepError):
     @staticmethod
     def saying(message: str) -> "DatabaseError":
         """The error for what the database said, which is all it tells."""
-        return ValueTooLarge(message) if "too big" in message else DatabaseError(message)
+        if "too big" in message:
+            return ValueTooLarge(message)
+        return DatabaseError(message) if _REFUSAL.search(message) else DatabaseUnavailable(message)
+
+
+class DatabaseUnavailable(DatabaseError):
+    """D1 did not answer: the batch was committed, or nothing of it was; the very same batch may succeed later."""
 
 
 class ValueTooLarge(DatabaseError):

@@ -31,7 +31,8 @@ class Database(Protocol):
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Run the statements as one transaction and one round trip; each one's rows (SELECT or RETURNING).
 
-        All or nothing. Raises `errors.DatabaseError` with the database's own message, and nothing was written.
+        All or nothing. Raises `errors.DatabaseError` with the database's own message, and nothing was written; but
+        `errors.DatabaseUnavailable` when the answer was lost, and the batch was committed or not.
         """
         ...
 
@@ -150,7 +151,10 @@ class Workflows(Protocol):
 class Platform:
     """What the object of one thread gets from the platform."""
 
+    #: Waits while D1 is out of reach.
     database: Database
+    #: Does not wait for long, for somebody who waits himself.
+    brief_database: Database
     alarm: Alarm
     workflows: Workflows
     webhook_queue: WebhookQueue

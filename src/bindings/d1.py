@@ -15,6 +15,7 @@ from pyodide.ffi import JsException, jsnull, run_sync, to_js
 from workers import env
 
 from errors import DatabaseError
+from patient_database import PatientDatabase
 from ports import Row, SqlValue, Statement
 
 T = TypeVar("T")
@@ -27,6 +28,12 @@ MAX_PREPARED = 200
 def database() -> "D1Database":
     """The Worker's database: one for each isolate, so that a statement is prepared once and no object keeps a copy."""
     return D1Database(env.DB)
+
+
+@lru_cache(maxsize=1)
+def patient_database() -> PatientDatabase:
+    """The same for thread objects."""
+    return PatientDatabase(database())
 
 
 class D1Database:

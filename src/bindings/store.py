@@ -1,14 +1,14 @@
 """The store of this Worker."""
 
-from bindings.d1 import database
 from graphs.deployed import CONFIG, EMBEDDINGS
+from ports import Database
 from store.d1_store import D1Store
 from store.indexes import WORDS
 from store.vectors import Vectors
 
 
-def store() -> D1Store:
-    """A store over the Worker's database."""
+def store(database: Database) -> D1Store:
+    """A store over the Worker's database, which may be a patient one."""
     config = CONFIG.store
-    index = Vectors(database(), config.index, EMBEDDINGS) if config.index and EMBEDDINGS else WORDS
-    return D1Store(database(), index=index, ttl=config.ttl)
+    index = Vectors(database, config.index, EMBEDDINGS) if config.index and EMBEDDINGS else WORDS
+    return D1Store(database, index=index, ttl=config.ttl)

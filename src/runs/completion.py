@@ -51,8 +51,19 @@ async def _finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, clai
     end = [*webhook, *_settled(run, result, now=stamp.now), *_ended(run, result, stamp)]
     claiming = run_claims.claim_statements(run.thread_id, stamp) if claims_next else []
     results = await db.batch([*end, *claiming])
-    claim = await run_claims.read_claim(db, results[len(end) :]) if claims_next else None
-    return Finished(outcome=result, claim=claim) if results[len(end) - 1] else None
+    if not results[len(end) - 1] and not await _had_ended(db, run, result, stamp):
+        return None
+    claim = await run_claims.read_claim(db, results[len(end) :], stamp) if claims_next else None
+    return Finished(outcome=result, claim=claim)
+
+
+async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> bool:
+    """Whether a batch that ended nothing is the second of its kind, after the answer to the first was lost."""
+    stored = await runs.get(db, run.thread_id, run.run_id)
+    if stored is None:
+        # A run is deleted at its end, or with its thread, which may as well have been after its end.
+        return result.status == "rollback" or json.loads(run.kwargs).get("temporary", False)
+    return (stored.status, stored.attempt, stored.updated_at) == (result.status, run.attempt, stamp.now)
 
 
 async def _delete_with_thread(db: Database, run: Run, result: Outcome, webhook: str | None, *, now: str) -> bool:

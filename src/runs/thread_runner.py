@@ -230,7 +230,7 @@ class ThreadRunner:
         raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
 
     def _stamp(self) -> Stamp:
-        return Stamp(clock.now_iso(), self._platform.version)
+        return Stamp(clock.moment(), self._platform.version)
 
     async def _resumed(self, run: Run) -> Run | None:
         return await run_claims.resume_running(self._database, run, self._stamp())
@@ -268,7 +268,7 @@ class ThreadRunner:
     async def _heed(self) -> None:
         """Stop what was asked to stop while this object executes, and would not look at its rows for a while."""
         executing = self._run
-        [unfinished] = await self._database.batch([runs.unfinished_of_thread(self._thread_id)])
+        [unfinished] = await self._platform.brief_database.batch([runs.unfinished_of_thread(self._thread_id)])
         self._executor.watch_time()
         for row in unfinished:
             if row["cancel_action"] is not None:
@@ -281,12 +281,13 @@ class ThreadRunner:
 
     async def _end_unbegun(self, run_id: str) -> None:
         """End a run that was asked to stop while it waits for another one."""
-        run = await runs.get(self._database, self._thread_id, run_id)
+        database = self._platform.brief_database
+        run = await runs.get(database, self._thread_id, run_id)
         if run is None or run.status != "pending" or run.cancel_action is None:
             return
-        shown = await threads.values_text(self._database, self._thread_id)
+        shown = await threads.values_text(database, self._thread_id)
         result = outcome.never_begun(run.cancel_action, run.error, shown)
-        finished = await completion.finish(self._database, run, result, self._stamp(), claims_next=False)
+        finished = await completion.finish(database, run, result, self._stamp(), claims_next=False)
         if finished:
             if run_id in self._streams.followed():
                 self._streams.end(run_id, result.wait_result, "interrupted")
@@ -311,13 +312,14 @@ class ThreadRunner:
         """Whether the run's streams have ended, or end by themselves."""
         if self._executes(run_id) or self._streams.stored_result(run_id) is not None:
             return True
-        run = await runs.get(self._database, self._thread_id, run_id)
+        database = self._platform.brief_database
+        run = await runs.get(database, self._thread_id, run_id)
         if self._executes(run_id):
             return True
         if run is None:
             self._streams.end(run_id, stored_result.GONE, "failed")
         elif lifecycle.is_finished(run.status):
-            self._streams.end(run_id, *await stored_result.of(self._database, run))
+            self._streams.end(run_id, *await stored_result.of(database, run))
         return run is None or lifecycle.is_finished(run.status)
 
     def _executes(self, run_id: str) -> bool:

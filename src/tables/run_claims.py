@@ -69,7 +69,7 @@ SELECT
 
 async def claim_oldest_pending(db: Database, thread_id: str, stamp: Stamp) -> Claim:
     """Claim the thread's next run if it may start; any number of callers may race, one wins."""
-    return await read_claim(db, await db.batch(claim_statements(thread_id, stamp)))
+    return await read_claim(db, await db.batch(claim_statements(thread_id, stamp)), stamp)
 
 
 def claim_statements(thread_id: str, stamp: Stamp) -> list[Statement]:
@@ -81,9 +81,12 @@ def claim_statements(thread_id: str, stamp: Stamp) -> list[Statement]:
     ]
 
 
-async def read_claim(db: Database, results: Sequence[Sequence[Row]]) -> Claim:
-    """The claim in what the `claim_statements` returned."""
+async def read_claim(db: Database, results: Sequence[Sequence[Row]], stamp: Stamp) -> Claim:
+    """The claim in what the `claim_statements` of the same stamp returned."""
     running, claimed, [rest] = results
+    if running and running[0]["updated_at"] == stamp.now:
+        # These very statements claimed it when they were sent for the first time, and the answer was lost.
+        running, claimed = claimed, running
     return Claim(
         claimed=await runs.first_from_rows(db, claimed),
         running=await runs.first_from_rows(db, running),
@@ -107,13 +110,25 @@ SET attempt = attempt + 1, updated_at = ?1,
     )
 }
 WHERE thread_id = ?2 AND run_id = ?3 AND status = 'running' AND attempt = ?4
-RETURNING {COLUMNS}
+"""
+
+#: The run that was taken over with this stamp, by the statement before this one or when both were sent before.
+_RESUMED: Final = f"""
+SELECT {COLUMNS}
+FROM runs
+WHERE thread_id = ? AND run_id = ? AND status = 'running' AND attempt = ? AND updated_at = ?
 """
 
 
 async def resume_running(db: Database, run: Run, stamp: Stamp) -> Run | None:
     """Take over a running run whose executor died; None when someone else did so first, or it has finished."""
-    [rows] = await db.batch([Statement(_RESUME, (stamp.now, run.thread_id, run.run_id, run.attempt, stamp.version))])
+    key = (run.thread_id, run.run_id)
+    _, rows = await db.batch(
+        [
+            Statement(_RESUME, (stamp.now, *key, run.attempt, stamp.version)),
+            Statement(_RESUMED, (*key, run.attempt + 1, stamp.now)),
+        ]
+    )
     return replace(Run.from_row(rows[0]), kwargs=run.kwargs) if rows else None
 
 
@@ -121,7 +136,7 @@ async def resume_running(db: Database, run: Run, stamp: Stamp) -> Run | None:
 _HAND_OVER: Final = f"""
 UPDATE runs
 SET updated_at = ?1, history = {appended("handed_over", at="?1", attempt="attempt", version="?5")}
-WHERE thread_id = ?2 AND run_id = ?3 AND status = 'running' AND attempt = ?4
+WHERE thread_id = ?2 AND run_id = ?3 AND status = 'running' AND attempt = ?4 AND updated_at <> ?1
 """
 
 

@@ -19,6 +19,7 @@ MAX_ENTRIES: Final = 256
 class Stamp:
     """When an executor does something to a run, and which Worker version it is."""
 
+    #: A `clock.moment`: whatever is stored with it was stored by whoever has the stamp.
     now: str
     version: str
 

@@ -50,7 +50,8 @@ class SqliteDatabase:
             results = [self._run(statement) for statement in statements]
         except (sqlite3.Error, DatabaseError, OverflowError) as error:
             self.connection.execute("ROLLBACK")
-            raise DatabaseError.saying(f"SQLite did not run a batch of {len(statements)}: {error}") from error
+            code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
+            raise DatabaseError.saying(f"D1_ERROR: {error}: {code}") from error
         self.connection.execute("COMMIT")
         return results
 

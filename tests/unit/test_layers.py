@@ -32,6 +32,7 @@ LAYERS = (
         "log_lines",
         "trace_context",
         "langgraph_terms",
+        "patient_database",
     ),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -2,27 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.graph import END, START, StateGraph
 
-import clock
-from d1_cache import D1Cache
 from http_messages import HttpResponse
-from ports import Platform, Row, Statement
-from runs.executor import Executor
-from runs.provided import Provided
-from runs.thread_runner import ThreadRunner
+from patient_database import PatientDatabase
+from ports import Row, Statement
 from settings import Settings
-from streaming.fanout import RunStreams
 from tests.support.http_api import Api, State
 from tests.unit.runs.test_thread_runner import AlarmNotes, ThreadObjectInMemory
+
+T = TypeVar("T")
 
 NODES = 3
 WEBHOOK = "https://hooks.example.com/"
@@ -45,6 +41,10 @@ class Connection:
         await self._turns(2)
         return results
 
+    def wait(self, call: Coroutine[Any, Any, T]) -> T:
+        """See `ports.Database.wait`."""
+        return self._api.db.wait(call)
+
     async def _turns(self, count: int) -> None:
         for _ in range(count):
             await asyncio.sleep(0)
@@ -57,32 +57,17 @@ class Connection:
 class Thread(ThreadObjectInMemory):
     """A thread whose object can die and whose alarm rings."""
 
+    def open_database(self) -> PatientDatabase:
+        """See `ThreadObjectInMemory`."""
+        self.connection = Connection(self.api)
+        return PatientDatabase(self.connection)
+
     def incarnate(self) -> None:
         """A new isolate; the alarm of the one before it rings again."""
         if hasattr(self, "connection"):
             self.connection.is_dead = True
-        self.connection = Connection(self.api)
         self.alarm = AlarmNotes(at_ms=0)
-        self.streams = RunStreams(self.storage, clock.now_ms)
-        executor = Executor(
-            database=self.connection,
-            registry=self.api.registry,  # type: ignore[arg-type]
-            settings=self._settings,
-            provided=Provided(store=self.api.store, open_cache=partial(D1Cache, self.api.db, "release")),
-        )
-        self.runner = ThreadRunner(
-            self.thread_id,
-            platform=Platform(
-                database=self.connection,
-                alarm=self.alarm,
-                workflows=self.workflows,
-                webhook_queue=self.webhook_queue,
-                version="test",
-            ),
-            streams=self.streams,
-            executor=executor,
-            settings=self._settings,
-        )
+        super().incarnate()
 
     async def wake(self, _thread_id: str) -> None:
         """See `ports.ThreadObjects`."""

@@ -9,11 +9,12 @@ import pytest
 
 import clock
 from d1_cache import D1Cache
-from ports import Platform
+from ports import Database, Platform
 from runs.executor import Executor
 from runs.provided import Provided
 from runs.thread_runner import ThreadRunner
 from settings import Settings
+from store.d1_store import D1Store
 from streaming.fanout import RunStreams
 from tests.support.http_api import Api
 from tests.support.object_storage import SqliteObjectStorage
@@ -65,13 +66,19 @@ class ThreadObjectInMemory:
         self._settings = settings or Settings()
         self.incarnate()
 
+    def open_database(self) -> Database:
+        """An incarnation's way to the database."""
+        return self.api.db
+
     def incarnate(self) -> None:
         """A new isolate over what was stored."""
+        database = self.open_database()
         self.streams = RunStreams(self.storage, clock.now_ms)
         self.runner = ThreadRunner(
             self.thread_id,
             platform=Platform(
-                database=self.api.db,
+                database=database,
+                brief_database=database,
                 alarm=self.alarm,
                 workflows=self.workflows,
                 webhook_queue=self.webhook_queue,
@@ -79,10 +86,10 @@ class ThreadObjectInMemory:
             ),
             streams=self.streams,
             executor=Executor(
-                database=self.api.db,
+                database=database,
                 registry=self.api.registry,  # type: ignore[arg-type]
                 settings=self._settings,
-                provided=Provided(store=self.api.store, open_cache=partial(D1Cache, self.api.db, "release")),
+                provided=Provided(store=D1Store(database), open_cache=partial(D1Cache, self.api.db, "release")),
             ),
             settings=self._settings,
         )

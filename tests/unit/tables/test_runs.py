@@ -91,7 +91,7 @@ async def test_only_one_of_many_claims_wins_and_the_others_see_the_winner(db: Sq
     await new_thread(db)
     await new_run(db, "1")
     await new_run(db, "2")
-    found = await asyncio.gather(*(claim(db) for _ in range(5)))
+    found = await asyncio.gather(*(claim(db, now=clock.moment()) for _ in range(5)))
     [winner] = [one.claimed for one in found if one.claimed]
     assert [one.running for one in found if not one.claimed] == [winner] * 4
 
@@ -124,7 +124,7 @@ async def test_a_resumed_run_voids_the_attempt_before(db: SqliteDatabase) -> Non
     alive = await run_claims.resume_running(db, dead, Stamp(NOW, "test"))
     assert alive
     assert alive == replace(dead, attempt=2, history=alive.history)
-    assert await run_claims.resume_running(db, dead, Stamp(NOW, "test")) is None
+    assert await run_claims.resume_running(db, dead, Stamp(clock.moment(), "test")) is None
     ended = ending(status="success", has_next=False, values='{"by":"dead"}')
     before = await threads.get(db, THREAD, EVERYTHING)
     assert not await completion.finish(db, dead, ended, Stamp(clock.shifted(NOW, 9), "test"))

@@ -1,0 +1,83 @@
+"""D1 for whoever has time: what it does not answer is sent again until it does.
+
+D1 is one object on one machine: it moves, restarts and is overloaded, for seconds as a rule and for minutes at times.
+A run need not notice. So whatever a thread's object writes must come to the same when it is committed twice
+(docs/decisions/0024-patience-with-d1.md).
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, TypeVar
+
+import clock
+from errors import DatabaseUnavailable
+from ports import Database, Row, Statement
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: How long a batch is sent again. With a slice's default time before it, still less than an alarm's 15 minutes.
+PATIENCE_SECONDS: Final = 480
+
+#: The first pause is at most so long, each further one at most twice as long; at random, so that not all come at once.
+FIRST_PAUSE_SECONDS: Final = 0.25
+MAX_PAUSE_SECONDS: Final = 8.0
+
+
+class _Silence:
+    """Whether D1 is out of reach, said once at its beginning and once at its end."""
+
+    def __init__(self) -> None:
+        self._since_ms: int | None = None
+
+    def begin(self, error: DatabaseUnavailable) -> None:
+        """D1 did not answer a batch."""
+        if self._since_ms is None:
+            self._since_ms = clock.now_ms()
+            logger.warning("D1 is out of reach, trying again: %s", error)
+
+    def end(self) -> None:
+        """D1 answered one."""
+        if self._since_ms is not None:
+            logger.warning("D1 answers again after %.1f s", (clock.now_ms() - self._since_ms) / 1000)
+            self._since_ms = None
+
+
+class PatientDatabase:
+    """`ports.Database` that outlasts `DatabaseUnavailable`, for so many seconds."""
+
+    def __init__(self, database: Database, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self._database = database
+        self._patience_seconds = patience_seconds
+        self._silence = _Silence()
+
+    def within(self, seconds: float) -> "PatientDatabase":
+        """The same for whom somebody waits."""
+        brief = PatientDatabase(self._database, seconds)
+        brief._silence = self._silence
+        return brief
+
+    async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """See `ports.Database.batch`; raises `DatabaseUnavailable` when patience is at its end."""
+        until_ms = clock.now_ms() + self._patience_seconds * 1000
+        longest = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                results = await self._database.batch(statements)
+            except DatabaseUnavailable as error:
+                self._silence.begin(error)
+                pause = random.uniform(longest / 2, longest)  # noqa: S311
+                if clock.now_ms() + pause * 1000 > until_ms:
+                    raise
+            else:
+                self._silence.end()
+                return results
+            await asyncio.sleep(pause)
+            longest = min(longest * 2, MAX_PAUSE_SECONDS)
+
+    def wait(self, call: Coroutine[Any, Any, T]) -> T:
+        """See `ports.Database.wait`."""
+        return self._database.wait(call)
