@@ -62,7 +62,7 @@ async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> b
     stored = await runs.get(db, run.thread_id, run.run_id)
     if stored is None:
         # A run is deleted at its end, or with its thread, which may as well have been after its end.
-        return result.status == "rollback" or json.loads(run.kwargs).get("temporary", False)
+        return result.status == "rollback" or run.arguments.get("temporary", False)
     return (stored.status, stored.attempt, stored.updated_at) == (result.status, run.attempt, stamp.now)
 
 
