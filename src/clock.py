@@ -27,6 +27,11 @@ def shifted(iso: str, seconds: float) -> str:
     return (datetime.fromisoformat(iso) + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
 
 
+def seconds_between(earlier: str, later: str) -> float:
+    """From one stored time to another; 0 when the clocks of two machines have them the other way round."""
+    return max(0.0, (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds())
+
+
 def epoch_ms(iso: str) -> int:
     """A stored time in milliseconds since 1970, rounded up: an alarm set for it never comes too early."""
     return math.ceil(datetime.fromisoformat(iso).timestamp() * 1000)

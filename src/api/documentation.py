@@ -163,6 +163,8 @@ def _success(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
         content["text/event-stream"] = {"schema": {"type": "string"}}
     if route.answers == "text_or_json":
         content["text/plain"] = {"schema": {"type": "string"}}
+    if route.answers == "json_or_html":
+        content["text/html"] = {"schema": {"type": "string"}}
     return {"description": "Success.", "content": content}
 
 

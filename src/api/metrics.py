@@ -1,22 +1,25 @@
-"""`GET /metrics`: how much work is waiting, as Prometheus scrapes it or as JSON.
+"""`GET /metrics`: how much work is waiting and what became of the rest, as Prometheus scrapes it; the former as JSON.
 
-Requests are not counted: a Worker runs in many isolates that know nothing of each other, and Cloudflare counts them.
+Everything comes from D1, in one batch: a Worker runs in many isolates that know nothing of each other. Requests are not
+counted for the same reason, and Cloudflare counts them.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pydantic import BaseModel, Field
 
 import clock
+from api import prometheus
 from api.context import Call
+from api.prometheus import Family, Sample
 from compact_json import compact_json
 from http_messages import HttpResponse, Reply, json_response
-from tables import run_figures
+from ports import Row
+from tables import run_figures, run_metrics
 from tables.run_figures import RunFigures
 from wire.queries import Query
-
-_PROMETHEUS: Final = "text/plain; version=1.0.0; charset=utf-8"
 
 
 class MetricsQuery(Query):
@@ -58,11 +61,13 @@ class MetricsObject(BaseModel):
 
 
 async def metrics(call: Call[None, MetricsQuery]) -> Reply:
-    """How many runs wait, for how long, and how many execute."""
+    """How many runs wait, for how long, and how many execute; for Prometheus also how those went that have ended."""
     now = clock.now_iso()
-    queue = _queue(await run_figures.get(call.services.db, now=now), now)
+    unfinished, ended = await call.services.db.batch([run_figures.select(now=now), run_metrics.select()])
+    queue = _queue(RunFigures(**unfinished[0]), now)
     if call.query.format != "json":
-        return HttpResponse(200, {"content-type": _PROMETHEUS}, "\n".join(_lines(queue)) + "\n")
+        families = [*_of_queue(queue), *_of_ended(ended)]
+        return HttpResponse(200, {"content-type": prometheus.CONTENT_TYPE}, prometheus.exposition(families))
     return json_response(
         compact_json(
             {
@@ -87,8 +92,8 @@ def _queue(figures: RunFigures, now: str) -> QueueFigures:
     )
 
 
-def _lines(queue: QueueFigures) -> Iterator[str]:
-    """A gauge for each figure; a time of nothing is 0."""
+def _of_queue(queue: QueueFigures) -> Iterator[Family]:
+    """A gauge for each figure, named as other LangGraph servers do; a time of nothing is 0."""
     for name, value, meaning in (
         ("num_pending_runs", queue.n_pending, "Runs that wait."),
         ("num_running_runs", queue.n_running, "Runs that execute."),
@@ -109,6 +114,41 @@ def _lines(queue: QueueFigures) -> Iterator[str]:
         ),
         ("workers_active", queue.n_running, "Threads that execute a run."),
     ):
-        yield f"# HELP lg_api_{name} {meaning}"
-        yield f"# TYPE lg_api_{name} gauge"
-        yield f"lg_api_{name} {value or 0}"
+        yield Family(f"lg_api_{name}", "gauge", meaning, [Sample(value or 0, {})])
+
+
+#: Column of `run_metrics`, name and meaning of each counter.
+_COUNTERS: Final = (
+    ("runs", "runs_total", "Runs that have ended."),
+    ("supersteps", "run_supersteps_total", "Super-steps whose checkpoint was stored when their run ended."),
+    ("retries", "run_retries_total", "Attempts that followed one which was cut off."),
+    (
+        "recovery_seconds",
+        "run_recovery_seconds_total",
+        "From the last that is stored of each attempt that was cut off to the next attempt.",
+    ),
+    ("d1_batches", "run_d1_batches_total", "Round trips to D1 while runs executed."),
+    ("d1_rows_read", "run_d1_rows_read_total", "Rows that D1 read while runs executed, as they are billed."),
+    ("d1_rows_written", "run_d1_rows_written_total", "Rows that D1 wrote while runs executed, as they are billed."),
+    ("d1_seconds", "run_d1_seconds_total", "How long D1 took to answer while runs executed."),
+)
+
+#: Columns of `run_metrics` with counts and sum, name and meaning of each histogram.
+_HISTOGRAMS: Final = (
+    ("waits", "wait_seconds", "run_queue_wait_seconds", "From when a run could have begun to when it did."),
+    ("executions", "execution_seconds", "run_execution_seconds", "From when a run began to its end."),
+)
+
+
+def _of_ended(rows: Sequence[Row]) -> Iterator[Family]:
+    labelled = [({"graph": row["graph_id"], "version": row["version"], "status": row["status"]}, row) for row in rows]
+    for column, name, meaning in _COUNTERS:
+        samples = [Sample(row[column], labels) for labels, row in labelled]
+        yield Family(f"superstep_{name}", "counter", meaning, samples)
+    for counts, total, name, meaning in _HISTOGRAMS:
+        samples = [
+            sample
+            for labels, row in labelled
+            for sample in prometheus.histogram(labels, run_metrics.BUCKETS, json.loads(row[counts]), row[total])
+        ]
+        yield Family(f"superstep_{name}", "histogram", meaning, samples)

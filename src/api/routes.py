@@ -20,6 +20,7 @@ from api import (
     thread_state,
     thread_stream,
     threads,
+    timeline,
     ui,
 )
 from api.routing import Route, Router
@@ -63,6 +64,7 @@ from wire.threads import (
     ThreadsPruned,
     ThreadStorage,
 )
+from wire.timeline import TimelineObject
 from wire.ui import ComponentRequest
 
 ASSISTANT: Final = "/assistants/{assistant_id}"
@@ -126,6 +128,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", f"{THREAD}/runs/wait", "Create a run and wait for its values", thread_runs.create_and_wait, body=RunCreate, answers="long_poll", on="threads.create_run"),
     Route("GET", RUN, "Get a run", thread_runs.get, returns=RunObject, on="threads.read"),
     Route("DELETE", RUN, "Delete a run", run_endings.delete, answers="empty", on="threads.delete"),
+    Route("GET", f"{RUN}/timeline", "Tell what happened to a run", timeline.get, query=timeline.TimelineQuery, returns=TimelineObject, answers="json_or_html", on="threads.read"),
     Route("GET", f"{RUN}/join", "Wait for a run's values", thread_runs.join, query=thread_runs.JoinQuery, answers="long_poll", on="threads.read"),
     Route("GET", f"{RUN}/stream", "Stream a run's events", thread_runs.join_stream, query=thread_runs.StreamQuery, answers="events", on="threads.read"),
     Route("POST", f"{RUN}/cancel", "Cancel a run", run_endings.cancel, query=run_endings.CancelQuery, answers="stopping", on="threads.update"),

@@ -29,6 +29,7 @@ Kind: TypeAlias = Literal[
     "html",
     "script",
     "text_or_json",
+    "json_or_html",
     "json_rpc",
     "json_rpc_or_events",
     "never",

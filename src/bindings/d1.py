@@ -6,6 +6,7 @@ error only as text.
 """
 
 import json
+import time
 from collections.abc import Coroutine, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from js import JSON
 from pyodide.ffi import JsException, jsnull, run_sync, to_js
 from workers import env
 
+import d1_usage
 from errors import DatabaseError
 from patient_database import PatientDatabase
 from ports import Row, SqlValue, Statement
@@ -46,11 +48,18 @@ class D1Database:
 
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """See `ports.Database.batch`."""
+        began = time.monotonic()
         try:
             answers = await self._binding.batch(to_js([self._bind(statement) for statement in statements]))
         except JsException as error:
             raise DatabaseError.saying(f"D1 did not run a batch of {len(statements)}: {error.message}") from error
-        return [_rows(answer["results"]) for answer in json.loads(JSON.stringify(answers))]
+        answered: list[dict[str, Any]] = json.loads(JSON.stringify(answers))
+        d1_usage.count(
+            rows_read=sum(answer["meta"]["rows_read"] for answer in answered),
+            rows_written=sum(answer["meta"]["rows_written"] for answer in answered),
+            seconds=time.monotonic() - began,
+        )
+        return [_rows(answer["results"]) for answer in answered]
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
         """See `ports.Database.wait`: JavaScript Promise Integration puts the stack aside until D1 has answered."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from compact_json import compact_json
 from errors import ValueTooLarge
 from ports import Database, Statement
-from runs import lifecycle, outcome, run_lines, run_object
+from runs import lifecycle, outcome, run_lines, run_object, tallying
 from runs.outcome import Outcome
-from tables import run_claims, runs, thread_deletion, threads, webhooks
+from tables import run_claims, run_metrics, runs, thread_deletion, threads, webhooks
 from tables.run_claims import Claim
 from tables.run_history import Stamp
+from tables.run_metrics import Tally
 from tables.runs import Run
 from wire.json_objects import join_object
 
@@ -44,11 +45,12 @@ async def finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claim
 
 
 async def _finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claims_next: bool) -> Finished | None:
-    kwargs = run.arguments
-    if kwargs.get("temporary") and await _delete_with_thread(db, run, result, kwargs.get("webhook"), now=stamp.now):
+    kwargs, tally = run.arguments, tallying.of(run, result, stamp)
+    if kwargs.get("temporary") and await _delete_with_thread(db, run, result, kwargs.get("webhook"), tally, stamp.now):
         return Finished(outcome=result, claim=None)
     webhook = _webhook(run, result, kwargs.get("webhook"), now=stamp.now)
-    end = [*webhook, *_settled(run, result, now=stamp.now), *_ended(run, result, stamp)]
+    counted = run_metrics.add(run, tally, now=stamp.now)
+    end = [*webhook, counted, *_settled(run, result, now=stamp.now), *_ended(run, result, stamp)]
     claiming = run_claims.claim_statements(run.thread_id, stamp) if claims_next else []
     results = await db.batch([*end, *claiming])
     if not results[len(end) - 1] and not await _had_ended(db, run, result, stamp):
@@ -66,7 +68,9 @@ async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> b
     return (stored.status, stored.attempt, stored.updated_at) == (result.status, run.attempt, stamp.now)
 
 
-async def _delete_with_thread(db: Database, run: Run, result: Outcome, webhook: str | None, *, now: str) -> bool:
+async def _delete_with_thread(
+    db: Database, run: Run, result: Outcome, webhook: str | None, tally: Tally, now: str
+) -> bool:
     """End a stateless run by deleting its thread and all that is on it, itself included.
 
     False, and then nothing was written, when the run was no longer what is stored, or somebody put another one on its
@@ -76,6 +80,7 @@ async def _delete_with_thread(db: Database, run: Run, result: Outcome, webhook: 
         [
             threads.delete_temporary(run),
             *_webhook(run, result, webhook, now=now, is_alone=True),
+            run_metrics.add(run, tally, only_without_thread=True, now=now),
             *thread_deletion.delete_orphans([run.thread_id]),
         ]
     )

@@ -10,6 +10,8 @@ import logging
 from typing import Final
 
 import clock
+import d1_usage
+from d1_usage import D1Usage
 from errors import DatabaseError, StaleAttempt
 from ports import Platform
 from runs import cancellation, completion, lifecycle, outcome, run_lines, stored_result, webhook_delivery
@@ -62,6 +64,8 @@ class ThreadRunner:
         self._failures = 0
         #: The run in execution, from its claim to the end of its streams.
         self._run: Run | None = None
+        #: The run that was executed last, and what its slices asked of D1.
+        self._usage = ("", D1Usage())
         #: The run that a Workflow drives, and until when it is expected to ask for a slice.
         self._workflow_run_id = ""
         self._workflow_expected_until_ms = 0
@@ -181,7 +185,9 @@ class ThreadRunner:
 
         Raises `StaleAttempt` when the run was taken over.
         """
-        with run_lines.about(run):
+        if self._usage[0] != run.run_id:
+            self._usage = (run.run_id, D1Usage())
+        with run_lines.about(run), d1_usage.counting_on(self._usage[1]):
             return await self._execute(run)
 
     async def _execute(self, run: Run) -> bool:

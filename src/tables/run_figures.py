@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from ports import Database, Statement
+from ports import Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,6 @@ SELECT
 """
 
 
-async def get(db: Database, *, now: str) -> RunFigures:
-    """The figures as of `now`."""
-    [[row]] = await db.batch([Statement(_SELECT, (now,))])
-    return RunFigures(**row)
+def select(*, now: str) -> Statement:
+    """One row with the fields of `RunFigures`, as of `now`."""
+    return Statement(_SELECT, (now,))

@@ -10,6 +10,7 @@ ELSEWHERE = {"OPTIONS /{any}", "WS /threads/{thread_id}/stream/events", "PATCH /
 OURS = {
     "GET /threads/{thread_id}/stream/events",
     "GET /runs/crons/{cron_id}/fires",
+    "GET /threads/{thread_id}/runs/{run_id}/timeline",
 }
 
 

@@ -29,6 +29,7 @@ LAYERS = (
         "clock",
         "ids",
         "compact_json",
+        "d1_usage",
         "log_lines",
         "trace_context",
         "langgraph_terms",

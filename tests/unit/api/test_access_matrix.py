@@ -86,6 +86,7 @@ CASES: dict[str, Case] = {
     "POST /threads/{thread_id}/runs/wait": Case(body=RUN),
     "GET /threads/{thread_id}/runs/{run_id}": Case(),
     "DELETE /threads/{thread_id}/runs/{run_id}": Case(),
+    "GET /threads/{thread_id}/runs/{run_id}/timeline": Case(),
     "GET /threads/{thread_id}/runs/{run_id}/join": Case(),
     "GET /threads/{thread_id}/runs/{run_id}/stream": Case(stranger=(200, None)),
     "POST /threads/{thread_id}/runs/{run_id}/cancel": Case(),

@@ -7,12 +7,17 @@ from tests.support.sqlite_database import SqliteDatabase
 from tests.unit.tables.test_runs import NOW, new_run, new_thread
 
 
+async def figures(db: SqliteDatabase) -> RunFigures:
+    [[row]] = await db.batch([run_figures.select(now=NOW)])
+    return RunFigures(**row)
+
+
 def before(seconds: float) -> str:
     return clock.shifted(NOW, -seconds)
 
 
 async def test_an_idle_server_has_no_waiting_times() -> None:
-    assert await run_figures.get(SqliteDatabase(), now=NOW) == RunFigures(
+    assert await figures(SqliteDatabase()) == RunFigures(
         pending=0, running=0, oldest_since=None, median_since=None, oldest_unblocked_since=None
     )
 
@@ -30,7 +35,7 @@ async def test_figures_are_of_the_unfinished_runs() -> None:
         await new_thread(db, thread_id)
         await new_run(db, run_id, thread_id, created_at=created_at, due_at=due_at)
         db.connection.execute("UPDATE runs SET status = ? WHERE run_id = ?", (status, run_id))
-    assert await run_figures.get(db, now=NOW) == RunFigures(
+    assert await figures(db) == RunFigures(
         pending=4,
         running=1,
         oldest_since=before(40),

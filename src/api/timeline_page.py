@@ -1,0 +1,110 @@
+"""What happened to a run as a picture: a bar for each event, from the one before it; colours tell attempts apart.
+
+A page that needs nothing else and runs no script. Everything in it that somebody chose is escaped.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final, cast
+
+import clock
+from wire.timeline import TimelineObject
+
+HEADERS: Final = {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "x-content-type-options": "nosniff",
+}
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 14%, transparent) }
+body { margin: 2rem auto; max-width: 76rem; padding: 0 1rem; font: 14px/1.5 system-ui, sans-serif }
+h1 { font-size: 1.3rem; margin: 0 } h1 small, .details { opacity: .7; font-weight: normal }
+.status { padding: .1rem .5rem; border-radius: 1rem; color: white; background: #6b7280 }
+.status.success { background: #15803d } .status.error, .status.timeout { background: #b91c1c }
+.status.running { background: #1d4ed8 } .status.interrupted { background: #b45309 }
+table { width: 100%; border-collapse: collapse; margin: 1rem 0 }
+td { padding: .2rem .6rem; border-top: 1px solid var(--line); vertical-align: top }
+td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+td.details { overflow-wrap: anywhere }
+td.bar { width: 40%; position: relative; min-width: 10rem }
+td.bar i { position: absolute; top: .4rem; bottom: .4rem; min-width: 3px; border-radius: 3px;
+    background: hsl(calc(215 + (var(--attempt) - 1) * 75) 65% 52%) }
+.waiting i { background: #9ca3af !important; opacity: .6 }
+.gap i { background: repeating-linear-gradient(135deg, #dc2626 0 5px, transparent 5px 9px) !important }
+.failed i { background: #dc2626 !important }
+"""
+
+#: What the time before an event was, when it is not a super-step's.
+_CLASSES: Final = {"due": "waiting", "started": "waiting", "redriven": "waiting", "resumed": "gap", "failed": "failed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bar:
+    """One line of the picture; seconds are from the run's creation."""
+
+    label: str
+    kind: str
+    attempt: int
+    at: str
+    start: float
+    end: float
+    details: str
+
+
+def page(timeline: TimelineObject, *, now: str) -> str:
+    """The page; a run that has not ended has a last bar up to now."""
+    bars = [*_bars(timeline), *_present(timeline, now)]
+    first = min((bar.start for bar in bars), default=0)
+    span = max((bar.end for bar in bars), default=0) - first
+    run_id, more = escape(timeline.run_id), ""
+    if timeline.next:
+        more = f'<p><a href="?format=html&amp;after={escape(timeline.next)}">Later</a>'
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Run {run_id}</title><style>{_STYLE}</style>'
+        f"<h1>{escape(timeline.graph_id)} <small>run {run_id}</small></h1>"
+        f'<p><span class="status {timeline.status}">{timeline.status}</span> attempt {timeline.attempt}, '
+        f"accepted {escape(timeline.created_at)} on thread {escape(timeline.thread_id)}"
+        f"<table>{''.join(_row(bar, first, span or 1) for bar in bars)}</table>{more}</html>"
+    )
+
+
+def _bars(timeline: TimelineObject) -> Iterator[_Bar]:
+    attempt = 1
+    for event in timeline.events:
+        attempt = event.attempt or attempt
+        end = clock.seconds_between(timeline.created_at, event.at)
+        said: dict[str, Any] = event.model_dump(exclude_none=True, exclude={"at", "event", "seconds"})
+        yield _Bar(
+            label=event.event,
+            kind=_CLASSES.get(event.event, ""),
+            attempt=attempt,
+            at=event.at,
+            start=end - event.seconds,
+            end=end,
+            details=", ".join(f"{name} {_text(value)}" for name, value in said.items()),
+        )
+
+
+def _present(timeline: TimelineObject, now: str) -> Iterator[_Bar]:
+    if timeline.ended_at is None and timeline.next is None and timeline.events:
+        start = clock.seconds_between(timeline.created_at, timeline.events[-1].at)
+        end = max(start, clock.seconds_between(timeline.created_at, now))
+        kind = "waiting" if timeline.status == "pending" else ""
+        yield _Bar(label="now", kind=kind, attempt=timeline.attempt, at=now, start=start, end=end, details="")
+
+
+def _row(bar: _Bar, first: float, span: float) -> str:
+    left, width = (bar.start - first) / span * 100, (bar.end - bar.start) / span * 100
+    return (
+        f'<tr class="{bar.kind}" style="--attempt:{bar.attempt}"><td>{bar.label}'
+        f'<td class="number" title="{escape(bar.at)}">{bar.end:.3f} s<td class="number">{bar.end - bar.start:.3f} s'
+        f'<td class="bar"><i style="left:{left:.2f}%;width:{width:.2f}%"></i><td class="details">{escape(bar.details)}'
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ": ".join(map(str, cast(dict[str, Any], value).values()))
+    return ", ".join(map(str, cast(list[Any], value))) if isinstance(value, list) else str(value)

@@ -1,0 +1,47 @@
+"""What is asked of D1, counted on behalf of whoever asks: the run in whose context a batch is sent.
+
+A `ContextVar` carries the count to every task that execution starts, so nothing is passed around.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class D1Usage:
+    """A count that grows; rows are as Cloudflare bills them."""
+
+    batches: int = 0
+    rows_read: int = 0
+    rows_written: int = 0
+    #: From sending each batch to having its answer.
+    seconds: float = 0.0
+
+
+_CURRENT: ContextVar[D1Usage | None] = ContextVar("d1_usage", default=None)
+
+
+@contextmanager
+def counting_on(usage: D1Usage) -> Generator[None]:
+    """Count on `usage` what is asked within the block, and by the tasks that are started there."""
+    token = _CURRENT.set(usage)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def so_far() -> D1Usage:
+    """What was counted in this context; nothing where nobody counts."""
+    return _CURRENT.get() or D1Usage()
+
+
+def count(*, rows_read: int, rows_written: int, seconds: float) -> None:
+    """One batch was answered."""
+    if usage := _CURRENT.get():
+        usage.batches += 1
+        usage.rows_read += rows_read
+        usage.rows_written += rows_written
+        usage.seconds += seconds

@@ -1,0 +1,44 @@
+"""What the end of a run adds to the metrics, as its row tells it."""
+
+from itertools import pairwise
+
+import clock
+import d1_usage
+from langgraph_terms import checkpoint_time
+from runs.outcome import Outcome
+from tables import run_history
+from tables.run_history import Entry, Stamp
+from tables.run_metrics import Tally
+from tables.runs import Run
+
+
+def of(run: Run, result: Outcome, stamp: Stamp) -> Tally:
+    """The tally of a run that ends now. One that was driven again has ended before: what was until then is counted."""
+    assert result.status != "drained"
+    entries = run_history.parse(run.history)
+    again = max((place for place, entry in enumerate(entries) if entry.event == "redriven"), default=None)
+    waiting_since = run.due_at or run.created_at if again is None else entries[again].at
+    entries = entries[again or 0 :]
+    started_at = _started_at(entries) or (run.started_at if again is None else None)
+    gaps = [_gap(before, entry) for before, entry in pairwise(entries) if entry.cause == "cut_off"]
+    return Tally(
+        graph_id=run.arguments["config"]["configurable"]["graph_id"],
+        version=stamp.version,
+        status=result.status,
+        since=started_at or waiting_since,
+        wait=clock.seconds_between(waiting_since, started_at) if started_at else None,
+        execution=clock.seconds_between(started_at, stamp.now) if started_at else None,
+        retries=len(gaps),
+        recovery=sum(gaps),
+        d1=d1_usage.so_far(),
+    )
+
+
+def _started_at(entries: list[Entry]) -> str | None:
+    return next((entry.at for entry in entries if entry.event == "started" and entry.cause is None), None)
+
+
+def _gap(before: Entry, resumed: Entry) -> float:
+    """How long a run stood still that was cut off, at most: since its last entry, or the last checkpoint after it."""
+    stored = resumed.checkpoint_id and checkpoint_time(resumed.checkpoint_id)
+    return clock.seconds_between(max(before.at, stored or before.at), resumed.at)

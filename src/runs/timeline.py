@@ -1,0 +1,130 @@
+"""What happened to a run, put together from its row and its checkpoints."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, Final, TypeAlias
+
+import clock
+from langgraph_terms import checkpoint_time
+from ports import Row
+from runs import lifecycle, run_lines
+from tables import run_history
+from tables.runs import Run
+from wire.bodies import JsonObject
+from wire.timeline import TimelineEvent, TimelineObject
+
+#: What orders events: the millisecond (the rest of a row's times is random, see `clock.moment`); in the same one,
+#: whether before (0), among (1) or after the checkpoints; the checkpoint.
+Place: TypeAlias = tuple[str, int, str]
+
+_AFTER_CHECKPOINTS: Final = {"interrupted": 2, "failed": 2, "ended": 3}
+
+
+def of(run: Run, checkpoints: Sequence[Row], tasks: Iterable[Row], *, after: str | None, limit: int) -> TimelineObject:
+    """A page: up to `limit` checkpoints after the one named `after`, and what happened around them.
+
+    The rows are those of `run_checkpoints.select_page`, from that checkpoint on; one more than is shown tells that
+    there is another page.
+    """
+    did: dict[str, list[Row]] = defaultdict(list)
+    for row in tasks:
+        did[row["checkpoint_id"]].append(row)
+    following = [row["checkpoint_id"] for row in checkpoints if row["checkpoint_id"] != after]
+    last = following[limit - 1] if len(following) > limit else None
+    events = [*_of_row(run), *(_committed(row, did[row["parent_checkpoint_id"]]) for row in checkpoints)]
+    if checkpoints and lifecycle.is_finished(run.status):
+        events += _left_undone(run, did[checkpoints[-1]["checkpoint_id"]])
+    return TimelineObject(
+        thread_id=run.thread_id,
+        run_id=run.run_id,
+        assistant_id=run.assistant_id,
+        graph_id=run.arguments["config"]["configurable"]["graph_id"],
+        status=run.status,
+        attempt=run.attempt,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        ended_at=run.updated_at if lifecycle.is_finished(run.status) else None,
+        events=[
+            event
+            for event in _timed(events)
+            if (after is None or _place(event) > _at(after)) and (last is None or _place(event) <= _at(last))
+        ],
+        next=last,
+    )
+
+
+def _timed(events: Iterable[TimelineEvent]) -> Iterator[TimelineEvent]:
+    """In order, each with the time since the one before."""
+    before: str | None = None
+    for event in sorted(events, key=_place):
+        yield event.model_copy(update={"seconds": clock.seconds_between(before or event.at, event.at)})
+        before = event.at
+
+
+def _place(event: TimelineEvent) -> Place:
+    if event.event in ("input", "superstep"):
+        return _at(event.checkpoint_id or "")
+    return event.at[:23], _AFTER_CHECKPOINTS.get(event.event, 0), ""
+
+
+def _at(checkpoint_id: str) -> Place:
+    return _time(checkpoint_id)[:23], 1, checkpoint_id
+
+
+def _time(checkpoint_id: str) -> str:
+    return checkpoint_time(checkpoint_id) or ""
+
+
+def _of_row(run: Run) -> Iterator[TimelineEvent]:
+    configurable, entries = run.arguments["config"]["configurable"], run_history.parse(run.history)
+    known = {entry.event for entry in entries}
+    yield _event(
+        run.created_at,
+        "accepted",
+        user_id=configurable.get("langgraph_auth_user_id"),
+        request_id=configurable.get("langgraph_request_id"),
+        trace_id=run_lines.trace_of(run).trace_id,
+        multitask_strategy=run.multitask_strategy,
+    )
+    if run.due_at:
+        yield _event(run.due_at, "due")
+    # Older releases kept no history.
+    if run.started_at and "started" not in known:
+        yield _event(run.started_at, "started", attempt=1)
+    ended: JsonObject = {"status": run.status, "attempt": run.attempt, "error": json.loads(run.error or "null")}
+    if lifecycle.is_finished(run.status) and "ended" not in known:
+        yield _event(run.updated_at, "ended", **ended)
+    for number, entry in enumerate(entries, 1):
+        is_end = number == len(entries) and entry.event == "ended"
+        yield _event(**asdict(entry) | (ended if is_end else {}))
+
+
+def _committed(row: Row, did: Sequence[Row]) -> TimelineEvent:
+    return _event(
+        _time(row["checkpoint_id"]),
+        "input" if row["source"] == "input" else "superstep",
+        attempt=row["attempt"],
+        checkpoint_id=row["checkpoint_id"],
+        step=row["step"],
+        **_whose(did, "tasks"),
+    )
+
+
+def _left_undone(run: Run, did: Sequence[Row]) -> Iterator[TimelineEvent]:
+    """Tasks of the super-step in which the run ended."""
+    for event in ("interrupted", "failed"):
+        if whose := _whose(did, event):
+            yield _event(run.updated_at, event, **whose)
+
+
+def _whose(did: Sequence[Row], what: str) -> JsonObject:
+    """The nodes of the tasks that did something, and the number of those tasks."""
+    rows = [row for row in did if row[what]]
+    nodes = [row["node"] for row in rows if row["node"]]
+    return {"nodes": nodes, "tasks": sum(row[what] for row in rows)} if rows else {}
+
+
+def _event(at: str, event: str, **fields: Any) -> TimelineEvent:
+    return TimelineEvent.model_validate({**fields, "at": at, "event": event, "seconds": 0})

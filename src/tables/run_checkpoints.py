@@ -1,0 +1,86 @@
+"""The checkpoints of one run. No index tells runs apart: they are found by their ids, which sort by time.
+
+Only those of the run's own graph, not of its subgraphs.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ports import Statement
+
+#: From the epoch of UUIDs to that of Unix, in ticks of 100 ns.
+_UNIX_EPOCH_TICKS: Final = 0x01B21DD213814000
+
+
+def id_at(iso: str, shift_seconds: int) -> str:
+    """A SQL expression: every checkpoint made later has a greater id, a UUIDv6; `iso` is an expression as well.
+
+    To the second, so shift it towards where nothing may be missed.
+    """
+    ticks = f"((CAST(strftime('%s', {iso}) AS INTEGER) + {shift_seconds}) * 10000000 + {_UNIX_EPOCH_TICKS})"
+    return f"printf('%08x-%04x', {ticks} >> 28, ({ticks} >> 12) & 0xFFFF)"
+
+
+#: A page of the checkpoints of run ?2 on thread ?1, oldest first, from checkpoint ?3 on.
+_PAGE: Final = f"""
+WITH run AS (
+    SELECT thread_id, run_id,
+        COALESCE(json_extract(history, '$[0].at'), started_at, created_at) AS began_at,
+        CASE WHEN status NOT IN ('pending', 'running') THEN updated_at END AS ended_at
+    FROM runs
+    WHERE thread_id = ?1 AND run_id = ?2
+),
+page AS (
+    SELECT checkpoints.checkpoint_id, checkpoints.parent_checkpoint_id, checkpoints.metadata
+    FROM run
+    CROSS JOIN checkpoints
+    WHERE checkpoints.thread_id = ?1 AND checkpoints.checkpoint_ns = ''
+        AND checkpoints.checkpoint_id >= COALESCE(?3, {id_at("run.began_at", -1)})
+        AND checkpoints.checkpoint_id < COALESCE({id_at("run.ended_at", 2)}, 'g')
+        AND json_extract(checkpoints.metadata, '$.run_id') = ?2
+    ORDER BY checkpoints.checkpoint_id
+    LIMIT ?4
+)
+"""
+
+_CHECKPOINTS: Final = f"""
+{_PAGE}
+SELECT checkpoint_id, parent_checkpoint_id,
+    json_extract(metadata, '$.step') AS step,
+    json_extract(metadata, '$.source') AS source,
+    json_extract(metadata, '$.run_attempt') AS attempt
+FROM page
+ORDER BY checkpoint_id
+"""
+
+#: What tasks of the run wrote while they stood at a checkpoint of the page or at the one before it. LangGraph names the
+#: node of a task in its path unless somebody sent it there.
+_TASKS: Final = f"""
+{_PAGE},
+stands AS (
+    SELECT checkpoint_id FROM page
+    UNION
+    SELECT parent_checkpoint_id FROM page WHERE parent_checkpoint_id IS NOT NULL
+)
+SELECT w.checkpoint_id,
+    CASE WHEN w.task_path LIKE '~!_!_pregel!_pull, %' ESCAPE '!' THEN substr(w.task_path, 18) END AS node,
+    COUNT(DISTINCT w.task_id) AS tasks,
+    COUNT(DISTINCT CASE WHEN instr(w.entries, '[-3,"__interrupt__"') THEN w.task_id END) AS interrupted,
+    COUNT(DISTINCT CASE WHEN instr(w.entries, '[-1,"__error__"') THEN w.task_id END) AS failed
+FROM stands
+CROSS JOIN checkpoint_writes AS w
+WHERE w.thread_id = ?1 AND w.checkpoint_ns = '' AND w.checkpoint_id = stands.checkpoint_id
+    AND w.part = 0 AND w.run_id = ?2 AND w.task_path <> ''
+GROUP BY w.checkpoint_id, node
+ORDER BY w.checkpoint_id, node
+"""
+
+
+def select_page(thread_id: str, run_id: str, *, start: str | None, limit: int) -> Sequence[Statement]:
+    """Two statements: a page of a run's checkpoints from `start` on, and what the tasks before and after them did.
+
+    The latter by the checkpoint at which they stood and their node: how many `tasks` wrote something, and how many of
+    these were `interrupted` or `failed`.
+    """
+    params = (thread_id, run_id, start, limit)
+    return [Statement(_CHECKPOINTS, params), Statement(_TASKS, params)]

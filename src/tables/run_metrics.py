@@ -1,0 +1,125 @@
+"""The table `run_metrics`: sums over the runs that have ended, by graph, Worker version and status."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from langgraph_sdk.schema import RunStatus
+
+from compact_json import compact_json
+from d1_usage import D1Usage
+from ports import Statement
+from tables.run_checkpoints import id_at
+from tables.run_fence import UNCHANGED
+from tables.runs import Run
+
+Ended: TypeAlias = RunStatus | Literal["rollback"]
+
+#: The upper bounds of the histograms, in seconds. Stored counts go by their places: another list needs a migration.
+BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What the end of a run adds; times are in seconds."""
+
+    graph_id: str
+    version: str
+    status: Ended
+    #: What was before this belongs to an earlier end of the same run.
+    since: str
+    #: From when it could have begun to when it did; None when it never did.
+    wait: float | None
+    #: From then on.
+    execution: float | None
+    #: Attempts that followed one which was cut off, and how long nothing happened before them.
+    retries: int
+    recovery: float
+    d1: D1Usage
+
+
+_HISTOGRAMS: Final = ("waits", "executions")
+_SUMS: Final = (
+    *("runs", "wait_seconds", "execution_seconds", "retries", "recovery_seconds"),
+    *("d1_batches", "d1_rows_read", "d1_rows_written", "d1_seconds", "supersteps"),
+)
+
+#: The super-steps that run ?2 has committed since ?3: the numbers of its first checkpoint and its last tell.
+_SUPERSTEPS: Final = f"""
+    WITH own AS NOT MATERIALIZED (
+        SELECT checkpoint_id, json_extract(metadata, '$.step') AS step, json_extract(metadata, '$.source') AS source
+        FROM checkpoints
+        WHERE thread_id = ?1 AND checkpoint_ns = '' AND checkpoint_id >= {id_at("?3", -1)}
+          AND json_extract(metadata, '$.run_id') = ?2
+    )
+    SELECT COALESCE(
+        (SELECT step FROM own ORDER BY checkpoint_id DESC LIMIT 1)
+            - (SELECT step - (source <> 'input') FROM own ORDER BY checkpoint_id LIMIT 1),
+        0
+    )
+"""
+
+
+def _grown(histogram: str) -> str:
+    return f"""{histogram} = (
+        SELECT json_group_array(stored.value + added.value)
+        FROM json_each(run_metrics.{histogram}) AS stored
+        CROSS JOIN json_each(excluded.{histogram}) AS added USING (key)
+    )"""
+
+
+#: A run that ends in this batch; when ?4 is 1, only if its thread has gone before it.
+_ADD: Final = f"""
+INSERT INTO run_metrics (graph_id, version, status, updated_at, {", ".join((*_HISTOGRAMS, *_SUMS))})
+SELECT ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ({_SUPERSTEPS})
+WHERE (?4 = 0 OR NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?1)) AND {UNCHANGED}
+ON CONFLICT (graph_id, version, status) DO UPDATE SET
+    updated_at = excluded.updated_at,
+    {", ".join(_grown(histogram) for histogram in _HISTOGRAMS)},
+    {", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)}
+"""
+
+
+def add(run: Run, tally: Tally, *, only_without_thread: bool = False, now: str) -> Statement:
+    """Count the end of a run, provided that `run` is what is stored: must stand before the statement that ends it."""
+    return Statement(
+        _ADD,
+        (
+            *(run.thread_id, run.run_id, tally.since, int(only_without_thread)),
+            *(tally.graph_id, tally.version, tally.status, now),
+            *(_one_of(tally.wait), _one_of(tally.execution)),
+            *(tally.wait or 0, tally.execution or 0, tally.retries, tally.recovery),
+            *(tally.d1.batches, tally.d1.rows_read, tally.d1.rows_written, tally.d1.seconds),
+            *run.identity,
+        ),
+    )
+
+
+def _one_of(seconds: float | None) -> str:
+    """A histogram of one observation, or of none."""
+    counts = [0] * (len(BUCKETS) + 1)
+    if seconds is not None:
+        counts[bisect_left(BUCKETS, seconds)] = 1
+    return compact_json(counts)
+
+
+#: One row for each graph, version and status.
+_SELECT: Final = f"""
+SELECT graph_id, version, status, {", ".join((*_HISTOGRAMS, *_SUMS))}
+FROM run_metrics
+ORDER BY graph_id, version, status
+"""
+
+
+def select() -> Statement:
+    """All sums; `waits` and `executions` are JSON arrays of counts, by the places of `BUCKETS` and one for the rest."""
+    return Statement(_SELECT)
+
+
+#: Versions that have been replaced.
+_SWEEP: Final = "DELETE FROM run_metrics WHERE updated_at < ?"
+
+
+def delete_unused(*, since: str) -> Statement:
+    """Forget versions, graphs and statuses with which no run has ended since."""
+    return Statement(_SWEEP, (since,))
