@@ -12,7 +12,7 @@ from api.context import Services
 from errors import SuperstepError
 from ports import WebhookQueue
 from runs import sweep, thread_pruning, webhook_delivery
-from tables import idempotency_keys, node_cache, store_items
+from tables import idempotency_keys, node_cache, run_metrics, store_items
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,10 @@ Job: TypeAlias = Callable[[Tick], Awaitable[None]]
 MAX_RETIRED_THREADS: Final = 1000
 PAGE_EXPIRED: Final = 500
 MAX_EXPIRED_PAGES: Final = 20
+
+#: So long after its last run a version is still in the metrics.
+METRICS_KEPT_SECONDS: Final = 30 * 24 * 3600
+METRICS_SWEEP_MINUTES: Final = 60
 
 
 async def tick(services: Services, webhooks: WebhookQueue, *, scheduled_ms: int) -> None:
@@ -113,6 +117,13 @@ async def sweep_idempotency_keys(tick: Tick) -> None:
             break
 
 
+async def forget_unused_metrics(tick: Tick) -> None:
+    """Delete the sums of versions that were replaced long ago."""
+    if tick.is_turn(METRICS_SWEEP_MINUTES):
+        before = clock.shifted(clock.now_iso(), -METRICS_KEPT_SECONDS)
+        await tick.services.db.batch([run_metrics.delete_unused(since=before)])
+
+
 _JOBS: Final[tuple[Job, ...]] = (
     fire_crons,
     announce_stale_runs,
@@ -121,4 +132,5 @@ _JOBS: Final[tuple[Job, ...]] = (
     sweep_store,
     sweep_node_cache,
     sweep_idempotency_keys,
+    forget_unused_metrics,
 )

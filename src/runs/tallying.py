@@ -1,7 +1,5 @@
 """What the end of a run adds to the metrics, as its row tells it."""
 
-from itertools import pairwise
-
 import clock
 import d1_usage
 from langgraph_terms import checkpoint_time
@@ -20,7 +18,8 @@ def of(run: Run, result: Outcome, stamp: Stamp) -> Tally:
     waiting_since = run.due_at or run.created_at if again is None else entries[again].at
     entries = entries[again or 0 :]
     started_at = _started_at(entries) or (run.started_at if again is None else None)
-    gaps = [_gap(before, entry) for before, entry in pairwise(entries) if entry.cause == "cut_off"]
+    before = [started_at or waiting_since, *(entry.at for entry in entries)]
+    gaps = [_gap(at, entry) for at, entry in zip(before, entries, strict=False) if entry.cause == "cut_off"]
     return Tally(
         graph_id=run.arguments["config"]["configurable"]["graph_id"],
         version=stamp.version,
@@ -35,10 +34,11 @@ def of(run: Run, result: Outcome, stamp: Stamp) -> Tally:
 
 
 def _started_at(entries: list[Entry]) -> str | None:
+    """When it was claimed, but for the claim that only carries out a stop."""
     return next((entry.at for entry in entries if entry.event == "started" and entry.cause is None), None)
 
 
-def _gap(before: Entry, resumed: Entry) -> float:
+def _gap(since: str, resumed: Entry) -> float:
     """How long a run stood still that was cut off, at most: since its last entry, or the last checkpoint after it."""
     stored = resumed.checkpoint_id and checkpoint_time(resumed.checkpoint_id)
-    return clock.seconds_between(max(before.at, stored or before.at), resumed.at)
+    return clock.seconds_between(max(since, stored or since), resumed.at)

@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import d1_usage
 from errors import DatabaseError
 from ports import Row, SqlValue, Statement
 
@@ -45,6 +46,7 @@ class SqliteDatabase:
         """See `ports.Database.batch`; gives way to other tasks once, as a real one does."""
         self.round_trips += 1
         await asyncio.sleep(0)
+        written = self.connection.total_changes
         self.connection.execute("BEGIN")
         try:
             results = [self._run(statement) for statement in statements]
@@ -53,6 +55,7 @@ class SqliteDatabase:
             code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
             raise DatabaseError.saying(f"D1_ERROR: {error}: {code}") from error
         self.connection.execute("COMMIT")
+        d1_usage.count(rows_read=0, rows_written=self.connection.total_changes - written, seconds=0.0)
         return results
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:

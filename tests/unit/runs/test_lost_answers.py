@@ -95,6 +95,9 @@ class Thread(ThreadObjectInMemory):
         )
         webhooks = self.api.db.connection.execute("SELECT body FROM webhooks ORDER BY run_id")
         told = [json.loads(row[0]) for row in webhooks]
+        metrics = self.api.db.connection.execute(
+            "SELECT graph_id, status, runs, supersteps, retries FROM run_metrics ORDER BY graph_id, status"
+        )
         shown = await self.api.ask("GET", f"/threads/{self.thread_id}")
         thread = json.loads(shown.body)  # type: ignore[union-attr]
         return {
@@ -102,6 +105,7 @@ class Thread(ThreadObjectInMemory):
             "runs": [row[1:] for row in runs],
             "checkpoints": [tuple(row) for row in checkpoints],
             "webhooks": [(body["status"], body["values"]) for body in told],
+            "metrics": [tuple(row) for row in metrics],
             "announced": len(self.webhook_queue.sent),
             "thread": {name: thread.get(name) for name in ("status", "values", "error")},
             "asks": len(thread.get("interrupts") or {}),
