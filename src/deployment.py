@@ -7,11 +7,14 @@ from auth import configured
 from auth.gatekeeper import Gatekeeper
 from bindings import process_environment
 from bindings.d1 import database
-from bindings.queues import run_queue
+from bindings.dns_resolver import DnsOverHttps
+from bindings.queues import run_queue, webhook_queue
 from bindings.store import store
 from bindings.thread_objects import thread_objects
+from bindings.webhook_sender import FetchWebhookSender
 from d1_checkpointer import D1Saver
 from graphs.deployed import AUTH, CONFIG, REGISTRY, UI
+from runs.webhook_delivery import Courier
 
 
 @lru_cache(maxsize=1)
@@ -25,6 +28,7 @@ def services(decides: Gatekeeper) -> Services:
     return Services(
         db=database(),
         queue=run_queue(),
+        webhook_queue=webhook_queue(),
         thread_objects=thread_objects(),
         registry=REGISTRY,
         settings=process_environment.read_settings(),
@@ -33,4 +37,16 @@ def services(decides: Gatekeeper) -> Services:
         gatekeeper=decides,
         checkpointer=lambda: D1Saver(database()),
         store=store(database()),
+    )
+
+
+def courier() -> Courier:
+    """What takes webhooks to their receivers; ValueError for variables that are wrong."""
+    settings = process_environment.read_settings()
+    return Courier(
+        db=database(),
+        sender=FetchWebhookSender(),
+        resolver=DnsOverHttps(settings.dns_resolver_url),
+        config=CONFIG,
+        secrets=settings.webhook_secrets,
     )

@@ -22,7 +22,7 @@ from bindings import process_environment
 from bindings.d1 import database, patient_database
 from bindings.http import read_headers, stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
-from bindings.queues import WebhookQueueBinding
+from bindings.queues import webhook_queue
 from bindings.store import store
 from bindings.web_sockets import HibernatingSocket, HibernatingSockets
 from bindings.workflows import RunWorkflowBinding
@@ -74,7 +74,7 @@ class ThreadObject(DurableObject):
                 brief_database=patient.within(CALL_PATIENCE_SECONDS),
                 alarm=DurableObjectAlarm(ctx),
                 workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
-                webhook_queue=WebhookQueueBinding(env.WEBHOOK_QUEUE),
+                webhook_queue=webhook_queue(),
                 version=process_environment.worker_version(),
             ),
             streams=self._streams,

@@ -10,7 +10,6 @@ import log_lines
 from api import cron_fires
 from api.context import Services
 from errors import SuperstepError
-from ports import WebhookQueue
 from runs import sweep, thread_pruning, webhook_delivery
 from tables import idempotency_keys, node_cache, run_metrics, store_items
 
@@ -22,7 +21,6 @@ class Tick:
     """One minute."""
 
     services: Services
-    webhooks: WebhookQueue
     #: In minutes since 1970.
     minute: int
 
@@ -37,16 +35,18 @@ Job: TypeAlias = Callable[[Tick], Awaitable[None]]
 MAX_RETIRED_THREADS: Final = 1000
 PAGE_EXPIRED: Final = 500
 MAX_EXPIRED_PAGES: Final = 20
+#: How often webhooks that were settled long ago are looked for.
+FORGET_WEBHOOKS_MINUTES: Final = 5
 
 #: So long after its last run a version is still in the metrics.
 METRICS_KEPT_SECONDS: Final = 30 * 24 * 3600
 METRICS_SWEEP_MINUTES: Final = 60
 
 
-async def tick(services: Services, webhooks: WebhookQueue, *, scheduled_ms: int) -> None:
+async def tick(services: Services, *, scheduled_ms: int) -> None:
     """Do what is due at a minute, given as the time that the tick was meant for: it may come late, twice or never."""
     minute = max(scheduled_ms, clock.now_ms()) // cron_fires.MINUTE_MS
-    now = Tick(services=services, webhooks=webhooks, minute=minute)
+    now = Tick(services=services, minute=minute)
     for job in _JOBS:
         with log_lines.about(job=job.__name__):
             try:
@@ -74,7 +74,16 @@ async def announce_stale_runs(tick: Tick) -> None:
 
 async def announce_overdue_webhooks(tick: Tick) -> None:
     """Remind the queue of webhooks that nobody sends."""
-    await webhook_delivery.announce_overdue(tick.services.db, tick.webhooks, now=clock.now_iso())
+    await sweep.announce_overdue_webhooks(tick.services.db, tick.services.webhook_queue, now=clock.now_iso())
+
+
+async def forget_webhooks(tick: Tick) -> None:
+    """Delete what was told of webhooks that were settled long ago."""
+    if not tick.is_turn(FORGET_WEBHOOKS_MINUTES):
+        return
+    forgotten = await webhook_delivery.forget_settled(tick.services.db, now=clock.now_iso())
+    if forgotten:
+        logger.info("forgot %d webhooks", forgotten)
 
 
 async def retire_threads(tick: Tick) -> None:
@@ -128,6 +137,7 @@ _JOBS: Final[tuple[Job, ...]] = (
     fire_crons,
     announce_stale_runs,
     announce_overdue_webhooks,
+    forget_webhooks,
     retire_threads,
     sweep_store,
     sweep_node_cache,

@@ -3,12 +3,11 @@
 Builds the adapters from `env` for each invocation and holds no state. Cloudflare finds the other two classes here too.
 """
 
-from functools import partial
 from typing import Any
 
 # isort: off
 # First: LangGraph and graphs read os.environ, and may make a client, when they are imported.
-from bindings import blocking_calls, logs, process_environment
+from bindings import blocking_calls, logs, process_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import in_process_client  # noqa: F401  # pyright: ignore[reportUnusedImport]
 # isort: on
 
@@ -17,15 +16,11 @@ from workers import Request, WorkerEntrypoint
 import deployment
 import each_minute
 from api import app
-from bindings.d1 import database
 from bindings.http import read_request, to_js_response
-from bindings.queues import ReceivedMessage, WebhookQueueBinding
+from bindings.queues import ReceivedMessage
 from bindings.thread_objects import thread_objects
-from bindings.webhook_sender import FetchWebhookSender
 from durable_thread import ThreadObject
-from graphs.deployed import CONFIG
 from queue_consumer import deliver_batch
-from runs import webhook_delivery
 from workflow_steps import RunWorkflow
 
 __all__ = ["Default", "RunWorkflow", "ThreadObject"]
@@ -48,13 +43,10 @@ class Default(WorkerEntrypoint):
 
     async def queue(self, batch: Any, _env: Any = None, _ctx: Any = None) -> None:
         """Deliver a batch of queue messages."""
-        process_environment.read_settings()  # secrets that webhooks carry
-        threads = thread_objects()
-        send_webhook = partial(webhook_delivery.deliver, database(), FetchWebhookSender(), CONFIG)
-        await deliver_batch([ReceivedMessage(message) for message in batch.messages], threads, send_webhook)
+        messages = [ReceivedMessage(message) for message in batch.messages]
+        await deliver_batch(messages, thread_objects(), deployment.courier().deliver)
 
     async def scheduled(self, controller: Any, _env: Any = None, _ctx: Any = None) -> None:
         """Do what is due at this minute."""
         services = deployment.services(deployment.gatekeeper())
-        webhooks = WebhookQueueBinding(self.env.WEBHOOK_QUEUE)
-        await each_minute.tick(services, webhooks, scheduled_ms=int(controller.scheduledTime))
+        await each_minute.tick(services, scheduled_ms=int(controller.scheduledTime))

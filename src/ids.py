@@ -23,6 +23,11 @@ def time_ordered() -> str:
     return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random))
 
 
+def earliest(ms: int) -> str:
+    """No id that `time_ordered` makes from this time on, in milliseconds since 1970, sorts before it."""
+    return str(uuid.UUID(int=ms << 80))
+
+
 def random_id() -> str:
     """A new random UUID."""
     return str(uuid.uuid4())

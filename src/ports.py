@@ -6,7 +6,7 @@ says what is atomic.
 
 from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -101,11 +101,30 @@ class QueuedMessage(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookAnswer:
+    """What a receiver answered, as far as anybody reads it."""
+
+    status: int
+    retry_after: str | None = None
+
+
 class WebhookSender(Protocol):
     """HTTP out of the Worker, for webhooks."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: str) -> int:
-        """POST `body`; the status of the answer. Raises `errors.Unavailable` when there is none."""
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> WebhookAnswer:
+        """POST `body`, following no redirect. Raises `errors.Unavailable` when there is no answer in time."""
+        ...
+
+
+class DnsResolver(Protocol):
+    """The domain name system, which the platform's own `fetch` asks without telling."""
+
+    async def query(self, name: str, kind: Literal["A", "AAAA"]) -> str:
+        """What a resolver says about the addresses of a name, as `application/dns-json`.
+
+        Raises `errors.Unavailable` when it says nothing.
+        """
         ...
 
 

@@ -1,5 +1,7 @@
 """What an operator can set: the `vars` of wrangler.toml, read once and checked."""
 
+import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, TypeVar, get_args
@@ -11,6 +13,9 @@ VERSION: Final = "0.1.0"
 
 AcceptedStatus: TypeAlias = Literal["auto", "200", "202"]
 AuthMode: TypeAlias = Literal["required", "none"]
+#: What the Standard Webhooks specification asks of a key.
+_WEBHOOK_KEY_BYTES: Final = range(24, 65)
+
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
@@ -22,6 +27,10 @@ class Settings:
     auth: AuthMode = "required"
     #: Who may call, best set as a secret: `key`, `name:key, other:key` or JSON; a name sees its own rows only.
     api_keys: str = field(default="", repr=False)
+    #: What webhooks are signed with, best set as a secret: `whsec_…`, or several with spaces between them to change it.
+    webhook_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    #: The DNS-over-HTTPS resolver that says where the host of a webhook is; it must speak `application/dns-json`.
+    dns_resolver_url: str = "https://cloudflare-dns.com/dns-query"
     #: A longer request body is answered with 413.
     max_body_bytes: int = 16 * 1024 * 1024
     #: The status of an accepted background run: `auto` asks `api.accepted` what the caller can read.
@@ -50,6 +59,8 @@ class Settings:
         return cls(
             auth=_choice(env, "AUTH", get_args(AuthMode), unset.auth),
             api_keys=env.get("API_KEYS", unset.api_keys).strip(),
+            webhook_secrets=_webhook_secrets(env.get("WEBHOOK_SECRETS", "")),
+            dns_resolver_url=_url(env, "DNS_RESOLVER_URL", unset.dns_resolver_url),
             max_body_bytes=_positive(env, "MAX_BODY_BYTES", unset.max_body_bytes),
             accepted_status=_choice(env, "ACCEPTED_STATUS", get_args(AcceptedStatus), unset.accepted_status),
             max_attempts=_positive(env, "MAX_ATTEMPTS", unset.max_attempts),
@@ -75,6 +86,27 @@ def _positive(env: Mapping[str, str], name: str, default: int) -> int:
 def _prefix(text: str) -> str:
     if not MOUNT_PREFIX.fullmatch(text):
         raise ValueError(f"MOUNT_PREFIX must begin with a slash and end without one, unlike {text!r}")
+    return text
+
+
+def _webhook_secrets(text: str) -> tuple[bytes, ...]:
+    """The keys in `whsec_…` texts; the message of the ValueError must not repeat any of them."""
+    try:
+        keys = [b64decode(secret.removeprefix("whsec_"), validate=True) for secret in text.split()]
+    except ValueError:
+        keys = [b""]
+    if not all(len(key) in _WEBHOOK_KEY_BYTES for key in keys):
+        raise ValueError(
+            "WEBHOOK_SECRETS must be `whsec_` and the base64 of 24 to 64 random bytes, or several such with spaces "
+            "between them; `echo whsec_$(openssl rand -base64 32)` makes one"
+        )
+    return tuple(keys)
+
+
+def _url(env: Mapping[str, str], name: str, default: str) -> str:
+    text = env.get(name, default)
+    if not re.fullmatch(r"https?://[^\s?#]+", text):
+        raise ValueError(f"{name} must be an http or https URL without a query, not {text!r}")
     return text
 
 

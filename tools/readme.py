@@ -29,7 +29,9 @@ def with_tables(text: str) -> str:
 def settings_table() -> str:
     """One row for each setting: its variable, its default, and the comment above its field."""
     meanings = dict(_comments(inspect.getsource(Settings)))
-    rows = (f"| `{field.name.upper()}` | `{field.default}` | {meanings[field.name]} |\n" for field in fields(Settings))
+    rows = (
+        f"| `{field.name.upper()}` | `{field.default or ''}` | {meanings[field.name]} |\n" for field in fields(Settings)
+    )
     return "".join(rows)
 
 

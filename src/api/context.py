@@ -21,7 +21,7 @@ from graphs.factories import Purpose
 from graphs.ui_bundles import UiBundles
 from http_messages import HttpRequest, chosen_headers
 from langgraph_terms import Graph
-from ports import Database, RunQueue, ThreadObjects
+from ports import Database, RunQueue, ThreadObjects, WebhookQueue
 from project_config import ProjectConfig
 from runs.creation import Creator
 from settings import Settings
@@ -52,6 +52,7 @@ class Services:
 
     db: Database
     queue: RunQueue
+    webhook_queue: WebhookQueue
     thread_objects: ThreadObjects
     registry: Registry
     settings: Settings

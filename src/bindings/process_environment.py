@@ -19,7 +19,7 @@ from settings import Settings
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
 #: What no graph needs to know.
-_OUR_SECRETS: Final = frozenset({"API_KEYS"})
+_OUR_SECRETS: Final = frozenset({"API_KEYS", "WEBHOOK_SECRETS"})
 
 
 def _export(env: Any) -> dict[str, str]:

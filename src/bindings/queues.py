@@ -22,6 +22,11 @@ def run_queue() -> "RunQueueBinding":
     return RunQueueBinding(env.RUN_QUEUE)
 
 
+def webhook_queue() -> "WebhookQueueBinding":
+    """The queue of this Worker's webhooks."""
+    return WebhookQueueBinding(env.WEBHOOK_QUEUE)
+
+
 class RunQueueBinding:
     """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}`."""
 

@@ -6,15 +6,16 @@ from js import AbortSignal, Object, fetch
 from pyodide.ffi import JsException, to_js
 
 from errors import Unavailable
+from ports import WebhookAnswer
 
 #: How long a receiver may take to answer.
-TIMEOUT_MILLISECONDS = 30_000
+TIMEOUT_MILLISECONDS = 20_000
 
 
 class FetchWebhookSender:
     """`ports.WebhookSender`. A redirect is an answer like any other: it could lead anywhere."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: str) -> int:
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> WebhookAnswer:
         """See `ports.WebhookSender.post`."""
         options = {
             "method": "POST",
@@ -25,9 +26,9 @@ class FetchWebhookSender:
         }
         try:
             response = await fetch(url, to_js(options, dict_converter=Object.fromEntries))
-            # An unread body would keep the connection.
+            # Nobody reads the body, however long it is; unread it would keep the connection.
             if response.body:
                 await response.body.cancel()
         except JsException as error:
             raise Unavailable(f"could not be sent: {error.message}") from error
-        return int(response.status)
+        return WebhookAnswer(int(response.status), response.headers.get("retry-after"))

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, replace
 
+import ids
 from compact_json import compact_json
 from errors import ValueTooLarge
 from ports import Database, Statement
@@ -109,7 +110,7 @@ def _webhook(run: Run, result: Outcome, url: str | None, *, now: str, is_alone: 
         "values": values or "null",
         **({"error": result.error} if result.error else {}),
     }
-    return webhooks.insert(run, url, join_object(body), only_without_thread=is_alone, now=now)
+    return webhooks.insert(run, ids.time_ordered(), url, join_object(body), only_without_thread=is_alone, now=now)
 
 
 def _settled(run: Run, result: Outcome, *, now: str) -> list[Statement]:

@@ -1,33 +1,61 @@
-"""The sweeper: threads with unfinished runs that nobody has touched for a while are announced again.
+"""The sweeper: work that nobody has touched for a while is announced again.
 
-It rescues runs whose queue message was lost and those whose thread object forgot its alarm. An announcement costs the
-object one look at its rows, so announcing too often is harmless; one for each thread does, however many runs it has.
+It rescues runs whose queue message was lost and those whose thread object forgot its alarm, and webhooks whose message
+was lost, or whose next attempt is too far off for one. Announcing too often is harmless.
 """
 
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
 
 import clock
-from ports import Database, RunQueue
-from tables import runs
+from ports import Database, RunQueue, WebhookQueue
+from tables import runs, webhooks
+
+T = TypeVar("T")
 
 #: How long a run may go without a write before it is announced again.
 STALE_SECONDS: Final = 60
-PAGE_THREADS: Final = 500
-#: One sweep announces at most PAGE_THREADS * MAX_PAGES threads; those finish and make room for the rest.
+#: How long the message of a webhook may be on its way.
+OVERDUE_SECONDS: Final = 15
+
+PAGE_ROWS: Final = 500
+#: One sweep announces at most PAGE_ROWS * MAX_PAGES; those finish and make room for the rest.
 MAX_PAGES: Final = 40
 
 
 async def announce_stale(db: Database, queue: RunQueue, *, now: str) -> int:
-    """Send a queue message for each thread with a stale run; how many. Safe to repeat and to interrupt anywhere."""
+    """Send a queue message for each thread with a stale run, one however many it has; how many.
+
+    Safe to repeat and to interrupt anywhere.
+    """
     before = clock.shifted(now, -STALE_SECONDS)
-    after = ""
-    sent = 0
+
+    async def page(after: tuple[str, str]) -> Sequence[tuple[str, str]]:
+        return await runs.unfinished_older_than(db, before, after=after[0], limit=PAGE_ROWS)
+
+    return await _announce(page, queue.send_batch, ("", ""))
+
+
+async def announce_overdue_webhooks(db: Database, queue: WebhookQueue, *, now: str) -> int:
+    """Send a queue message for each run with a webhook that should have been sent; how many. Safe as the other."""
+    by = clock.shifted(now, -OVERDUE_SECONDS)
+
+    async def page(after: str) -> Sequence[str]:
+        return await webhooks.overdue(db, by, after=after, limit=PAGE_ROWS)
+
+    return await _announce(page, queue.send_batch, "")
+
+
+async def _announce(
+    page: Callable[[T], Awaitable[Sequence[T]]], send: Callable[[Sequence[T]], Awaitable[None]], start: T
+) -> int:
+    after, sent = start, 0
     for _ in range(MAX_PAGES):
-        page = await runs.unfinished_older_than(db, before, after=after, limit=PAGE_THREADS)
-        if page:
-            await queue.send_batch(page)
-            sent += len(page)
-        if len(page) < PAGE_THREADS:
+        found = await page(after)
+        if found:
+            await send(found)
+            sent += len(found)
+        if len(found) < PAGE_ROWS:
             break
-        after = page[-1][0]
+        after = found[-1]
     return sent

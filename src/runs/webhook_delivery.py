@@ -1,114 +1,183 @@
 """Webhooks: told at least once, in the background, how a run ended.
 
 The batch that ends a run leaves a row in `webhooks`; a queue message is only the hint that it is there. A row that no
-message speaks of any more is announced by the sweeper, and goes when its receiver has answered, or never will.
+message speaks of is announced by the sweeper, until its receiver has answered or its day is over.
 """
 
 import json
 import logging
+import math
 import os
+import random
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import clock
 from compact_json import compact_json
 from errors import Unavailable, Unprocessable
-from ports import Database, WebhookQueue, WebhookSender
+from ports import Database, DnsResolver, WebhookAnswer, WebhookQueue, WebhookSender
 from project_config import ProjectConfig
-from runs import webhook_url
+from runs import webhook_schedule, webhook_signature, webhook_target
 from tables import webhooks
 from tables.runs import Run
 from tables.webhooks import Webhook
 
 logger = logging.getLogger(__name__)
 
-#: A receiver that does not answer with a 2xx is asked again after 5, 10, 20 … seconds, so often in all.
-MAX_ATTEMPTS: Final = 8
-FIRST_RETRY_SECONDS: Final = 5
+#: Longer than the resolver and the receiver may take to answer: after that, the sender of an attempt has died.
+LEASE_SECONDS: Final = 60
 
-#: Longer than a receiver may take to answer: until then a delivery is under way, after it the sender has died.
-LEASE_SECONDS: Final = 120
+#: Far more attempts than a day has: a webhook whose sender died each time is given up, too.
+MAX_ATTEMPTS: Final = 100
 
-#: How many overdue webhooks are announced at once, and how often a minute.
-PAGE_WEBHOOKS: Final = 500
-MAX_PAGES: Final = 40
+#: A queue message waits for the next attempt up to so long; for what comes later the sweeper sends another one.
+MAX_DELAY_SECONDS: Final = 300
+
+#: For how long the operator sees what was delivered, and what was given up.
+DELIVERED_KEPT_SECONDS: Final = 7 * 24 * 3600
+DEAD_KEPT_SECONDS: Final = 30 * 24 * 3600
+MAX_FORGOTTEN: Final = 1000
+
+_MAX_PROBLEM_CHARS: Final = 300
 
 _VARIABLE: Final = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
 
 
 async def announce(queue: WebhookQueue, run: Run) -> None:
-    """Let the webhook of a run that has ended, if it has one, be sent at once; the sweeper finds it otherwise."""
-    if not json.loads(run.kwargs).get("webhook"):
-        return
+    """Let the webhook of a run that has ended, if it has one, be sent at once."""
+    if json.loads(run.kwargs).get("webhook"):
+        await hint(queue, [run.run_id])
+
+
+async def hint(queue: WebhookQueue, run_ids: Sequence[str]) -> None:
+    """Say that webhooks of these runs are due; when the queue does not take it, the sweeper finds them."""
     try:
-        await queue.send_batch([run.run_id])
+        await queue.send_batch(run_ids)
     except Unavailable:
-        logger.exception("the webhook of run %s is stored and was not announced", run.run_id)
+        logger.exception("the webhooks of %d runs, %s first, are due and were not announced", len(run_ids), run_ids[0])
 
 
-async def deliver(db: Database, sender: WebhookSender, config: ProjectConfig, run_id: str) -> int | None:
-    """Send the webhook of a run if it is due; in how many seconds to look again, None for never. Idempotent."""
-    now = clock.now_iso()
-    webhook = await webhooks.take(db, run_id, until=clock.shifted(now, LEASE_SECONDS), now=now)
-    if webhook is None:
-        return None
-    if await _is_settled(webhook, sender, config):
-        await db.batch(webhooks.delete(run_id))
-        return None
-    seconds = FIRST_RETRY_SECONDS * 2 ** (webhook.attempts - 1)
-    await db.batch([webhooks.postpone(run_id, due_at=clock.shifted(clock.now_iso(), seconds))])
-    return seconds
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """What came of sending a webhook once."""
+
+    answer: WebhookAnswer | None = None
+    problem: str | None = None
+    #: Another attempt would come to the same.
+    is_final: bool = False
+
+    @property
+    def is_delivered(self) -> bool:
+        return self.answer is not None and 200 <= self.answer.status < 300
+
+    def json(self) -> str:
+        """As it stands in the history of the webhook, besides its time."""
+        status = {"status": self.answer.status} if self.answer else {}
+        problem = {"problem": self.problem[:_MAX_PROBLEM_CHARS]} if self.problem else {}
+        return compact_json({**status, **problem})
 
 
-async def _is_settled(webhook: Webhook, sender: WebhookSender, config: ProjectConfig) -> bool:
-    """Whether nothing is left to do: the receiver has it, or is never going to."""
-    if config.http.disable_webhooks:
-        return True
-    try:
-        # Once more: the rules may be stricter than when the run was created.
-        webhook_url.check(webhook.url, config.webhooks.url)
-        status = await sender.post(webhook.url, _headers(config), _body(webhook))
-        problem = f"answered {status}"
-        if 200 <= status < 300:
-            return True
-    except Unprocessable as error:
-        logger.error("webhook of run %s: %s; it is not sent", webhook.run_id, error)
-        return True
-    except Unavailable as error:
-        problem = str(error)
-    if webhook.attempts < MAX_ATTEMPTS:
-        logger.warning("webhook of run %s: attempt %d %s", webhook.run_id, webhook.attempts, problem)
-        return False
-    logger.error("webhook of run %s: gave up after attempt %d %s", webhook.run_id, webhook.attempts, problem)
-    return True
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Courier:
+    """Takes webhooks to their receivers."""
+
+    db: Database
+    sender: WebhookSender
+    resolver: DnsResolver
+    config: ProjectConfig
+    #: What webhooks are signed with; unsigned without any.
+    secrets: Sequence[bytes]
+
+    async def deliver(self, run_id: str) -> int | None:
+        """Send the webhooks of a run that are due; in how many seconds to look again, None for never. Idempotent."""
+        now = clock.now_iso()
+        taken = await webhooks.take(self.db, run_id, until=clock.shifted(now, LEASE_SECONDS), now=now)
+        waits = [await self._deliver(webhook) for webhook in taken]
+        return min((seconds for seconds in waits if seconds is not None), default=None)
+
+    async def _deliver(self, webhook: Webhook) -> int | None:
+        if self.config.http.disable_webhooks:
+            await self.db.batch(webhooks.delete(webhook))
+            return None
+        attempt = await self._attempt(webhook)
+        now = clock.now_iso()
+        if attempt.is_delivered:
+            await self.db.batch(webhooks.delivered(webhook, attempt.json(), now=now))
+            return None
+        due_at = None if attempt.is_final else _next_attempt(webhook, attempt, now)
+        await self.db.batch([webhooks.postpone(webhook, attempt.json(), due_at=due_at)])
+        _log(webhook, attempt, due_at)
+        return _delay(now, due_at) if due_at else None
+
+    async def _attempt(self, webhook: Webhook) -> _Attempt:
+        if webhook.attempts > MAX_ATTEMPTS:
+            return _Attempt(problem=f"gave up after {MAX_ATTEMPTS} attempts", is_final=True)
+        try:
+            # The rules may be stricter than when the run was created, and names resolve anew.
+            await webhook_target.check(webhook.url, self.config.webhooks.url, self.resolver)
+            body = f'{webhook.body.removesuffix("}")},"webhook_sent_at":{compact_json(clock.now_iso())}}}'
+            answer = await self.sender.post(webhook.url, self._headers(webhook, body), body)
+        except Unprocessable as error:
+            return _Attempt(problem=str(error), is_final=True)
+        except Unavailable as error:
+            return _Attempt(problem=str(error))
+        except Exception as error:  # whatever it is, the next attempt is to come later, and the last one to be the last
+            logger.exception("webhook %s of run %s: could not be sent", webhook.message_id, webhook.run_id)
+            return _Attempt(problem=f"{type(error).__name__}: {error}")
+        if 300 <= answer.status < 400:
+            return _Attempt(answer=answer, problem="redirects are not followed")
+        return _Attempt(answer=answer, is_final=answer.status == 410)
+
+    def _headers(self, webhook: Webhook, body: str) -> dict[str, str]:
+        """Ours, and what langgraph.json adds; of variables those with the prefix, so that no other secret gets out."""
+        prefix = self.config.webhooks.env_prefix
+
+        def value(found: re.Match[str]) -> str:
+            name = found[1]
+            return os.environ.get(name, "") if name.startswith(prefix) else ""
+
+        at = clock.now_ms() // 1000
+        own = {
+            "content-type": "application/json",
+            **webhook_signature.headers(webhook.message_id, body, secrets=self.secrets, at=at),
+        }
+        given = self.config.webhooks.headers.items()
+        return {**{name: _VARIABLE.sub(value, text) for name, text in given if name.lower() not in own}, **own}
 
 
-def _headers(config: ProjectConfig) -> dict[str, str]:
-    """What langgraph.json adds, with its variables; only those with the prefix, so that no other secret gets out."""
-    prefix = config.webhooks.env_prefix
-
-    def value(found: re.Match[str]) -> str:
-        name = found[1]
-        return os.environ.get(name, "") if name.startswith(prefix) else ""
-
-    given = {name: _VARIABLE.sub(value, text) for name, text in config.webhooks.headers.items()}
-    return {**given, "content-type": "application/json"}
-
-
-def _body(webhook: Webhook) -> str:
-    return f'{webhook.body.removesuffix("}")},"webhook_sent_at":{compact_json(clock.now_iso())}}}'
+def _next_attempt(webhook: Webhook, attempt: _Attempt, now: str) -> str | None:
+    return webhook_schedule.next_attempt(
+        webhook.attempts,
+        since=webhook.since,
+        now=now,
+        chance=random.SystemRandom().random(),
+        status=attempt.answer and attempt.answer.status,
+        retry_after=attempt.answer and attempt.answer.retry_after,
+    )
 
 
-async def announce_overdue(db: Database, queue: WebhookQueue, *, now: str) -> int:
-    """Send a queue message for each webhook that should have been sent a while ago; how many."""
-    before = clock.shifted(now, -LEASE_SECONDS / 2)
-    after, sent = "", 0
-    for _ in range(MAX_PAGES):
-        page = await webhooks.overdue(db, before, after=after, limit=PAGE_WEBHOOKS)
-        if page:
-            await queue.send_batch(page)
-            sent += len(page)
-        if len(page) < PAGE_WEBHOOKS:
-            break
-        after = page[-1]
-    return sent
+def _delay(now: str, due_at: str) -> int | None:
+    """How long a queue message is to wait for an attempt; None if the sweeper is to send another one."""
+    seconds = math.ceil((clock.epoch_ms(due_at) - clock.epoch_ms(now)) / 1000)
+    return seconds if seconds <= MAX_DELAY_SECONDS else None
+
+
+def _log(webhook: Webhook, attempt: _Attempt, due_at: str | None) -> None:
+    what = f"webhook {webhook.message_id} of run {webhook.run_id}: attempt {webhook.attempts} came to {attempt.json()}"
+    if due_at is None:
+        logger.error("%s; it is given up", what)
+    else:
+        logger.warning("%s; the next one is at %s", what, due_at)
+
+
+async def forget_settled(db: Database, *, now: str) -> int:
+    """Forget webhooks that were settled long ago; how many. Call it again while there are many."""
+    statements = webhooks.delete_settled(
+        delivered_before=clock.shifted(now, -DELIVERED_KEPT_SECONDS),
+        dead_before=clock.shifted(now, -DEAD_KEPT_SECONDS),
+        limit=MAX_FORGOTTEN,
+    )
+    *_, dead, delivered = await db.batch(statements)
+    return len(dead) + len(delivered)

@@ -1,11 +1,12 @@
 """Which URLs a webhook may be sent to: the server must not become a way into what only it can reach.
 
 A host is read as the platform's `fetch` reads it (the WHATWG URL standard), so that no other spelling of an address
-slips through: `0x7f.1`, `2130706433` and `[::ffff:127.0.0.1]` are all 127.0.0.1. What a name resolves to cannot be seen
-from a Worker (docs/decisions/0012).
+slips through: `0x7f.1`, `2130706433` and `[::ffff:127.0.0.1]` are all 127.0.0.1. What a name resolves to is
+asked before each attempt (docs/decisions/0020).
 """
 
 import re
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -51,8 +52,27 @@ def check(url: str, policy: WebhookUrlPolicy) -> None:
     _check_host(host.rstrip("."), address, policy)
 
 
+def name_to_resolve(url: str, policy: WebhookUrlPolicy) -> str | None:
+    """The host of a URL that `check` let pass, if what it resolves to is to be checked as well.
+
+    None for an address, for `localhost`, and for what langgraph.json lists by name.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    is_settled = _address(host) is not None or host == "localhost" or _is_listed(host, policy)
+    return None if is_settled else host
+
+
+def check_resolved(host: str, addresses: Iterable[str], policy: WebhookUrlPolicy) -> None:
+    """Raise Unprocessable if any address that a host resolves to is one that a URL may not name either."""
+    for text in addresses:
+        address = _address(text)
+        is_loopback = address is not None and address.is_loopback
+        if policy.disable_loopback if is_loopback else _is_private("", address):
+            raise Unprocessable(f"Webhook host blocked: {host} resolves to {text}, which is not on the public internet")
+
+
 def _check_host(host: str, address: Address | None, policy: WebhookUrlPolicy) -> None:
-    allowed = any(_matches(host, domain.lower()) for domain in policy.allowed_domains)
+    allowed = _is_listed(host, policy)
     if policy.allowed_domains and not allowed:
         raise Unprocessable("Webhook host blocked: webhooks.url.allowed_domains does not list it")
     if host == "localhost" or (address is not None and address.is_loopback):
@@ -62,6 +82,10 @@ def _check_host(host: str, address: Address | None, policy: WebhookUrlPolicy) ->
         raise Unprocessable(
             "Webhook host blocked: not on the public internet, and not listed in webhooks.url.allowed_domains"
         )
+
+
+def _is_listed(host: str, policy: WebhookUrlPolicy) -> bool:
+    return any(_matches(host, domain.lower()) for domain in policy.allowed_domains)
 
 
 def _matches(host: str, domain: str) -> bool:

@@ -14,10 +14,10 @@ from tables.run_fence import UNCHANGED, Identity
 PART_BYTES: Final = 1_500_000
 
 
-def parts(text: str) -> list[str]:
-    """Cut a text into parts that each fit a row; none when it fits its own."""
+def parts(text: str, *, beside: str = "") -> list[str]:
+    """Cut a text into parts that each fit a row; none when it fits its own, which also holds `beside`."""
     encoded = text.encode()
-    return list(_cut(encoded)) if len(encoded) > PART_BYTES else []
+    return list(_cut(encoded)) if len(encoded) + len(beside.encode()) > PART_BYTES else []
 
 
 def _cut(encoded: bytes) -> Iterator[str]:

@@ -1,96 +1,258 @@
-"""The table `webhooks`: what is still to be delivered. A row is deleted once its receiver has it, or never will."""
+"""The table `webhooks`: what is to be delivered, and for a while what was delivered or given up.
+
+A row is pending while it has a `due_at`. An attempt takes it by moving `due_at` past the time that an attempt may last,
+and that very `due_at` is its right to say what came of it.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
 
-from ports import Database, Statement
+import clock
+import ids
+from compact_json import compact_json
+from ports import Database, Row, SqlValue, Statement
 from tables import large_text
+from tables.access import Access
 from tables.run_fence import UNCHANGED
 from tables.runs import Run
+
+WebhookStatus: TypeAlias = Literal["pending", "delivered", "dead"]
+
+#: More attempts than a day has: of a webhook that was redelivered again and again, the last ones are kept.
+MAX_HISTORY: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """One delivery; `body` is the JSON object to send."""
+    """One delivery, as an attempt takes it; `body` is the JSON object to send."""
 
     run_id: str
-    thread_id: str
-    #: How often it was sent, this time included.
-    attempts: int
+    delivery_id: str
     url: str
     body: str
+    body_parts: int
+    #: From when its day counts, and how often it was sent since then, this time included.
+    since: str
+    attempts: int
+    #: Until then nobody else sends it.
+    due_at: str
+
+    @property
+    def message_id(self) -> str:
+        """The same in each attempt: what the receiver tells doubles apart by."""
+        return self.delivery_id or self.run_id
 
 
-#: A webhook of a run that ends in this batch; when ?3 is 1, only if its thread has gone before it.
+#: A webhook of a run that ends in this batch; when ?1 is 1, only if its thread has gone before it.
 _INSERT: Final = f"""
-INSERT INTO webhooks (run_id, thread_id, due_at, url, body, body_parts)
-SELECT ?1, ?2, ?4, ?5, ?6, ?7
-WHERE (?3 = 0 OR NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?2)) AND {UNCHANGED}
+INSERT INTO webhooks (run_id, delivery_id, thread_id, metadata, url, body, body_parts, due_at, since)
+SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9
+WHERE (?1 = 0 OR NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?4)) AND {UNCHANGED}
 """
 
 
-def insert(run: Run, url: str, body: str, *, only_without_thread: bool = False, now: str) -> list[Statement]:
+def insert(
+    run: Run, delivery_id: str, url: str, body: str, *, only_without_thread: bool = False, now: str
+) -> list[Statement]:
     """Note a webhook, provided that `run` is what is stored: must stand before the statement that ends it."""
-    texts = large_text.parts(body)
-    values = (run.run_id, run.thread_id, int(only_without_thread), now, url, "null" if texts else body, len(texts))
+    # Metadata that alone fill a row would keep the run from ending; without them nobody but the operator sees the row.
+    metadata = "{}" if large_text.parts(run.metadata) else run.metadata
+    texts = large_text.parts(body, beside=metadata)
+    shown = (run.run_id, delivery_id, run.thread_id, metadata, url)
+    values = (int(only_without_thread), *shown, "null" if texts else body, len(texts), now)
     statement = Statement(_INSERT, (*values, *run.identity))
-    return [statement, *large_text.replace(_owner(run.run_id), texts, run.identity)] if texts else [statement]
+    return [statement, *large_text.replace(_owner(delivery_id), texts, run.identity)] if texts else [statement]
 
 
-def _owner(run_id: str) -> str:
-    return f"webhook:{run_id}"
+def _owner(message_id: str) -> str:
+    return f"webhook:{message_id}"
 
 
-#: One delivery begins; nobody else begins it until `due_at`.
-_TAKE: Final = """
+#: Attempts begin for those webhooks of the run ?3 that are due; nobody else begins one until ?2.
+_TAKE: Final = f"""
 UPDATE webhooks
-SET attempts = attempts + 1, due_at = ?
-WHERE run_id = ? AND due_at <= ?
-RETURNING run_id, thread_id, attempts, url, body, body_parts
+SET attempts = attempts + 1,
+    due_at = ?2,
+    since = COALESCE(since, ?1),
+    history = json_insert(
+        CASE WHEN json_array_length(history) < {MAX_HISTORY} THEN history ELSE json_remove(history, '$[0]') END,
+        '$[#]', json_object('at', ?1)
+    )
+WHERE run_id = ?3 AND due_at <= ?1
+RETURNING run_id, delivery_id, url, body, body_parts, since, attempts, due_at
 """
 
 
-async def take(db: Database, run_id: str, *, until: str, now: str) -> Webhook | None:
-    """Begin to deliver a webhook; None when it is delivered, under way, or not due yet. A crash frees it at `until`."""
-    [rows] = await db.batch([Statement(_TAKE, (until, run_id, now))])
-    if not rows:
-        return None
-    fields = dict(rows[0])
-    if fields.pop("body_parts"):
-        fields["body"] = await large_text.load(db, _owner(run_id))
-    return Webhook(**fields)
+async def take(db: Database, run_id: str, *, until: str, now: str) -> list[Webhook]:
+    """Begin an attempt for each webhook of a run that is due, mostly one. A crash makes it due again at `until`."""
+    [rows] = await db.batch([Statement(_TAKE, (now, until, run_id))])
+    return [await _whole(db, Webhook(**row)) for row in rows]
 
 
-#: The next try of one webhook.
-_POSTPONE: Final = "UPDATE webhooks SET due_at = ? WHERE run_id = ?"
+async def _whole(db: Database, webhook: Webhook) -> Webhook:
+    if not webhook.body_parts:
+        return webhook
+    return replace(webhook, body=await large_text.load(db, _owner(webhook.message_id)))
 
 
-def postpone(run_id: str, *, due_at: str) -> Statement:
-    """Set when a webhook is sent again."""
-    return Statement(_POSTPONE, (due_at, run_id))
+#: What came of an attempt, provided that nobody took or redelivered the webhook meanwhile.
+_SETTLE: Final = """
+UPDATE webhooks
+SET due_at = ?1,
+    delivered_at = ?2,
+    body = CASE WHEN ?2 IS NULL THEN body ELSE 'null' END,
+    body_parts = CASE WHEN ?2 IS NULL THEN body_parts ELSE 0 END,
+    history = json_set(history, '$[#-1]', json_patch(history -> '$[#-1]', ?3))
+WHERE run_id = ?4 AND delivery_id = ?5 AND due_at = ?6
+"""
+
+#: The body of a webhook that was delivered.
+_DROP_BODY: Final = """
+DELETE FROM large_texts
+WHERE owner = ? AND EXISTS (SELECT 1 FROM webhooks WHERE run_id = ? AND delivery_id = ? AND delivered_at IS NOT NULL)
+"""
 
 
-#: One webhook.
-_DELETE: Final = "DELETE FROM webhooks WHERE run_id = ?"
+def postpone(webhook: Webhook, came_of_it: str, *, due_at: str | None) -> Statement:
+    """End an attempt that failed; the webhook is sent again at `due_at`, or given up. `came_of_it` is a JSON object."""
+    return _settle(webhook, came_of_it, due_at=due_at, delivered_at=None)
 
 
-def delete(run_id: str) -> list[Statement]:
-    """Forget a webhook."""
-    return [Statement(_DELETE, (run_id,)), large_text.delete(_owner(run_id))]
+def delivered(webhook: Webhook, came_of_it: str, *, now: str) -> list[Statement]:
+    """End an attempt that the receiver took; what it was told is forgotten."""
+    parts = Statement(_DROP_BODY, (_owner(webhook.message_id), webhook.run_id, webhook.delivery_id))
+    settle = _settle(webhook, came_of_it, due_at=None, delivered_at=now)
+    return [settle, parts] if webhook.body_parts else [settle]
 
 
-#: A page of webhooks that should have been sent by a time.
+def _settle(webhook: Webhook, came_of_it: str, *, due_at: str | None, delivered_at: str | None) -> Statement:
+    key = (webhook.run_id, webhook.delivery_id, webhook.due_at)
+    return Statement(_SETTLE, (due_at, delivered_at, came_of_it, *key))
+
+
+#: A page of runs with webhooks that should have been sent by a time.
 _OVERDUE: Final = """
-SELECT run_id
-FROM webhooks
-WHERE run_id > ? AND due_at < ?
+SELECT DISTINCT run_id
+FROM webhooks INDEXED BY webhooks_pending
+WHERE due_at IS NOT NULL AND run_id > ? AND due_at <= ?
 ORDER BY run_id
 LIMIT ?
 """
 
 
-async def overdue(db: Database, before: str, *, after: str, limit: int) -> Sequence[str]:
-    """A page of the runs whose webhooks should have been sent before a time, beyond the run `after` (at first "")."""
-    [rows] = await db.batch([Statement(_OVERDUE, (after, before, limit))])
+async def overdue(db: Database, by: str, *, after: str, limit: int) -> Sequence[str]:
+    """A page of the runs whose webhooks should have been sent by a time, beyond the run `after` (at first "")."""
+    [rows] = await db.batch([Statement(_OVERDUE, (after, by, limit))])
     return [row["run_id"] for row in rows]
+
+
+#: Where those with a status are found; the conditions are word for word those of the indexes.
+_DEAD: Final = "due_at IS NULL AND delivered_at IS NULL"
+_WITH_STATUS: Final[dict[WebhookStatus | None, tuple[str, str]]] = {
+    None: ("webhooks", "1"),
+    "pending": ("webhooks INDEXED BY webhooks_pending", "due_at IS NOT NULL"),
+    "delivered": ("webhooks", "delivered_at IS NOT NULL"),
+    "dead": ("webhooks INDEXED BY webhooks_dead", _DEAD),
+}
+
+#: Webhooks as callers read them, newest runs first; a status is what the columns make of it.
+_LIST: Final = f"""
+SELECT run_id, delivery_id, thread_id, url,
+    CASE WHEN due_at IS NOT NULL THEN 'pending' WHEN {_DEAD} THEN 'dead' ELSE 'delivered' END AS status,
+    attempts, since, due_at, delivered_at, history
+FROM {{table}}
+WHERE {{condition}}
+ORDER BY run_id DESC, delivery_id DESC
+LIMIT ?
+"""
+
+#: Before the first webhook in that order.
+START: Final = ("g", "")
+
+
+async def page(
+    db: Database, status: WebhookStatus | None, access: Access, *, after: tuple[str, str], limit: int
+) -> Sequence[Row]:
+    """A page of webhooks, newest runs first, of those that come after a (run, delivery)."""
+    table, condition = _WITH_STATUS[status]
+    where, params = access.where()
+    sql = _LIST.format(table=table, condition=f"{condition} AND {where} AND (run_id, delivery_id) < (?, ?)")
+    [rows] = await db.batch([Statement(sql, (*params, *after, limit))])
+    return rows
+
+
+def of_run(run_id: str) -> Statement:
+    """The last webhooks of one run, as `page` has them; for Superstep's own work."""
+    return Statement(_LIST.format(table="webhooks", condition="run_id = ?"), (run_id, MAX_HISTORY))
+
+
+#: Webhooks that were not delivered begin anew: at once, and for another day.
+_REDELIVER: Final = """
+UPDATE webhooks
+SET due_at = ?1, since = ?1, attempts = 0
+WHERE {chosen}
+RETURNING run_id
+"""
+
+#: Those of some runs, and so many of all that were given up.
+_OF_RUNS: Final = "run_id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL AND {where}"
+_ALL_DEAD: Final = f"""(run_id, delivery_id) IN (
+    SELECT run_id, delivery_id FROM webhooks INDEXED BY webhooks_dead WHERE {_DEAD} AND {{where}} LIMIT ?
+)"""
+
+
+async def redeliver(db: Database, run_ids: Sequence[str], access: Access, *, now: str) -> list[str]:
+    """Make the webhooks of runs due again that were not delivered; returns the run of each."""
+    where, params = access.where()
+    return await _redeliver(db, _OF_RUNS.format(where=where), (compact_json(list(run_ids)), *params), now)
+
+
+async def redeliver_dead(db: Database, access: Access, *, limit: int, now: str) -> list[str]:
+    """Make webhooks due again that were given up, at most so many; returns the run of each."""
+    where, params = access.where()
+    return await _redeliver(db, _ALL_DEAD.format(where=where), (*params, limit), now)
+
+
+async def _redeliver(db: Database, chosen: str, params: tuple[SqlValue, ...], now: str) -> list[str]:
+    [rows] = await db.batch([Statement(_REDELIVER.format(chosen=chosen), (now, *params))])
+    return [row["run_id"] for row in rows]
+
+
+#: Those that were delivered, or given up, before a time. Their runs were created before it, too, and so they are found.
+_DELIVERED_BEFORE: Final = """
+SELECT run_id, delivery_id FROM webhooks
+WHERE run_id < ? AND delivered_at < ?
+ORDER BY run_id
+LIMIT ?
+"""
+_DEAD_BEFORE: Final = f"""
+SELECT run_id, delivery_id FROM webhooks INDEXED BY webhooks_dead
+WHERE {_DEAD} AND run_id < ? AND since < ?
+ORDER BY run_id
+LIMIT ?
+"""
+
+_DELETE: Final = "DELETE FROM webhooks WHERE (run_id, delivery_id) IN ({chosen}) RETURNING run_id"
+_DELETE_BODIES: Final = """
+DELETE FROM large_texts
+WHERE owner IN (SELECT 'webhook:' || COALESCE(NULLIF(delivery_id, ''), run_id) FROM ({chosen}))
+"""
+
+
+def delete_settled(*, delivered_before: str, dead_before: str, limit: int) -> list[Statement]:
+    """Forget so many webhooks of each kind that were settled long ago; the last two statements return one row each."""
+    delivered = (ids.earliest(clock.epoch_ms(delivered_before)), delivered_before, limit)
+    dead = (ids.earliest(clock.epoch_ms(dead_before)), dead_before, limit)
+    return [
+        Statement(_DELETE_BODIES.format(chosen=_DEAD_BEFORE), dead),
+        Statement(_DELETE.format(chosen=_DEAD_BEFORE), dead),
+        Statement(_DELETE.format(chosen=_DELIVERED_BEFORE), delivered),
+    ]
+
+
+def delete(webhook: Webhook) -> list[Statement]:
+    """Forget a webhook that is never to be sent."""
+    key = (webhook.run_id, webhook.delivery_id)
+    row = Statement("DELETE FROM webhooks WHERE run_id = ? AND delivery_id = ?", key)
+    return [row, large_text.delete(_owner(webhook.message_id))]

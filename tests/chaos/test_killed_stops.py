@@ -137,7 +137,10 @@ async def test_a_webhook_whose_message_was_lost_is_sent_all_the_same(
         told = await asyncio.to_thread(receiver.wait_for, run["run_id"], times=2)
         assert told[0][1]["status"] == told[1][1]["status"] == "success"
 
-        async def is_forgotten() -> bool:
-            return not database.run("SELECT 1 FROM webhooks WHERE run_id = ?", run["run_id"])
+        assert told[0][0]["webhook-id"] == told[1][0]["webhook-id"]
 
-        await until("the webhook is forgotten", is_forgotten)
+        async def is_delivered() -> bool:
+            [(delivered_at,)] = database.run("SELECT delivered_at FROM webhooks WHERE run_id = ?", run["run_id"])
+            return delivered_at is not None
+
+        await until("the webhook is delivered", is_delivered)

@@ -152,6 +152,17 @@ class ThreadObjectNotes:
         yield "{}"
 
 
+@dataclass
+class WebhookQueueNotes:
+    """A queue of webhooks that takes notes."""
+
+    sent: list[str] = field(default_factory=list)
+
+    async def send_batch(self, run_ids: Sequence[str]) -> None:
+        """See `ports.WebhookQueue`."""
+        self.sent.extend(run_ids)
+
+
 #: A project without UI components.
 NO_UI = UiBundles(Path(__file__).parent)
 
@@ -170,6 +181,7 @@ class Api:
     ) -> None:
         self.db = SqliteDatabase()
         self.queue = QueueNotes()
+        self.webhook_queue = WebhookQueueNotes()
         self.thread_objects = thread_objects(self)
         self.registry = GraphsInMemory()
         self.saver = D1Saver(self.db)
@@ -177,6 +189,7 @@ class Api:
         self.services = Services(
             db=self.db,
             queue=self.queue,
+            webhook_queue=self.webhook_queue,
             thread_objects=self.thread_objects,
             registry=self.registry,
             settings=settings or Settings(),

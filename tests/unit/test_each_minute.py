@@ -8,7 +8,6 @@ import clock
 import each_minute
 from project_config import CheckpointerConfig, ProjectConfig, StoreConfig, StoreTtl, ThreadTtl
 from tests.support.http_api import Api
-from tests.unit.runs.test_thread_runner import WebhookQueueNotes
 
 #: 2026-11-21T04:06:00Z
 MINUTE_MS = 1795233960000
@@ -41,7 +40,7 @@ async def fill(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_tick_does_all_that_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api()
     await fill(api, monkeypatch)
-    await each_minute.tick(api.services, WebhookQueueNotes(), scheduled_ms=MINUTE_MS)
+    await each_minute.tick(api.services, scheduled_ms=MINUTE_MS)
     # The cron's two runs, for 04:05 and 04:06, and the forgotten one.
     assert len(api.queue.sent) == 3
     assert (api.rows("runs"), api.rows("threads"), api.rows("store_items")) == (3, 3, 0)
@@ -55,7 +54,7 @@ async def test_one_job_that_fails_does_not_stop_the_others(
     await fill(api, monkeypatch)
     monkeypatch.setattr(each_minute.cron_fires, "fire_due", None)
     with caplog.at_level(logging.ERROR):
-        await each_minute.tick(api.services, WebhookQueueNotes(), scheduled_ms=MINUTE_MS)
+        await each_minute.tick(api.services, scheduled_ms=MINUTE_MS)
     assert "fire_crons" in caplog.text
     assert (api.rows("threads"), api.rows("store_items")) == (1, 0)
 
@@ -68,7 +67,7 @@ async def test_the_projects_intervals_are_kept(monkeypatch: pytest.MonkeyPatch) 
     left = []
     for minute in range(8):
         monkeypatch.setattr(clock, "now_ms", lambda minute=minute: MINUTE_MS + minute * 60_000)
-        await each_minute.tick(api.services, WebhookQueueNotes(), scheduled_ms=0)
+        await each_minute.tick(api.services, scheduled_ms=0)
         ttls = api.db.connection.execute("SELECT COUNT(*) FROM threads WHERE ttl_minutes IS NOT NULL").fetchone()[0]
         left.append((ttls, api.rows("store_items")))
     first_thread_turn = next(m for m in range(8) if (MINUTE_MS // 60_000 + m) % 7 == 0)

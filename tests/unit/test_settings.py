@@ -1,5 +1,7 @@
 """Settings from the environment."""
 
+from base64 import b64encode
+
 import pytest
 
 from settings import Settings
@@ -29,11 +31,27 @@ def test_each_setting_is_read_from_its_variable() -> None:
         ("MAX_ATTEMPTS", "-1"),
         ("ACCEPTED_STATUS", "201"),
         ("AUTH", "off"),
+        ("DNS_RESOLVER_URL", "9.9.9.9"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be .*{value}"):
         Settings.from_env({name: value})
+
+
+def test_webhook_secrets_are_the_keys_that_they_spell() -> None:
+    keys = (bytes(range(24)), bytes(64))
+    text = " ".join(f"whsec_{b64encode(key).decode()}" for key in keys)
+    read = Settings.from_env({"WEBHOOK_SECRETS": f" {text}\n"})
+    assert read.webhook_secrets == keys
+    assert repr(keys[1]) not in repr(read)
+
+
+@pytest.mark.parametrize("text", ["secret", "whsec_c2hvcnQ=", f"whsec_{'A' * 100}", "whsec_ünïcödé"])
+def test_a_webhook_secret_that_is_none_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ValueError, match="WEBHOOK_SECRETS must be") as refusal:
+        Settings.from_env({"WEBHOOK_SECRETS": text})
+    assert text not in str(refusal.value).replace("`whsec_`", "")
 
 
 def test_a_variable_of_other_servers_is_not_ignored() -> None:

@@ -25,7 +25,7 @@ async def test_a_large_backlog_is_announced_page_by_page_up_to_a_bound(monkeypat
         await api.json("POST", "/runs", {"assistant_id": "sequence"}, status=202)
     expected = sorted(api.queue.sent)
     api.queue.sent.clear()
-    monkeypatch.setattr(sweep, "PAGE_THREADS", 5)
+    monkeypatch.setattr(sweep, "PAGE_ROWS", 5)
     now = clock.shifted(clock.now_iso(), 120)
     assert await sweep.announce_stale(api.db, api.queue, now=now) == 12
     assert api.queue.sent == expected
@@ -40,7 +40,7 @@ async def test_a_thread_with_many_runs_is_announced_once(monkeypatch: pytest.Mon
     body = {"assistant_id": "sequence"}
     created = [await api.json("POST", f"/threads/{threads[n // 6]}/runs", body, status=202) for n in range(7)]
     api.queue.sent.clear()
-    monkeypatch.setattr(sweep, "PAGE_THREADS", 2)
+    monkeypatch.setattr(sweep, "PAGE_ROWS", 2)
     monkeypatch.setattr(sweep, "MAX_PAGES", 1)
     assert await sweep.announce_stale(api.db, api.queue, now=clock.shifted(clock.now_iso(), 120)) == 2
     assert api.queue.sent == [(threads[0], created[0]["run_id"]), (threads[1], created[6]["run_id"])]

@@ -1,6 +1,5 @@
 """The executor of one thread, with everything real but the platform."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -42,17 +41,6 @@ class WorkflowNotes:
         self.started.append((thread_id, run_id, attempt))
 
 
-@dataclass
-class WebhookQueueNotes:
-    """A queue of webhooks that takes notes."""
-
-    sent: list[str] = field(default_factory=list)
-
-    async def send_batch(self, run_ids: Sequence[str]) -> None:
-        """See `ports.WebhookQueue`."""
-        self.sent.extend(run_ids)
-
-
 class ThreadObjectInMemory:
     """The object of one thread of `api`; `incarnate` is what a crash leaves of it."""
 
@@ -61,7 +49,7 @@ class ThreadObjectInMemory:
         self.thread_id = thread_id
         self.alarm = AlarmNotes()
         self.workflows = WorkflowNotes()
-        self.webhook_queue = WebhookQueueNotes()
+        self.webhook_queue = api.webhook_queue
         self.storage = SqliteObjectStorage()
         self._settings = settings or Settings()
         self.incarnate()
