@@ -83,7 +83,7 @@ async def forget_webhooks(tick: Tick) -> None:
         return
     forgotten = await webhook_delivery.forget_settled(tick.services.db, now=clock.now_iso())
     if forgotten:
-        logger.info("forgot %d webhooks", forgotten)
+        logger.info("forgot %d webhooks", forgotten, extra={"event": "webhooks_forgotten"})
 
 
 async def retire_threads(tick: Tick) -> None:

@@ -4,7 +4,6 @@ The batch that ends a run leaves a row in `webhooks`; a queue message is only th
 message speaks of is announced by the sweeper, until its receiver has answered or its day is over.
 """
 
-import json
 import logging
 import math
 import os
@@ -47,7 +46,7 @@ _VARIABLE: Final = re.compile(r"\$\{\{\s*env\.(\w+)\s*\}\}")
 
 async def announce(queue: WebhookQueue, run: Run) -> None:
     """Let the webhook of a run that has ended, if it has one, be sent at once."""
-    if json.loads(run.kwargs).get("webhook"):
+    if run.arguments.get("webhook"):
         await hint(queue, [run.run_id])
 
 
@@ -105,6 +104,7 @@ class Courier:
         now = clock.now_iso()
         if attempt.is_delivered:
             await self.db.batch(webhooks.delivered(webhook, attempt.json(), now=now))
+            _log(webhook, attempt, None)
             return None
         due_at = None if attempt.is_final else _next_attempt(webhook, attempt, now)
         await self.db.batch([webhooks.postpone(webhook, attempt.json(), due_at=due_at)])
@@ -124,7 +124,7 @@ class Courier:
         except Unavailable as error:
             return _Attempt(problem=str(error))
         except Exception as error:  # whatever it is, the next attempt is to come later, and the last one to be the last
-            logger.exception("webhook %s of run %s: could not be sent", webhook.message_id, webhook.run_id)
+            logger.exception("the webhook could not be sent")
             return _Attempt(problem=f"{type(error).__name__}: {error}")
         if 300 <= answer.status < 400:
             return _Attempt(answer=answer, problem="redirects are not followed")
@@ -165,11 +165,14 @@ def _delay(now: str, due_at: str) -> int | None:
 
 
 def _log(webhook: Webhook, attempt: _Attempt, due_at: str | None) -> None:
-    what = f"webhook {webhook.message_id} of run {webhook.run_id}: attempt {webhook.attempts} came to {attempt.json()}"
-    if due_at is None:
-        logger.error("%s; it is given up", what)
+    fields = {"webhook_id": webhook.message_id, "webhook_attempt": webhook.attempts}
+    if attempt.is_delivered:
+        logger.info("webhook delivered", extra={"event": "webhook_delivered", **fields})
+    elif due_at is None:
+        logger.error("webhook given up: %s", attempt.json(), extra={"event": "webhook_given_up", **fields})
     else:
-        logger.warning("%s; the next one is at %s", what, due_at)
+        fields["next_attempt_at"] = due_at
+        logger.warning("webhook not delivered: %s", attempt.json(), extra={"event": "webhook_postponed", **fields})
 
 
 async def forget_settled(db: Database, *, now: str) -> int:

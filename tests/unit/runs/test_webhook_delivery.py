@@ -16,6 +16,7 @@ from project_config import HttpConfig, ProjectConfig, WebhookConfig, WebhookUrlP
 from runs import completion, outcome, sweep, webhook_delivery
 from runs.webhook_delivery import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DELAY_SECONDS
 from tables import runs
+from tables.run_history import Stamp
 from tests.support.http_api import Api, WebhookQueueNotes
 from tests.support.webhook_outside import URL, Names, NoNames, Receiver, courier
 from tests.unit.runs.test_stopping_runs import INTERRUPT, ROLLBACK, Thread
@@ -204,7 +205,7 @@ async def test_a_run_that_ends_twice_is_told_twice(thread: Thread, run_id: str) 
     run = await runs.get(thread.api.db, thread.thread_id, run_id)
     assert run
     again = outcome.failed(None, {"error": "E", "message": "again"})
-    assert await completion.finish(thread.api.db, run, again, now=clock.now_iso())
+    assert await completion.finish(thread.api.db, run, again, Stamp(clock.now_iso(), "test"))
     receiver = Receiver()
     assert await deliver(thread.api, run_id, receiver) is None
     assert [told.body["status"] for told in receiver.received] == ["success", "error"]
