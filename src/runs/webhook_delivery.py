@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 #: Longer than the resolver and the receiver may take to answer: after that, the sender of an attempt has died.
 LEASE_SECONDS: Final = 60
 
+#: A message that comes in time must not find its webhook due a moment later by the clock of another machine.
+CLOCK_SKEW_SECONDS: Final = 1
+
 #: Far more attempts than a day has: a webhook whose sender died each time is given up, too.
 MAX_ATTEMPTS: Final = 100
 
@@ -92,7 +95,8 @@ class Courier:
     async def deliver(self, run_id: str) -> int | None:
         """Send the webhooks of a run that are due; in how many seconds to look again, None for never. Idempotent."""
         now = clock.now_iso()
-        taken = await webhooks.take(self.db, run_id, until=clock.shifted(now, LEASE_SECONDS), now=now)
+        due_by, until = clock.shifted(now, CLOCK_SKEW_SECONDS), clock.shifted(now, LEASE_SECONDS)
+        taken = await webhooks.take(self.db, run_id, due_by=due_by, until=until, now=now)
         waits = [await self._deliver(webhook) for webhook in taken]
         return min((seconds for seconds in waits if seconds is not None), default=None)
 

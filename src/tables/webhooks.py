@@ -69,7 +69,7 @@ def _owner(message_id: str) -> str:
     return f"webhook:{message_id}"
 
 
-#: Attempts begin for those webhooks of the run ?3 that are due; nobody else begins one until ?2.
+#: Attempts begin at ?1 for those webhooks of the run ?3 that are due by ?4; nobody else begins one until ?2.
 _TAKE: Final = f"""
 UPDATE webhooks
 SET attempts = attempts + 1,
@@ -79,14 +79,14 @@ SET attempts = attempts + 1,
         CASE WHEN json_array_length(history) < {MAX_HISTORY} THEN history ELSE json_remove(history, '$[0]') END,
         '$[#]', json_object('at', ?1)
     )
-WHERE run_id = ?3 AND due_at <= ?1
+WHERE run_id = ?3 AND due_at <= ?4
 RETURNING run_id, delivery_id, url, body, body_parts, since, attempts, due_at
 """
 
 
-async def take(db: Database, run_id: str, *, until: str, now: str) -> list[Webhook]:
-    """Begin an attempt for each webhook of a run that is due, mostly one. A crash makes it due again at `until`."""
-    [rows] = await db.batch([Statement(_TAKE, (now, until, run_id))])
+async def take(db: Database, run_id: str, *, due_by: str, until: str, now: str) -> list[Webhook]:
+    """Begin an attempt for each webhook of a run that is due, mostly one; a crash makes it due again at `until`."""
+    [rows] = await db.batch([Statement(_TAKE, (now, until, run_id, due_by))])
     return [await _whole(db, Webhook(**row)) for row in rows]
 
 
