@@ -25,7 +25,7 @@ async def test_the_end_of_a_run_is_told_with_its_values(
     [(headers, body)] = await asyncio.to_thread(receiver.wait_for, run["run_id"])
     assert body == {**body, **run}
     assert body["values"] == values
-    assert body["run_started_at"][:23] <= body["run_ended_at"][:23] <= body["webhook_sent_at"]
+    assert body["run_started_at"][:23] <= body["run_ended_at"][:23] <= body["webhook_sent_at"][:23]
     assert (headers["content-type"], headers["x-from"]) == ("application/json", "superstep tests")
 
 
