@@ -327,6 +327,14 @@ DECLARED: Final = (
         reason="The runs that it makes belong to the same owner.",
     ),
     Declared(
+        operations=("* /runs/crons*", "POST /threads/{thread_id}/runs/crons"),
+        at=("body*.on_missed",),
+        lacking="reference",
+        reference="has no choice of what becomes of times that were missed",
+        superstep="shows which one a cron has made",
+        reason="Whether to make up for an outage depends on what the cron does.",
+    ),
+    Declared(
         scripts=("system.preflight",),
         operations=("OPTIONS /{any}",),
         at=("status",),
