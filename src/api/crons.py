@@ -107,17 +107,18 @@ async def update(call: Call[CronPatch, None]) -> Reply:
     if not given:
         raise BadRequest("Request body cannot be empty: name at least one field of the cron")
     for _ in range(_UPDATE_TRIES):
-        cron = await crons.get(db, cron_id, call.access)
-        if cron is None:
+        found, [latest] = await db.batch([crons.select(cron_id, call.access), cron_fires.latest(cron_id)])
+        if not found:
             raise NotFound(f"Cron '{cron_id}' not found")
-        changed = _changed(cron, given, clock.now_iso())
+        cron = Cron.from_row(found[0])
+        changed = _changed(cron, given, clock.now_iso(), created_until=latest["scheduled_at"] or "")
         updated, *_ = await db.batch([crons.update(cron, changed), *_overtaken(cron, changed)])
         if updated:
             return json_response(cron_text(changed))
     raise Conflict(f"Cron '{cron_id}' is being changed by others; try again.")
 
 
-def _changed(cron: Cron, given: Mapping[str, Any], now: str) -> Cron:
+def _changed(cron: Cron, given: Mapping[str, Any], now: str, *, created_until: str) -> Cron:
     columns: dict[str, Any] = {
         name: given[name] for name in ("schedule", "timezone", "on_run_completed", "on_missed") if name in given
     }
@@ -131,8 +132,8 @@ def _changed(cron: Cron, given: Mapping[str, Any], now: str) -> Cron:
     changed = replace(cron, **columns, payload=payload, updated_at=now)
     if _is_alive(cron) and _is_alive(changed) and _clock(changed) == _clock(cron):
         return changed
-    # What came while it was not enabled or had ended is not missed.
-    return replace(changed, next_run_date=next_run(changed.schedule, changed.timezone, after=now))
+    # What came while it was not enabled or had ended is not missed, and runs may have been created ahead.
+    return replace(changed, next_run_date=next_run(changed.schedule, changed.timezone, after=max(now, created_until)))
 
 
 def _is_alive(cron: Cron) -> bool:

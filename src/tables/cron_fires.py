@@ -120,6 +120,15 @@ def _values(fire: Fire) -> tuple[SqlValue, ...]:
     return tuple(getattr(fire, name) for name in _NAMES)
 
 
+#: The latest time that was dealt with, which may be still to come.
+_LATEST: Final = "SELECT MAX(scheduled_at) AS scheduled_at FROM cron_fires WHERE cron_id = ?"
+
+
+def latest(cron_id: str) -> Statement:
+    """`scheduled_at` of a cron's latest fire, or NULL."""
+    return Statement(_LATEST, (cron_id,))
+
+
 #: A page of a cron's fires, newest first.
 _LIST: Final = f"""
 SELECT {_COLUMNS}
