@@ -22,6 +22,7 @@ from api import (
     threads,
     timeline,
     ui,
+    webhooks,
 )
 from api.routing import Route, Router
 from wire.agent_cards import AgentCardObject
@@ -66,6 +67,7 @@ from wire.threads import (
 )
 from wire.timeline import TimelineObject
 from wire.ui import ComponentRequest
+from wire.webhooks import WebhookObject, WebhooksQuery, WebhooksRedeliver, WebhooksRedelivered
 
 ASSISTANT: Final = "/assistants/{assistant_id}"
 THREAD: Final = "/threads/{thread_id}"
@@ -147,6 +149,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/runs/crons/{cron_id}/fires", "List what came of a cron's times", crons.list_fires, query=CronFiresQuery, returns=list[CronFireObject], on="crons.read"),
     Route("PATCH", "/runs/crons/{cron_id}", "Update a cron", crons.update, body=CronPatch, returns=CronObject, on="crons.update"),
     Route("DELETE", "/runs/crons/{cron_id}", "Delete a cron", crons.delete, answers="empty", on="crons.delete"),
+
+    Route("GET", "/runs/webhooks", "List webhooks and what became of them", webhooks.list_webhooks, query=WebhooksQuery, returns=list[WebhookObject], on="threads.search"),
+    Route("POST", "/runs/webhooks/redeliver", "Deliver webhooks once more", webhooks.redeliver, body=WebhooksRedeliver, returns=WebhooksRedelivered, on="threads.update"),
 
     Route("PUT", "/store/items", "Put an item into the store", store.put, body=ItemPut, answers="empty"),
     Route("GET", "/store/items", "Get an item from the store", store.get, query=ItemQuery, returns=ItemObject | None),

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias
 import clock
 import ids
 from compact_json import compact_json
-from ports import Database, Row, SqlValue, Statement
+from ports import Database, Statement
 from tables import large_text
 from tables.access import Access
 from tables.run_fence import UNCHANGED
@@ -156,35 +156,29 @@ _WITH_STATUS: Final[dict[WebhookStatus | None, tuple[str, str]]] = {
     "dead": ("webhooks INDEXED BY webhooks_dead", _DEAD),
 }
 
-#: Webhooks as callers read them, newest runs first; a status is what the columns make of it.
+#: Webhooks, those of the newest runs first; a status is what the columns make of it.
 _LIST: Final = f"""
-SELECT run_id, delivery_id, thread_id, url,
+SELECT COALESCE(NULLIF(delivery_id, ''), run_id) AS delivery_id, run_id, thread_id, url,
     CASE WHEN due_at IS NOT NULL THEN 'pending' WHEN {_DEAD} THEN 'dead' ELSE 'delivered' END AS status,
-    attempts, since, due_at, delivered_at, history
+    attempts, due_at, delivered_at, history
 FROM {{table}}
 WHERE {{condition}}
-ORDER BY run_id DESC, delivery_id DESC
-LIMIT ?
+ORDER BY run_id DESC, webhooks.delivery_id DESC
+LIMIT ? OFFSET ?
 """
 
-#: Before the first webhook in that order.
-START: Final = ("g", "")
 
-
-async def page(
-    db: Database, status: WebhookStatus | None, access: Access, *, after: tuple[str, str], limit: int
-) -> Sequence[Row]:
-    """A page of webhooks, newest runs first, of those that come after a (run, delivery)."""
+def select(status: WebhookStatus | None, access: Access, *, limit: int, offset: int) -> Statement:
+    """A page of webhooks, of those with a status or of all, newest runs first."""
     table, condition = _WITH_STATUS[status]
     where, params = access.where()
-    sql = _LIST.format(table=table, condition=f"{condition} AND {where} AND (run_id, delivery_id) < (?, ?)")
-    [rows] = await db.batch([Statement(sql, (*params, *after, limit))])
-    return rows
+    sql = _LIST.format(table=table, condition=f"{condition} AND {where}")
+    return Statement(sql, (*params, limit, offset))
 
 
-def of_run(run_id: str) -> Statement:
-    """The last webhooks of one run, as `page` has them; for Superstep's own work."""
-    return Statement(_LIST.format(table="webhooks", condition="run_id = ?"), (run_id, MAX_HISTORY))
+def of_run(run_id: str, *, limit: int) -> Statement:
+    """The last webhooks of a run, as `select` has them; for Superstep's own work."""
+    return Statement(_LIST.format(table="webhooks", condition="run_id = ?"), (run_id, limit, 0))
 
 
 #: Webhooks that were not delivered begin anew: at once, and for another day.
@@ -192,7 +186,7 @@ _REDELIVER: Final = """
 UPDATE webhooks
 SET due_at = ?1, since = ?1, attempts = 0
 WHERE {chosen}
-RETURNING run_id
+RETURNING run_id, COALESCE(NULLIF(delivery_id, ''), run_id) AS delivery_id
 """
 
 #: Those of some runs, and so many of all that were given up.
@@ -202,21 +196,18 @@ _ALL_DEAD: Final = f"""(run_id, delivery_id) IN (
 )"""
 
 
-async def redeliver(db: Database, run_ids: Sequence[str], access: Access, *, now: str) -> list[str]:
-    """Make the webhooks of runs due again that were not delivered; returns the run of each."""
+def redeliver(run_ids: Sequence[str], access: Access, *, now: str) -> Statement:
+    """Make the webhooks of runs due again that were not delivered; returns `run_id` and `delivery_id` of each."""
     where, params = access.where()
-    return await _redeliver(db, _OF_RUNS.format(where=where), (compact_json(list(run_ids)), *params), now)
+    sql = _REDELIVER.format(chosen=_OF_RUNS.format(where=where))
+    return Statement(sql, (now, compact_json(list(run_ids)), *params))
 
 
-async def redeliver_dead(db: Database, access: Access, *, limit: int, now: str) -> list[str]:
-    """Make webhooks due again that were given up, at most so many; returns the run of each."""
+def redeliver_dead(access: Access, *, limit: int, now: str) -> Statement:
+    """The same for webhooks that were given up, at most so many."""
     where, params = access.where()
-    return await _redeliver(db, _ALL_DEAD.format(where=where), (*params, limit), now)
-
-
-async def _redeliver(db: Database, chosen: str, params: tuple[SqlValue, ...], now: str) -> list[str]:
-    [rows] = await db.batch([Statement(_REDELIVER.format(chosen=chosen), (now, *params))])
-    return [row["run_id"] for row in rows]
+    sql = _REDELIVER.format(chosen=_ALL_DEAD.format(where=where))
+    return Statement(sql, (now, *params, limit))
 
 
 #: Those that were delivered, or given up, before a time. Their runs were created before it, too, and so they are found.

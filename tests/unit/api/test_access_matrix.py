@@ -103,6 +103,8 @@ CASES: dict[str, Case] = {
     "GET /runs/crons/{cron_id}/fires": Case(),
     "PATCH /runs/crons/{cron_id}": Case(body={"enabled": False}),
     "DELETE /runs/crons/{cron_id}": Case(),
+    "GET /runs/webhooks": Case(stranger=EMPTY),
+    "POST /runs/webhooks/redeliver": Case(body={"run_ids": ["{run_id}"]}, stranger=(200, '{"redelivered":[]}')),
     "PUT /store/items": Case(
         body={"namespace": ["notes"], "key": "k", "value": {"a": 1}},
         stranger=(204, None),
@@ -233,6 +235,7 @@ async def world(gate: Gate) -> World:
     checkpoint: Any = (await graph.aget_state(config)).config
     body = {**RUN, **own, "config": {"configurable": {"note": SECRET}}}
     run = await api.json("POST", f"/threads/{thread_id}/runs", body, status=202, **owner)
+    _tell(api)
     item = {"namespace": ["notes"], "key": "k", "value": {"note": SECRET}}
     await api.json("PUT", "/store/items", item, status=204, **owner)
     ids = {
@@ -250,6 +253,14 @@ async def world(gate: Gate) -> World:
     api.queue.sent.clear()
     api.thread_objects.opened.clear()
     return World(api, ids)
+
+
+def _tell(api: Api) -> None:
+    """Webhooks of all runs, which were given up."""
+    api.db.connection.execute(
+        "INSERT INTO webhooks (run_id, delivery_id, thread_id, metadata, url, body) "
+        "SELECT run_id, 'd', thread_id, metadata, 'https://hooks.example.com', '{}' FROM runs"
+    )
 
 
 def test_every_operation_has_its_line() -> None:

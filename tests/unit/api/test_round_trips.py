@@ -27,6 +27,7 @@ OTHERS = {
     "DELETE /runs/crons/{cron_id}": 1,
     "GET /threads/{thread_id}/stream": 0,
     "POST /threads/{thread_id}/stream/events": 0,
+    "POST /runs/webhooks/redeliver": 1,
     "PUT /store/items": 1,
     "DELETE /store/items": 1,
     "POST /mcp": 0,
