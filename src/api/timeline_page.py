@@ -18,26 +18,28 @@ HEADERS: Final = {
 }
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 14%, transparent) }
+:root { color-scheme: light dark }
 body { margin: 2rem auto; max-width: 76rem; padding: 0 1rem; font: 14px/1.5 system-ui, sans-serif }
-h1 { font-size: 1.3rem; margin: 0 } h1 small, .details { opacity: .7; font-weight: normal }
+h1 { font-size: 1.3rem; margin: 0 } h1 small, .details { color: #888; font-weight: normal }
 .status { padding: .1rem .5rem; border-radius: 1rem; color: white; background: #6b7280 }
 .status.success { background: #15803d } .status.error, .status.timeout { background: #b91c1c }
 .status.running { background: #1d4ed8 } .status.interrupted { background: #b45309 }
 table { width: 100%; border-collapse: collapse; margin: 1rem 0 }
-td { padding: .2rem .6rem; border-top: 1px solid var(--line); vertical-align: top }
+td { padding: .2rem .6rem; border-top: 1px solid #8884; vertical-align: top }
 td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 td.details { overflow-wrap: anywhere }
-td.bar { width: 40%; position: relative; min-width: 10rem }
-td.bar i { position: absolute; top: .4rem; bottom: .4rem; min-width: 3px; border-radius: 3px;
-    background: hsl(calc(215 + (var(--attempt) - 1) * 75) 65% 52%) }
-.waiting i { background: #9ca3af !important; opacity: .6 }
+td.bar { width: 45%; min-width: 10rem }
+td.bar i { display: block; height: .9rem; margin-top: .2rem; min-width: 3px; border-radius: 3px }
+.waiting i { background: #9ca3af99 !important }
 .gap i { background: repeating-linear-gradient(135deg, #dc2626 0 5px, transparent 5px 9px) !important }
 .failed i { background: #dc2626 !important }
 """
 
 #: What the time before an event was, when it is not a super-step's.
 _CLASSES: Final = {"due": "waiting", "started": "waiting", "redriven": "waiting", "resumed": "gap", "failed": "failed"}
+
+#: What is not among the details of an event.
+_ELSEWHERE: Final = {"at", "event", "seconds", "step", "checkpoint_id"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class _Bar:
     label: str
     kind: str
     attempt: int
-    at: str
+    title: str
     start: float
     end: float
     details: str
@@ -75,12 +77,12 @@ def _bars(timeline: TimelineObject) -> Iterator[_Bar]:
     for event in timeline.events:
         attempt = event.attempt or attempt
         end = clock.seconds_between(timeline.created_at, event.at)
-        said: dict[str, Any] = event.model_dump(exclude_none=True, exclude={"at", "event", "seconds"})
+        said: dict[str, Any] = event.model_dump(exclude_none=True, exclude=_ELSEWHERE)
         yield _Bar(
-            label=event.event,
+            label=event.event if event.step is None else f"{event.event} {event.step}",
             kind=_CLASSES.get(event.event, ""),
             attempt=attempt,
-            at=event.at,
+            title=f"{event.at} {event.checkpoint_id or ''}",
             start=end - event.seconds,
             end=end,
             details=", ".join(f"{name} {_text(value)}" for name, value in said.items()),
@@ -92,15 +94,17 @@ def _present(timeline: TimelineObject, now: str) -> Iterator[_Bar]:
         start = clock.seconds_between(timeline.created_at, timeline.events[-1].at)
         end = max(start, clock.seconds_between(timeline.created_at, now))
         kind = "waiting" if timeline.status == "pending" else ""
-        yield _Bar(label="now", kind=kind, attempt=timeline.attempt, at=now, start=start, end=end, details="")
+        yield _Bar(label="now", kind=kind, attempt=timeline.attempt, title=now, start=start, end=end, details="")
 
 
 def _row(bar: _Bar, first: float, span: float) -> str:
+    colour = f"hsl({(140 + 75 * bar.attempt) % 360}, 60%, 52%)"
     left, width = (bar.start - first) / span * 100, (bar.end - bar.start) / span * 100
     return (
-        f'<tr class="{bar.kind}" style="--attempt:{bar.attempt}"><td>{bar.label}'
-        f'<td class="number" title="{escape(bar.at)}">{bar.end:.3f} s<td class="number">{bar.end - bar.start:.3f} s'
-        f'<td class="bar"><i style="left:{left:.2f}%;width:{width:.2f}%"></i><td class="details">{escape(bar.details)}'
+        f'<tr class="{bar.kind}" title="{escape(bar.title)}"><td>{bar.label}'
+        f'<td class="number">{bar.end:.3f} s<td class="number">{bar.end - bar.start:.3f} s'
+        f'<td class="bar"><i style="margin-left:{left:.2f}%;width:{width:.2f}%;background:{colour}"></i>'
+        f'<td class="details">{escape(bar.details)}'
     )
 
 

@@ -36,7 +36,7 @@ page AS (
     CROSS JOIN checkpoints
     WHERE checkpoints.thread_id = ?1 AND checkpoints.checkpoint_ns = ''
         AND checkpoints.checkpoint_id >= COALESCE(?3, {id_at("run.began_at", -1)})
-        AND checkpoints.checkpoint_id < COALESCE({id_at("run.ended_at", 2)}, 'g')
+        AND checkpoints.checkpoint_id < CASE WHEN run.ended_at IS NULL THEN 'g' ELSE {id_at("run.ended_at", 2)} END
         AND json_extract(checkpoints.metadata, '$.run_id') = ?2
     ORDER BY checkpoints.checkpoint_id
     LIMIT ?4
@@ -53,8 +53,10 @@ FROM page
 ORDER BY checkpoint_id
 """
 
-#: What tasks of the run wrote while they stood at a checkpoint of the page or at the one before it. LangGraph names the
-#: node of a task in its path unless somebody sent it there.
+#: How the path of a task begins that nobody sent; the name of its node follows.
+_PULLED: Final = "~__pregel_pull, "
+
+#: What tasks of the run wrote while they stood at a checkpoint of the page or at the one before it.
 _TASKS: Final = f"""
 {_PAGE},
 stands AS (
@@ -63,7 +65,7 @@ stands AS (
     SELECT parent_checkpoint_id FROM page WHERE parent_checkpoint_id IS NOT NULL
 )
 SELECT w.checkpoint_id,
-    CASE WHEN w.task_path LIKE '~!_!_pregel!_pull, %' ESCAPE '!' THEN substr(w.task_path, 18) END AS node,
+    CASE WHEN instr(w.task_path, '{_PULLED}') = 1 THEN substr(w.task_path, {len(_PULLED) + 1}) END AS node,
     COUNT(DISTINCT w.task_id) AS tasks,
     COUNT(DISTINCT CASE WHEN instr(w.entries, '[-3,"__interrupt__"') THEN w.task_id END) AS interrupted,
     COUNT(DISTINCT CASE WHEN instr(w.entries, '[-1,"__error__"') THEN w.task_id END) AS failed
