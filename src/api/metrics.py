@@ -17,7 +17,7 @@ from api.prometheus import Family, Sample
 from compact_json import compact_json
 from http_messages import HttpResponse, Reply, json_response
 from ports import Row
-from tables import run_figures, run_metrics
+from tables import run_figures, run_metrics, webhooks
 from tables.run_figures import RunFigures
 from wire.queries import Query
 
@@ -63,10 +63,12 @@ class MetricsObject(BaseModel):
 async def metrics(call: Call[None, MetricsQuery]) -> Reply:
     """How many runs wait, for how long, and how many execute; for Prometheus also how those went that have ended."""
     now = clock.now_iso()
-    unfinished, ended = await call.services.db.batch([run_figures.select(now=now), run_metrics.select()])
-    queue = _queue(RunFigures(**unfinished[0]), now)
+    [unfinished], ended, [undelivered] = await call.services.db.batch(
+        [run_figures.select(now=now), run_metrics.select(), webhooks.count()]
+    )
+    queue = _queue(RunFigures(**unfinished), now)
     if call.query.format != "json":
-        families = [*_of_queue(queue), *_of_ended(ended)]
+        families = [*_of_queue(queue), _of_webhooks(undelivered), *_of_ended(ended)]
         return HttpResponse(200, {"content-type": prometheus.CONTENT_TYPE}, prometheus.exposition(families))
     return json_response(
         compact_json(
@@ -115,6 +117,11 @@ def _of_queue(queue: QueueFigures) -> Iterator[Family]:
         ("workers_active", queue.n_running, "Threads that execute a run."),
     ):
         yield Family(f"lg_api_{name}", "gauge", meaning, [Sample(value or 0, {})])
+
+
+def _of_webhooks(undelivered: Row) -> Family:
+    samples = [Sample(number, {"status": status}) for status, number in undelivered.items()]
+    return Family("superstep_webhooks", "gauge", "Webhooks that are still tried, or were given up.", samples)
 
 
 #: Column of `run_metrics`, name and meaning of each counter.

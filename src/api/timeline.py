@@ -13,7 +13,7 @@ from errors import NotFound, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
 from langgraph_terms import checkpoint_time
 from runs import timeline
-from tables import run_checkpoints, runs, threads
+from tables import run_checkpoints, runs, threads, webhooks
 from wire.bodies import MAX_LIMIT, CheckpointId
 from wire.queries import Query
 
@@ -33,15 +33,15 @@ async def get(call: Call[None, TimelineQuery]) -> Reply:
         raise Unprocessable("after: must be the `next` of the page before")
     # One more tells whether there is another page; the one named `after` comes back as well, for its time.
     page = run_checkpoints.select_page(thread_id, run_id, start=query.after, limit=query.limit + 2)
-    head, found, checkpoints, tasks = await call.services.db.batch(
-        [threads.select_head(thread_id, call.access), runs.select(thread_id, run_id), *page]
+    head, found, checkpoints, tasks, sent = await call.services.db.batch(
+        [threads.select_head(thread_id, call.access), runs.select(thread_id, run_id), *page, webhooks.of_run(run_id)]
     )
     if not head:
         raise thread_not_found(thread_id)
     run = await runs.first_from_rows(call.services.db, found)
     if run is None:
         raise NotFound("Not Found")
-    shown = timeline.of(run, checkpoints, tasks, after=query.after, limit=query.limit)
+    shown = timeline.of(run, checkpoints, tasks, sent, after=query.after, limit=query.limit)
     is_for_people = "text/html" in call.request.headers.get("accept", "")
     if query.format == "html" or (query.format is None and is_for_people):
         return HttpResponse(200, timeline_page.HEADERS, timeline_page.page(shown, now=clock.now_iso()))

@@ -19,21 +19,33 @@ from wire.timeline import TimelineEvent, TimelineObject
 #: whether before (0), among (1) or after the checkpoints; the checkpoint.
 Place: TypeAlias = tuple[str, int, str]
 
-_AFTER_CHECKPOINTS: Final = {"interrupted": 2, "failed": 2, "ended": 3}
+_AFTER_CHECKPOINTS: Final = {"interrupted": 2, "failed": 2, "ended": 3, "webhook_sent": 4, "webhook_due": 4}
 
 
-def of(run: Run, checkpoints: Sequence[Row], tasks: Iterable[Row], *, after: str | None, limit: int) -> TimelineObject:
+def of(
+    run: Run,
+    checkpoints: Sequence[Row],
+    tasks: Iterable[Row],
+    webhooks: Iterable[Row],
+    *,
+    after: str | None,
+    limit: int,
+) -> TimelineObject:
     """A page: up to `limit` checkpoints after the one named `after`, and what happened around them.
 
-    The rows are those of `run_checkpoints.select_page`, from that checkpoint on; one more than is shown tells that
-    there is another page.
+    `checkpoints` and `tasks` are of `run_checkpoints.select_page`, from that checkpoint on; one more than is shown
+    tells that there is another page.
     """
     did: dict[str, list[Row]] = defaultdict(list)
     for row in tasks:
         did[row["checkpoint_id"]].append(row)
     following = [row["checkpoint_id"] for row in checkpoints if row["checkpoint_id"] != after]
     last = following[limit - 1] if len(following) > limit else None
-    events = [*_of_row(run), *(_committed(row, did[row["parent_checkpoint_id"]]) for row in checkpoints)]
+    events = [
+        *_of_row(run),
+        *_of_webhooks(webhooks),
+        *(_committed(row, did[row["parent_checkpoint_id"]]) for row in checkpoints),
+    ]
     if checkpoints and lifecycle.is_finished(run.status):
         events += _left_undone(run, did[checkpoints[-1]["checkpoint_id"]])
     return TimelineObject(
@@ -99,6 +111,15 @@ def _of_row(run: Run) -> Iterator[TimelineEvent]:
     for number, entry in enumerate(entries, 1):
         is_end = number == len(entries) and entry.event == "ended"
         yield _event(**asdict(entry) | (ended if is_end else {}))
+
+
+def _of_webhooks(rows: Iterable[Row]) -> Iterator[TimelineEvent]:
+    for row in rows:
+        for attempt in json.loads(row["history"]):
+            told = {"response_status": attempt.get("status"), "problem": attempt.get("problem")}
+            yield _event(attempt["at"], "webhook_sent", delivery_id=row["delivery_id"] or None, **told)
+        if row["due_at"]:
+            yield _event(row["due_at"], "webhook_due", delivery_id=row["delivery_id"] or None)
 
 
 def _committed(row: Row, did: Sequence[Row]) -> TimelineEvent:

@@ -181,6 +181,19 @@ def of_run(run_id: str, *, limit: int) -> Statement:
     return Statement(_LIST.format(table="webhooks", condition="run_id = ?"), (run_id, limit, 0))
 
 
+#: How many there are of those that somebody may have to see to.
+_COUNT: Final = f"""
+SELECT
+    (SELECT COUNT(*) FROM webhooks INDEXED BY webhooks_pending WHERE due_at IS NOT NULL) AS pending,
+    (SELECT COUNT(*) FROM webhooks INDEXED BY webhooks_dead WHERE {_DEAD}) AS dead
+"""
+
+
+def count() -> Statement:
+    """How many webhooks are `pending`, and how many `dead`."""
+    return Statement(_COUNT)
+
+
 #: Webhooks that were not delivered begin anew: at once, and for another day.
 _REDELIVER: Final = """
 UPDATE webhooks

@@ -27,7 +27,7 @@ class TimelineEvent(BaseModel):
         "failed",
         "ended",
         "redriven",
-        "webhook_attempted",
+        "webhook_sent",
         "webhook_due",
     ]
     attempt: int | None = None
@@ -43,6 +43,9 @@ class TimelineEvent(BaseModel):
     user_id: str | None = None
     request_id: str | None = None
     trace_id: str | None = None
+    delivery_id: str | None = None
+    response_status: int | None = None
+    problem: str | None = None
     multitask_strategy: MultitaskStrategy | None = None
 
 

@@ -16,7 +16,7 @@ from tables.run_history import Stamp
 from tables.runs import Run
 from tests.support.endings import ending
 from tests.support.http_api import Api
-from tests.unit.runs.test_thread_runner import ThreadObjectInMemory, WebhookQueueNotes
+from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
 
 NOW = "2026-11-21T12:00:00.000000+00:00"
 
@@ -189,6 +189,15 @@ async def test_a_run_that_is_driven_again_ends_again() -> None:
     assert samples["superstep_run_execution_seconds_sum"] == {failed: 4, succeeded: 4}
 
 
+async def test_webhooks_that_are_not_delivered_are_counted() -> None:
+    api = Api()
+    for _ in range(3):
+        run = await started(api, await created(api, webhook="https://hooks.example.com/"))
+        assert await completion.finish(api.db, run, ending("success"), Stamp(at(1), "v1"))
+    api.db.connection.execute("UPDATE webhooks SET due_at = NULL WHERE run_id = ?", (run.run_id,))
+    assert (await scraped(api))["superstep_webhooks"] == {("pending",): 2, ("dead",): 1}
+
+
 async def test_labels_may_be_anything() -> None:
     api, name = Api(), 'a"b\\n\n{c="d"} é 🚀'
     run = await started(api, await created(api, await api.new_thread()))
@@ -202,5 +211,5 @@ async def test_versions_that_nobody_uses_any_more_are_forgotten() -> None:
         run = await started(api, await created(api, await api.new_thread()))
         assert await completion.finish(api.db, run, ending("success"), Stamp(ended, version))
     hour = 3_600_000
-    await each_minute.tick(api.services, WebhookQueueNotes(), scheduled_ms=(clock.now_ms() // hour + 1) * hour)
+    await each_minute.tick(api.services, scheduled_ms=(clock.now_ms() // hour + 1) * hour)
     assert [labels[1] for labels in (await scraped(api))["superstep_runs_total"]] == ["new"]

@@ -10,7 +10,7 @@ from langgraph.types import Send
 import clock
 from http_messages import HttpResponse
 from settings import Settings
-from tables import run_checkpoints
+from tables import run_checkpoints, webhooks
 from tests.support.http_api import Api, State
 from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
 
@@ -173,6 +173,20 @@ async def test_a_run_that_is_driven_again_tells_of_both_ends(thread: ThreadObjec
     assert names(await timeline(thread, run_id))[-2:] == ["ended", "redriven"]
     assert [step for _, step, _ in checkpoints(await timeline(thread, run_id))] == [-1, 0, 1, 2]
     assert [step for _, step, _ in checkpoints(await timeline(thread, other))] == [3, 4, 5, 6]
+
+
+async def test_what_came_of_the_webhook_is_in_it(thread: ThreadObjectInMemory) -> None:
+    run_id = await thread.create(input={"topic": "t"}, webhook="https://hooks.example.com/")
+    await thread.runner.work()
+    assert names(await timeline(thread, run_id))[-2:] == ["ended", "webhook_due"]
+    now = clock.now_iso()
+    [webhook] = await webhooks.take(thread.api.db, run_id, due_by=now, until=clock.shifted(now, 60), now=now)
+    later = clock.shifted(now, 5)
+    await thread.api.db.batch([webhooks.postpone(webhook, '{"status":500}', due_at=later)])
+    *_, ended, sent, due = (await timeline(thread, run_id))["events"]
+    assert (ended["event"], sent["event"], due["event"]) == ("ended", "webhook_sent", "webhook_due")
+    assert (sent["at"], sent["response_status"], sent["delivery_id"]) == (now, 500, webhook.delivery_id)
+    assert due["at"] == later
 
 
 async def test_only_checkpoints_of_the_run_s_time_are_read(thread: ThreadObjectInMemory) -> None:
