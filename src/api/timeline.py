@@ -1,6 +1,6 @@
 """`GET …/timeline`: what happened to a run, for programs and, as a picture, for people."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ from runs import timeline
 from tables import run_checkpoints, runs, threads, webhooks
 from wire.bodies import MAX_LIMIT, CheckpointId
 from wire.queries import Query
+
+#: A run that was driven again and again has a webhook for each of its ends.
+MAX_WEBHOOKS: Final = 20
 
 
 class TimelineQuery(Query):
@@ -34,7 +37,12 @@ async def get(call: Call[None, TimelineQuery]) -> Reply:
     # One more tells whether there is another page; the one named `after` comes back as well, for its time.
     page = run_checkpoints.select_page(thread_id, run_id, start=query.after, limit=query.limit + 2)
     head, found, checkpoints, tasks, sent = await call.services.db.batch(
-        [threads.select_head(thread_id, call.access), runs.select(thread_id, run_id), *page, webhooks.of_run(run_id)]
+        [
+            threads.select_head(thread_id, call.access),
+            runs.select(thread_id, run_id),
+            *page,
+            webhooks.of_run(run_id, limit=MAX_WEBHOOKS),
+        ]
     )
     if not head:
         raise thread_not_found(thread_id)
