@@ -1,5 +1,6 @@
 """What each minute does by itself: every job a bounded part of its work, and none keeps the others from theirs."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import log_lines
 from api import cron_fires
 from api.context import Services
 from errors import SuperstepError
-from runs import sweep, thread_pruning, webhook_delivery
+from runs import sweep, thread_deletion, thread_pruning, webhook_delivery
 from tables import idempotency_keys, node_cache, run_metrics, store_items
 
 logger = logging.getLogger(__name__)
@@ -46,15 +47,17 @@ METRICS_SWEEP_MINUTES: Final = 60
 async def tick(services: Services, *, scheduled_ms: int) -> None:
     """Do what is due at a minute, given as the time that the tick was meant for: it may come late, twice or never."""
     minute = max(scheduled_ms, clock.now_ms()) // cron_fires.MINUTE_MS
-    now = Tick(services=services, minute=minute)
-    for job in _JOBS:
-        with log_lines.about(job=job.__name__):
-            try:
-                await job(now)
-            except Exception as error:  # the others are still due, and the next minute tries again
-                passes = isinstance(error, SuperstepError) and error.retryable
-                level = logging.WARNING if passes else logging.ERROR
-                logger.log(level, "%s failed; the next minute tries again", job.__name__, exc_info=True)
+    await asyncio.gather(*(_attempt(job, Tick(services=services, minute=minute)) for job in _JOBS))
+
+
+async def _attempt(job: Job, now: Tick) -> None:
+    with log_lines.about(job=job.__name__):
+        try:
+            await job(now)
+        except Exception as error:  # the others are still due, and the next minute tries again
+            passes = isinstance(error, SuperstepError) and error.retryable
+            level = logging.WARNING if passes else logging.ERROR
+            logger.log(level, "%s failed; the next minute tries again", job.__name__, exc_info=True)
 
 
 async def fire_crons(tick: Tick) -> None:
@@ -86,17 +89,33 @@ async def forget_webhooks(tick: Tick) -> None:
         logger.info("forgot %d webhooks", forgotten, extra={"event": "webhooks_forgotten"})
 
 
-async def retire_threads(tick: Tick) -> None:
-    """Delete or prune threads whose time is over."""
+async def delete_threads(tick: Tick) -> None:
+    """Delete threads whose time is over."""
     services, ttl = tick.services, tick.services.config.checkpointer.ttl
-    if not tick.is_turn(ttl and ttl.sweep_interval_minutes):
-        return
-    limit = ttl.sweep_limit if ttl else MAX_RETIRED_THREADS
-    retired = await thread_pruning.retire_expired_threads(
-        services.db, services.thread_objects, now=clock.now_iso(), limit=limit
-    )
-    if retired:
-        logger.info("retired %d threads", retired, extra={"event": "threads_retired"})
+    if tick.is_turn(ttl and ttl.sweep_interval_minutes):
+        limit = ttl.sweep_limit if ttl else MAX_RETIRED_THREADS
+        retired = await thread_pruning.delete_expired_threads(
+            services.db, services.thread_objects, now=clock.now_iso(), limit=limit
+        )
+        _log_retired(retired)
+
+
+async def prune_threads(tick: Tick) -> None:
+    """Prune threads whose time is over."""
+    services, ttl = tick.services, tick.services.config.checkpointer.ttl
+    if tick.is_turn(ttl and ttl.sweep_interval_minutes):
+        limit = ttl.sweep_limit if ttl else MAX_RETIRED_THREADS
+        _log_retired(await thread_pruning.prune_expired_threads(services.db, now=clock.now_iso(), limit=limit))
+
+
+def _log_retired(number: int) -> None:
+    if number:
+        logger.info("retired %d threads", number, extra={"event": "threads_retired"})
+
+
+async def tell_objects(tick: Tick) -> None:
+    """Let the objects of deleted threads know, where that failed."""
+    await thread_deletion.tell_objects(tick.services.db, tick.services.thread_objects)
 
 
 async def sweep_store(tick: Tick) -> None:
@@ -138,7 +157,9 @@ _JOBS: Final[tuple[Job, ...]] = (
     announce_stale_runs,
     announce_overdue_webhooks,
     forget_webhooks,
-    retire_threads,
+    delete_threads,
+    prune_threads,
+    tell_objects,
     sweep_store,
     sweep_node_cache,
     sweep_idempotency_keys,

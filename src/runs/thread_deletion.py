@@ -1,4 +1,8 @@
-"""Deleting threads, whoever wants it: a caller, or the time they were given."""
+"""Deleting threads, whoever wants it: a caller, or the time they were given.
+
+A thread's object has the events of its runs, in a storage of its own. It is told after the thread is gone, and a row
+says until then that it is to be told, so that nothing of a deleted conversation stays anywhere.
+"""
 
 import asyncio
 import logging
@@ -12,8 +16,10 @@ from tables.access import Access
 
 logger = logging.getLogger(__name__)
 
-#: So many objects are told at the same time.
-_TOLD_AT_ONCE: Final = 20
+#: So many threads go in one transaction, and so many objects are told at the same time.
+AT_ONCE: Final = 20
+#: How many objects are told in a minute that were not told at once; each is a call.
+MAX_UNTOLD: Final = 200
 
 
 async def delete(
@@ -28,18 +34,32 @@ async def delete(
 
     With `expired_by`, only those whose TTL had passed then.
     """
-    rows, *_ = await db.batch(thread_deletion.delete_resting(thread_ids, access, expired_by=expired_by))
-    deleted = [row["thread_id"] for row in rows]
-    for start in range(0, len(deleted), _TOLD_AT_ONCE):
-        some = deleted[start : start + _TOLD_AT_ONCE]
-        await asyncio.gather(*(_let_object_forget(thread_objects, thread_id) for thread_id in some))
+    deleted: list[str] = []
+    for start in range(0, len(thread_ids), AT_ONCE):
+        some = thread_deletion.delete_resting(thread_ids[start : start + AT_ONCE], access, expired_by=expired_by)
+        _, rows, *_ = await db.batch(some)
+        gone = [row["thread_id"] for row in rows]
+        await _tell(db, thread_objects, gone)
+        deleted += gone
     return frozenset(deleted)
 
 
-async def _let_object_forget(thread_objects: ThreadObjects, thread_id: str) -> None:
-    """The thread's object still has the events of its runs; it forgets them when it sees that the thread is gone."""
+async def tell_objects(db: Database, thread_objects: ThreadObjects) -> None:
+    """Tell objects that their threads are gone, where whoever deleted them could not. Safe to repeat."""
+    [rows] = await db.batch([thread_deletion.select_untold(limit=MAX_UNTOLD)])
+    thread_ids = [row["thread_id"] for row in rows]
+    for start in range(0, len(thread_ids), AT_ONCE):
+        await _tell(db, thread_objects, thread_ids[start : start + AT_ONCE])
+
+
+async def _tell(db: Database, thread_objects: ThreadObjects, thread_ids: Sequence[str]) -> None:
+    """Let objects forget the events of their runs. It never fails: the threads are gone, the sweeper tells the rest."""
     try:
-        await thread_objects.wake(thread_id)
+        answers = await asyncio.gather(*map(thread_objects.wake, thread_ids), return_exceptions=True)
+        told = [thread_id for thread_id, answer in zip(thread_ids, answers, strict=True) if answer is None]
+        if told:
+            await db.batch([thread_deletion.told(told)])
+        if len(told) < len(thread_ids):
+            logger.warning("%d objects of deleted threads are still to be told", len(thread_ids) - len(told))
     except SuperstepError:
-        # The thread is gone: an error would make the caller try again, and read 404.
-        logger.exception("the object of deleted thread %s was not told; it keeps the events of its runs", thread_id)
+        logger.warning("%d objects of deleted threads are to be told once more", len(thread_ids), exc_info=True)

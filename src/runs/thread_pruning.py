@@ -1,5 +1,6 @@
 """Threads that shrink to their latest checkpoints, and threads whose time is up."""
 
+import random
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ from ports import Database, ThreadObjects
 from runs import thread_deletion
 from tables import thread_guard, thread_retention
 from tables.access import EVERYTHING, Access
+from tables.threads import TtlStrategy
 
 #: Each takes two round trips or more, and what one call of a Worker may do is limited.
 MAX_PRUNED: Final = 100
@@ -34,27 +36,29 @@ async def _prune(db: Database, thread_id: str) -> bool:
     return True
 
 
-async def retire_expired_threads(db: Database, thread_objects: ThreadObjects, *, now: str, limit: int) -> int:
-    """Delete or prune threads whose TTL has passed, at most `limit` and what one call may do; how many it was.
+async def delete_expired_threads(db: Database, thread_objects: ThreadObjects, *, now: str, limit: int) -> int:
+    """Delete threads whose TTL has passed, at most `limit` and what one call may do; how many it was.
 
-    A thread with an unfinished run is not retired: its time begins anew when the run ends. One that was pruned is not
-    looked at again before something happens on it.
+    One with an unfinished run stays: its time begins anew when the run ends.
     """
-    expired = {
-        strategy: [row["thread_id"] for row in rows]
-        for strategy, rows in zip(
-            ("delete", "keep_latest"),
-            await db.batch(
-                [
-                    thread_retention.select_expired("delete", now=now, limit=min(limit, MAX_RETIRED)),
-                    thread_retention.select_expired("keep_latest", now=now, limit=min(limit, MAX_PRUNED)),
-                ]
-            ),
-            strict=True,
-        )
-    }
-    deleted = await thread_deletion.delete(db, thread_objects, expired["delete"], EVERYTHING, expired_by=now)
-    pruned = await keep_latest(db, expired["keep_latest"], EVERYTHING)
-    if pruned:
-        await db.batch([thread_retention.forget_expiry(sorted(pruned), now=now)])
-    return len(deleted) + len(pruned)
+    expired = await _expired(db, "delete", now=now, limit=min(limit, MAX_RETIRED))
+    return len(await thread_deletion.delete(db, thread_objects, expired, EVERYTHING, expired_by=now))
+
+
+async def prune_expired_threads(db: Database, *, now: str, limit: int) -> int:
+    """The same for threads that are pruned then; one that was is not looked at again before something happens on it."""
+    pruned: list[str] = []
+    try:
+        for thread_id in await _expired(db, "keep_latest", now=now, limit=min(limit, MAX_PRUNED)):
+            if await _prune(db, thread_id):
+                pruned.append(thread_id)  # noqa: PERF401 - those before a failure count
+    finally:
+        if pruned:
+            await db.batch([thread_retention.forget_expiry(pruned, now=now)])
+    return len(pruned)
+
+
+async def _expired(db: Database, strategy: TtlStrategy, *, now: str, limit: int) -> list[str]:
+    """In any order, so that a thread with which something is wrong does not keep the same others waiting each time."""
+    [rows] = await db.batch([thread_retention.select_expired(strategy, now=now, limit=limit)])
+    return random.sample([row["thread_id"] for row in rows], len(rows))

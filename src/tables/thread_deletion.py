@@ -11,9 +11,9 @@ from ports import Statement
 from tables.access import Access
 from tables.thread_retention import RESTS
 
-#: Those of a JSON list that have nothing left to do.
-_DELETE_RESTING: Final = f"""
-DELETE FROM threads
+#: Of a JSON list, those that have nothing left to do.
+_RESTING: Final = f"""
+FROM threads
 WHERE thread_id IN (SELECT value FROM json_each(?)) AND {RESTS}
 """
 
@@ -44,12 +44,33 @@ _DELETE_ORPHANS: Final = (
 def delete_resting(thread_ids: Sequence[str], access: Access, *, expired_by: str | None = None) -> list[Statement]:
     """Delete threads with everything of theirs, unless they have an unfinished run or, if given, still have time.
 
-    The first statement returns the `thread_id` of each that it deleted.
+    The second statement returns the `thread_id` of each that it deleted; the first notes that its object is to know.
     """
-    where, params = access.where()
-    ids = compact_json(list(thread_ids))
-    sql = f"{_DELETE_RESTING}  AND (? IS NULL OR expires_at <= ?) AND {where}\nRETURNING thread_id\n"
-    return [Statement(sql, (ids, expired_by, expired_by, *params)), *delete_orphans(thread_ids)]
+    where, access_params = access.where()
+    resting = f"{_RESTING}  AND (? IS NULL OR expires_at <= ?) AND {where}\n"
+    params = (compact_json(list(thread_ids)), expired_by, expired_by, *access_params)
+    return [
+        Statement(f"INSERT OR IGNORE INTO deleted_threads (thread_id)\nSELECT thread_id{resting}", params),
+        Statement(f"DELETE{resting}RETURNING thread_id\n", params),
+        *delete_orphans(thread_ids),
+    ]
+
+
+#: A page of those whose objects may not know yet.
+_UNTOLD: Final = "SELECT thread_id FROM deleted_threads LIMIT ?"
+
+
+def select_untold(*, limit: int) -> Statement:
+    """`thread_id` of deleted threads whose objects may not know it."""
+    return Statement(_UNTOLD, (limit,))
+
+
+_TOLD: Final = "DELETE FROM deleted_threads WHERE thread_id IN (SELECT value FROM json_each(?))"
+
+
+def told(thread_ids: Sequence[str]) -> Statement:
+    """The objects of these know."""
+    return Statement(_TOLD, (compact_json(list(thread_ids)),))
 
 
 def delete_orphans(thread_ids: Sequence[str]) -> list[Statement]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import clock
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
 from project_config import ProjectConfig
-from runs import completion, thread_pruning
+from runs import completion, thread_deletion, thread_pruning
 from tables import run_claims
 from tables.large_text import PART_BYTES
 from tables.run_history import Stamp
@@ -138,7 +139,7 @@ async def test_pruning_deletes_what_exists_and_has_nothing_to_do(api: Api) -> No
     before = rows_of(api, kept), rows_of(api, busy)
     trips = api.db.round_trips
     assert await api.json("POST", "/threads/prune", body) == {"pruned_count": 2}
-    assert api.db.round_trips == trips + 1
+    assert api.db.round_trips == trips + 2
     for thread_id in doomed:
         assert rows_of(api, thread_id) == [0] * len(TABLES)
     assert (rows_of(api, kept), rows_of(api, busy)) == before
@@ -244,7 +245,8 @@ async def test_the_time_begins_anew_when_a_run_ends(api: Api) -> None:
 
 
 async def retire(api: Api, *, now: str = LATER, limit: int = 100) -> int:
-    return await thread_pruning.retire_expired_threads(api.db, api.thread_objects, now=now, limit=limit)
+    deleted = await thread_pruning.delete_expired_threads(api.db, api.thread_objects, now=now, limit=limit)
+    return deleted + await thread_pruning.prune_expired_threads(api.db, now=now, limit=limit)
 
 
 async def test_expired_threads_are_deleted_or_pruned(api: Api) -> None:
@@ -322,7 +324,61 @@ async def test_a_crash_at_any_moment_of_retiring_leaves_work_for_the_next_time(
     assert api.rows("checkpoints") == api.rows("threads")
 
 
-async def test_a_thread_is_deleted_also_when_its_object_does_not_answer(api: Api) -> None:
+async def test_an_object_that_did_not_answer_is_told_later(api: Api) -> None:
+    """It has the events of the thread's runs, which would stay for ever."""
     thread_ids = [await api.new_thread() for _ in range(3)]
     api.thread_objects.failures = [Unavailable("the object is being reset")]
     assert await api.json("POST", "/threads/prune", {"thread_ids": thread_ids}) == {"pruned_count": 3}
+    assert api.rows("deleted_threads") == 1
+    api.thread_objects.failures = [Unavailable("it still is")]
+    await thread_deletion.tell_objects(api.db, api.thread_objects)
+    assert api.rows("deleted_threads") == 1
+    await thread_deletion.tell_objects(api.db, api.thread_objects)
+    assert api.rows("deleted_threads") == 0
+
+
+async def test_a_crash_right_after_a_deletion_does_not_keep_the_object_from_knowing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[str] = []
+
+    async def wake(thread_id: str) -> None:
+        woken.append(thread_id)
+
+    thread_id = await api.new_thread()
+    with monkeypatch.context() as dying:
+        dying.setattr(api.thread_objects, "wake", None)
+        await api.ask("DELETE", f"/threads/{thread_id}")
+    assert api.rows("threads") == 0
+    monkeypatch.setattr(api.thread_objects, "wake", wake)
+    await thread_deletion.tell_objects(api.db, api.thread_objects)
+    assert woken == [thread_id]
+
+
+async def test_a_large_backlog_goes_in_small_transactions(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(45):
+        await api.new_thread(ttl={"ttl": 1})
+    trips = api.db.round_trips
+    assert await thread_pruning.delete_expired_threads(api.db, api.thread_objects, now=LATER, limit=1000) == 45
+    assert api.db.round_trips == trips + 1 + 2 * 3
+
+
+@pytest.mark.parametrize("strategy", ["delete", "keep_latest"])
+async def test_a_thread_that_cannot_go_does_not_keep_the_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    monkeypatch.setattr(thread_deletion, "AT_ONCE", 2)
+    threads = [await api.new_thread(ttl={"ttl": 1, "strategy": strategy}) for _ in range(9)]
+    batch = api.db.batch
+
+    async def refusing(statements: Sequence[Statement]) -> list[list[Row]]:
+        if any(threads[0] in str(statement.params) for statement in statements):
+            raise DatabaseError("D1 DB exceeded its CPU time limit")
+        return await batch(statements)
+
+    monkeypatch.setattr(api.db, "batch", refusing)
+    for _ in range(100):
+        with suppress(DatabaseError):
+            await retire(api)
+    left = api.db.connection.execute("SELECT thread_id FROM threads WHERE expires_at IS NOT NULL").fetchall()
+    assert [row["thread_id"] for row in left] == threads[:1]
