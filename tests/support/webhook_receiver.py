@@ -34,6 +34,11 @@ class WebhookReceiver:
                 self._changed.wait(left)
             return found
 
+    def bodies(self) -> list[dict[str, Any]]:
+        """All that came so far."""
+        with self._changed:
+            return [body for _, body in self._received]
+
     def _handler_class(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
 

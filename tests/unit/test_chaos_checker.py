@@ -12,6 +12,7 @@ from tests.chaos.campaign.history import (
     Asked,
     CheckpointAtEnd,
     Crashed,
+    CronAtEnd,
     Event,
     History,
     RunAtEnd,
@@ -22,6 +23,7 @@ from tests.chaos.campaign.history import (
     ThreadAtEnd,
     ThreadDeleted,
     Told,
+    WebhookCall,
 )
 
 Change: TypeAlias = Callable[[History], History]
@@ -45,7 +47,7 @@ def shown(index: int, at: float) -> Shown:
 EVENTS: list[Event] = [
     Asked(at=0, name="one", thread_id="t", steps=2),
     Answered(at=1, name="one", answer="accepted", run_id="id-one"),
-    Asked(at=1.5, name="two", thread_id="t", steps=1),
+    Asked(at=1.5, name="two", thread_id="t", steps=1, calls=True),
     Answered(at=2, name="two", answer="accepted", run_id="id-two"),
     shown(0, 3),
     shown(1, 3.1),
@@ -85,7 +87,14 @@ THREAD = ThreadAtEnd(
     ],
 )
 
-GOOD = History(events=EVENTS, threads=[THREAD, ThreadAtEnd(thread_id="deleted", status=None)])
+TIMES = [f"2026-01-01T00:0{minute}:00+00:00" for minute in range(3)]
+
+GOOD = History(
+    events=EVENTS,
+    threads=[THREAD, ThreadAtEnd(thread_id="deleted", status=None)],
+    webhooks=[WebhookCall(name="two", status="success")],
+    crons=[CronAtEnd(cron_id="c", fires=TIMES, runs=[(at, "success") for at in TIMES])],
+)
 
 
 def test_a_good_history_is_believed() -> None:
@@ -114,6 +123,11 @@ def changed(index: int, **changes: Any) -> Change:
     return lambda good: replace(
         good, events=[replace(event, **changes) if event is EVENTS[index] else event for event in good.events]
     )
+
+
+def cron(*runs: tuple[str, str], fires: list[str] | None = None) -> Change:
+    times = [at for at, _ in runs] if fires is None else fires
+    return lambda good: replace(good, crons=[CronAtEnd(cron_id="c", fires=times, runs=list(runs))])
 
 
 BROKEN: dict[str, tuple[str, Change]] = {
@@ -163,6 +177,20 @@ BROKEN: dict[str, tuple[str, Change]] = {
     "the stream has a gap": ("streams show an undisturbed run", run("one", stream=[*STREAM[:3], *STREAM[4:]])),
     "the stream ends early": ("streams show an undisturbed run", run("one", stream=STREAM[:4])),
     "join says something else": ("everybody is told the same", changed(16, log=LOG[:1])),
+    "a receiver heard nothing": ("webhooks are delivered at least once", lambda good: replace(good, webhooks=[])),
+    "a receiver heard something else": (
+        "webhooks are delivered at least once",
+        lambda good: replace(good, webhooks=[*good.webhooks, WebhookCall(name="two", status="error")]),
+    ),
+    "a cron never fired": ("crons fire exactly once", cron()),
+    "a cron fired twice": ("crons fire exactly once", cron((TIMES[0], "success"), (TIMES[0], "success"))),
+    "a cron missed a minute": ("crons fire exactly once", cron((TIMES[0], "success"), (TIMES[2], "success"))),
+    "a cron's run is not noted": ("crons fire exactly once", cron((TIMES[0], "success"), fires=[])),
+    "a cron's run failed": ("crons fire exactly once", cron((TIMES[0], "error"))),
+    "a retry made a second run": (
+        "every accepted run ends",
+        thread(runs=[*THREAD.runs, replace(THREAD.runs[1], run_id="id-three")]),
+    ),
     "the status changes later": ("everybody is told the same", changed(17, status="error")),
 }
 

@@ -5,9 +5,10 @@ the order in which the runs were created. Whatever anybody saw on the way must b
 """
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import groupby, pairwise
 from typing import Any, Final, TypeVar
@@ -30,6 +31,8 @@ from tests.chaos.campaign.history import (
 )
 
 EventT = TypeVar("EventT")
+
+MINUTE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,9 @@ def check(history: History) -> list[Violation]:
 
 def _accepted_runs_end(facts: Facts) -> Iterator[str]:
     at_end = {run.name: run for _, run in facts.runs()}
+    for name, times in Counter(run.name for _, run in facts.runs()).items():
+        if times > 1:
+            yield f"{name} was asked for once and is there {times} times"
     for name in facts.asked:
         thread_id = facts.asked[name].thread_id
         run = at_end.get(name)
@@ -229,6 +235,8 @@ def _what_was_shown_does_not_run_again(facts: Facts) -> Iterator[str]:
 def _one_run_at_a_time(facts: Facts) -> Iterator[str]:
     visits: defaultdict[str, list[tuple[str, Stepped]]] = defaultdict(list)
     for visit in facts.of(Stepped):
+        if visit.name not in facts.asked:
+            continue  # a cron's
         run = _executing(facts, visit)
         visits[facts.asked[run].thread_id].append((run, visit))
     for thread_id, of_thread in visits.items():
@@ -308,6 +316,28 @@ def _everybody_is_told_the_same(facts: Facts) -> Iterator[str]:
             yield f"{told.name}: {told.source} said {told.log}, join says {run.log} in the end"
 
 
+def _webhooks_are_delivered(facts: Facts) -> Iterator[str]:
+    told: defaultdict[str, set[str]] = defaultdict(set)
+    for call in facts.history.webhooks:
+        told[call.name].add(call.status)
+    for _, run in facts.runs():
+        if facts.asked[run.name].calls and told[run.name] != {run.status}:
+            yield f"{run.name} is {run.status}, its receiver heard {sorted(told[run.name]) or 'nothing'}"
+
+
+def _crons_fire_once(facts: Facts) -> Iterator[str]:
+    for cron in facts.history.crons:
+        times = [at for at, _ in cron.runs]
+        if not times or times != cron.fires:
+            yield f"cron {cron.cron_id} has runs for {times}, and notes of {cron.fires}"
+        for before, after in pairwise(times):
+            if datetime.fromisoformat(after) - datetime.fromisoformat(before) != MINUTE:
+                yield f"cron {cron.cron_id}, which is due each minute, ran for {before} and then for {after}"
+        for at, status in cron.runs:
+            if status != "success":
+                yield f"the run of cron {cron.cron_id} for {at} is {status}"
+
+
 #: What is promised, and the rule that finds where it was not kept.
 PROMISES: Final[dict[str, Callable[[Facts], Iterator[str]]]] = {
     "every accepted run ends": _accepted_runs_end,
@@ -322,6 +352,8 @@ PROMISES: Final[dict[str, Callable[[Facts], Iterator[str]]]] = {
     "streams have no gap and no repeat": _streams_have_no_gap_and_no_repeat,
     "streams show an undisturbed run": _streams_show_an_undisturbed_run,
     "everybody is told the same": _everybody_is_told_the_same,
+    "webhooks are delivered at least once": _webhooks_are_delivered,
+    "crons fire exactly once": _crons_fire_once,
 }
 
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any, Final, TypeVar, cast
@@ -40,6 +41,7 @@ class World:
     http: httpx.AsyncClient
     recorder: Recorder
     steps_url: str
+    receiver_url: str
     #: Names of runs, unique in the campaign.
     numbers: "count[int]"
 
@@ -94,6 +96,8 @@ class Client:
             name=f"run{next(self._world.numbers)}",
             thread_id=self.thread_id,
             steps=steps or self._random.randint(2, 6),
+            keyed=self._random.random() < 0.5,
+            calls=self._random.random() < 0.3,
             **more,
         )
 
@@ -107,16 +111,26 @@ class Client:
             "log": [],
         }
         asked: dict[str, Any] = {"command": Command(resume="yes")} if work.answers else {"input": given}
-        return asked | {"metadata": {"name": work.name}, "multitask_strategy": work.strategy}
+        asked |= {"metadata": {"name": work.name}, "multitask_strategy": work.strategy}
+        if work.keyed:
+            asked["headers"] = {"idempotency-key": f"{work.thread_id}/{work.name}"}
+        if work.calls:
+            asked["webhook"] = self._world.receiver_url
+        return asked
 
     async def create(self, work: Asked) -> str | None:
         """Ask for a background run; its id, or None when there is none."""
         self._world.recorder.take(work)
         try:
-            run = await self._runs.create(self.thread_id, GRAPH, **self._arguments(work))
+            run = await self._ask(work, self._runs.create)
         except httpx.HTTPError as error:
             return await self._unanswered(work, error)
         return self._accepted(work, run["run_id"])
+
+    async def _ask(self, work: Asked, create: Callable[..., Awaitable[T]]) -> T:
+        """Ask for a run: once, or with a key until there is an answer."""
+        request = partial(create, self.thread_id, GRAPH, **self._arguments(work))
+        return await (insist(f"creating {work.name}", request) if work.keyed else request())
 
     async def _unanswered(self, work: Asked, error: Exception) -> str | None:
         """What became of a run whose creation was not answered with a run: look."""
@@ -167,7 +181,7 @@ class Client:
         """Create a run and wait for its result in one request; if that is cut off, find the run and join it."""
         self._world.recorder.take(work)
         try:
-            values = await self._runs.wait(self.thread_id, GRAPH, raise_error=False, **self._arguments(work))
+            values = await self._ask(work, partial(self._runs.wait, raise_error=False))
         except httpx.HTTPError as error:
             if run_id := await self._unanswered(work, error):
                 await self.join(work, run_id)

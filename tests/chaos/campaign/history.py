@@ -29,7 +29,10 @@ class Asked:
     fails_at: int | None = None
     answers: str | None = None
     strategy: MultitaskStrategy = "enqueue"
-    webhook: bool = False
+    #: With an Idempotency-Key; then the client asks until it is answered.
+    keyed: bool = False
+    #: With a webhook.
+    calls: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +181,31 @@ class ThreadAtEnd:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookCall:
+    """What a receiver was told of a run."""
+
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CronAtEnd:
+    """A cron that is due each minute, and what came of it."""
+
+    cron_id: str
+    #: The times that are noted as run, and (time, status) of the runs, both in order.
+    fires: list[str]
+    runs: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """All of it."""
 
     events: Sequence[Event]
     threads: Sequence[ThreadAtEnd]
+    webhooks: Sequence[WebhookCall] = ()
+    crons: Sequence[CronAtEnd] = ()
     #: What the database still holds that belongs to nobody: a sentence for each kind.
     leftovers: Sequence[str] = ()
 
@@ -207,5 +230,6 @@ def write(history: History, path: Path) -> None:
     """Keep a history for whoever looks into a violation: one JSON object on each line, in the order of time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        for each in (*sorted(history.events, key=lambda event: event.at), *history.threads):
+        events = sorted(history.events, key=lambda event: event.at)
+        for each in (*events, *history.threads, *history.webhooks, *history.crons):
             file.write(json.dumps({type(each).__name__: asdict(each)}) + "\n")

@@ -6,7 +6,7 @@ from typing import Any, Final
 from langgraph_sdk.errors import NotFoundError
 
 from tests.chaos.campaign.clients import World, insist, log_of
-from tests.chaos.campaign.history import CheckpointAtEnd, RunAtEnd, ThreadAtEnd
+from tests.chaos.campaign.history import CheckpointAtEnd, CronAtEnd, RunAtEnd, ThreadAtEnd
 from tests.support import sse_frames
 from tests.support.database_file import DatabaseFile
 
@@ -16,7 +16,7 @@ _LEFTOVERS: Final = {
     "threads that are busy without a run": """
         SELECT thread_id FROM threads WHERE status = 'busy' AND thread_id NOT IN
             (SELECT thread_id FROM runs WHERE status IN ('pending', 'running'))""",
-    "webhooks that were not sent": "SELECT run_id FROM webhooks",
+    "webhooks that were not sent": "SELECT run_id FROM webhooks WHERE due_at IS NOT NULL",
     **{
         f"{table} without a thread": f"SELECT DISTINCT thread_id FROM {table} WHERE thread_id NOT IN"
         " (SELECT thread_id FROM threads)"
@@ -32,6 +32,28 @@ def leftovers(database: DatabaseFile) -> list[str]:
     """A sentence for each kind of row that should not be there."""
     found = {what: [row[0] for row in database.run(sql)] for what, sql in _LEFTOVERS.items()}
     return [f"{len(ids)} {what}: {', '.join(ids[:3])}" for what, ids in found.items() if ids]
+
+
+_CRON_FIRES: Final = (
+    "SELECT scheduled_at FROM cron_fires WHERE cron_id = ? AND run_id IS NOT NULL ORDER BY scheduled_at"
+)
+
+#: The runs of a cron, with the time for which each was made.
+_CRON_RUNS: Final = """
+    SELECT json_extract(kwargs, '$.config.configurable.cron_scheduled_at') AS scheduled_at, status FROM runs
+    WHERE json_extract(kwargs, '$.config.configurable.cron_id') = ? ORDER BY scheduled_at"""
+
+
+def observe_crons(database: DatabaseFile) -> list[CronAtEnd]:
+    """Every cron with its fires and runs."""
+    return [
+        CronAtEnd(
+            cron_id=cron_id,
+            fires=[at for (at,) in database.run(_CRON_FIRES, cron_id)],
+            runs=[(at, status) for at, status in database.run(_CRON_RUNS, cron_id)],
+        )
+        for (cron_id,) in database.run("SELECT cron_id FROM crons")
+    ]
 
 
 async def observe(world: World, thread_ids: Iterable[str]) -> list[ThreadAtEnd]:

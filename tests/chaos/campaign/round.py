@@ -2,8 +2,9 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -15,12 +16,13 @@ import httpx
 from langgraph_sdk import get_client
 
 from tests.chaos.campaign import scenarios
-from tests.chaos.campaign.clients import Client, World
-from tests.chaos.campaign.history import Event, History, Recorder, Stepped, Surprised
+from tests.chaos.campaign.clients import GRAPH, Client, World
+from tests.chaos.campaign.history import Event, History, Recorder, Stepped, Surprised, WebhookCall
 from tests.chaos.campaign.nemesis import Nemesis
-from tests.chaos.campaign.observation import leftovers, observe
+from tests.chaos.campaign.observation import leftovers, observe, observe_crons
 from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
+from tests.support.webhook_receiver import WebhookReceiver
 from tools import local_server, minute_ticks, worker_copy
 from tools.local_server import Server
 
@@ -32,6 +34,8 @@ USERS: Final = 12
 VARIABLES: Final = {"MAX_ATTEMPTS": "1000", "SLICE_SUPERSTEPS": "12"}
 #: How often the minute passes, so that the sweeper has more to do than in real life.
 TICK_SECONDS: Final = 5
+TICKS_AT_ONCE: Final = 3
+CRONS: Final = 2
 QUIET_SECONDS: Final = 150
 
 
@@ -46,30 +50,45 @@ class Round:
 async def play(this: Round, on_crash: Callable[[], None] = lambda: None) -> History:
     """Play one round; the history is complete even when users got stuck: then it shows that their runs did not end."""
     paces = Random(f"{this.seed} steps")
-    with StepServer(lambda: paces.uniform(0.05, 0.4)).serving() as steps, _server(f"chaos-{this.seed}") as server:
+    with (
+        StepServer(lambda: paces.uniform(0.05, 0.4)).serving() as steps,
+        WebhookReceiver().serving() as receiver,
+        _server(f"chaos-{this.seed}") as server,
+    ):
         recorder = Recorder()
         async with get_client(url=server.url) as sdk, httpx.AsyncClient(base_url=server.url, timeout=180) as http:
-            world = World(sdk=sdk, http=http, recorder=recorder, steps_url=steps.url, numbers=count())
+            world = World(
+                sdk=sdk,
+                http=http,
+                recorder=recorder,
+                steps_url=steps.url,
+                receiver_url=receiver.url,
+                numbers=count(),
+            )
+            await _make_crons(world)
             threads: list[str] = []
             over, silence = asyncio.Event(), asyncio.Event()
             users = [
                 asyncio.create_task(_user(world, Random(f"{this.seed} user {n}"), threads, over)) for n in range(USERS)
             ]
-            ticking = asyncio.create_task(_tick(server, silence))
+            ticking = asyncio.create_task(_tick(http, silence))
             nemesis = Nemesis(server=server, steps=steps, recorder=recorder, random=Random(f"{this.seed} nemesis"))
             for _ in range(this.kills):
                 await nemesis.crash()
                 on_crash()
             over.set()
             await asyncio.gather(*users)
-            await _quiet(DatabaseFile(server.persist_to))
             silence.set()
             await ticking
+            database = DatabaseFile(server.persist_to)
+            await _quiet(server, database)
             ended = await observe(world, threads)
         return History(
             events=[*recorder.events, *_stepped(steps)],
             threads=ended,
-            leftovers=leftovers(DatabaseFile(server.persist_to)),
+            webhooks=[WebhookCall(name=told["metadata"]["name"], status=told["status"]) for told in receiver.bodies()],
+            crons=observe_crons(database),
+            leftovers=leftovers(database),
         )
 
 
@@ -96,16 +115,34 @@ async def _user(world: World, random: Random, threads: list[str], over: asyncio.
             world.recorder.take(Surprised(at=world.recorder.now, thread_id=thread_id, what=repr(error)))
 
 
-async def _tick(server: Server, silence: asyncio.Event) -> None:
-    while not silence.is_set():
-        await asyncio.to_thread(minute_ticks.tick, server.url)
-        await asyncio.wait({asyncio.ensure_future(silence.wait())}, timeout=TICK_SECONDS)
+async def _make_crons(world: World) -> None:
+    given = {"url": world.steps_url, "run": "cron", "steps": 1, "asks_at": None, "fails_at": None, "log": []}
+    for _ in range(CRONS):
+        await world.sdk.crons.create(GRAPH, schedule="* * * * *", input=given, on_run_completed="keep")
 
 
-async def _quiet(database: DatabaseFile) -> None:
-    """Return when no run is unfinished, or has had more than enough time."""
-    for _ in range(QUIET_SECONDS):
-        if not database.run("SELECT 1 FROM runs WHERE status IN ('pending', 'running') LIMIT 1"):
+async def _tick(http: httpx.AsyncClient, silence: asyncio.Event) -> None:
+    """Let the clock of crons run fast, and every minute come several times at once; one that fails is over."""
+    for minute in count(int(time.time()) // 60):
+        path = f"/cdn-cgi/handler/scheduled?cron=*+*+*+*+*&time={minute * 60_000}"
+        ticks = [http.get(path) for _ in range(TICKS_AT_ONCE)]
+        await asyncio.gather(*ticks, return_exceptions=True)
+        if silence.is_set():
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(silence.wait(), TICK_SECONDS)
+
+
+_UNFINISHED: Final = """
+    SELECT 1 FROM runs WHERE status IN ('pending', 'running') UNION SELECT 1 FROM webhooks WHERE due_at IS NOT NULL"""
+
+
+async def _quiet(server: Server, database: DatabaseFile) -> None:
+    """Return when nothing is left to do, or more than enough time is over."""
+    for second in range(QUIET_SECONDS):
+        if second % TICK_SECONDS == 0:
+            await asyncio.to_thread(minute_ticks.tick, server.url)
+        if not database.run(_UNFINISHED):
             return
         await asyncio.sleep(1)
 
