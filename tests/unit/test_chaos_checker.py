@@ -44,6 +44,8 @@ def shown(index: int, at: float) -> Shown:
     return Shown(at=at, name="one", viewer="one/creator", id=id_, event=event, data=data)
 
 
+LIFE = [("started", 1), ("resumed", 2), ("ended", 2)]
+
 EVENTS: list[Event] = [
     Asked(at=0, name="one", thread_id="t", steps=2),
     Answered(at=1, name="one", answer="accepted", run_id="id-one"),
@@ -73,8 +75,8 @@ THREAD = ThreadAtEnd(
     status="idle",
     log=LOG,
     runs=[
-        RunAtEnd(name="one", run_id="id-one", status="success", log=LOG[:2], stream=STREAM),
-        RunAtEnd(name="two", run_id="id-two", status="success", log=LOG, stream=[]),
+        RunAtEnd(name="one", run_id="id-one", status="success", log=LOG[:2], stream=STREAM, life=LIFE),
+        RunAtEnd(name="two", run_id="id-two", status="success", log=LOG, stream=[], life=LIFE),
     ],
     checkpoints=[
         CheckpointAtEnd(step=-1, run_id="id-one", log=[]),
@@ -93,7 +95,7 @@ GOOD = History(
     events=EVENTS,
     threads=[THREAD, ThreadAtEnd(thread_id="deleted", status=None)],
     webhooks=[WebhookCall(name="two", status="success")],
-    crons=[CronAtEnd(cron_id="c", fires=TIMES, runs=[(at, "success") for at in TIMES])],
+    crons=[CronAtEnd(cron_id="c", seconds=60, fires=TIMES, runs=[(at, "success") for at in TIMES])],
 )
 
 
@@ -127,7 +129,7 @@ def changed(index: int, **changes: Any) -> Change:
 
 def cron(*runs: tuple[str, str], fires: list[str] | None = None) -> Change:
     times = [at for at, _ in runs] if fires is None else fires
-    return lambda good: replace(good, crons=[CronAtEnd(cron_id="c", fires=times, runs=list(runs))])
+    return lambda good: replace(good, crons=[CronAtEnd(cron_id="c", seconds=60, fires=times, runs=list(runs))])
 
 
 BROKEN: dict[str, tuple[str, Change]] = {
@@ -177,6 +179,9 @@ BROKEN: dict[str, tuple[str, Change]] = {
     "the stream has a gap": ("streams show an undisturbed run", run("one", stream=[*STREAM[:3], *STREAM[4:]])),
     "the stream ends early": ("streams show an undisturbed run", run("one", stream=STREAM[:4])),
     "join says something else": ("everybody is told the same", changed(16, log=LOG[:1])),
+    "an attempt is missing": ("a run's history has all of its attempts", run("two", life=LIFE[1:])),
+    "an end is missing": ("a run's history has all of its attempts", run("two", life=LIFE[:2])),
+    "a run ended twice": ("a run's history has all of its attempts", run("two", life=[*LIFE, LIFE[-1]])),
     "a receiver heard nothing": ("webhooks are delivered at least once", lambda good: replace(good, webhooks=[])),
     "a receiver heard something else": (
         "webhooks are delivered at least once",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from typing import Any, Final, TypeVar
 
 from tests.chaos.campaign.history import (
@@ -31,8 +31,6 @@ from tests.chaos.campaign.history import (
 )
 
 EventT = TypeVar("EventT")
-
-MINUTE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +59,8 @@ class Facts:
 
     @cached_property
     def steps(self) -> dict[str, list[Stepped]]:
-        """Side effects by the name of the run that had its input."""
-        return _by_name(self.of(Stepped))
+        """Side effects by the name of the run that had its input; not those of crons, whose runs have no name."""
+        return _by_name([visit for visit in self.of(Stepped) if visit.name in self.asked])
 
     @cached_property
     def troubles(self) -> list[tuple[float, float]]:
@@ -234,9 +232,7 @@ def _what_was_shown_does_not_run_again(facts: Facts) -> Iterator[str]:
 
 def _one_run_at_a_time(facts: Facts) -> Iterator[str]:
     visits: defaultdict[str, list[tuple[str, Stepped]]] = defaultdict(list)
-    for visit in facts.of(Stepped):
-        if visit.name not in facts.asked:
-            continue  # a cron's
+    for visit in sorted(chain(*facts.steps.values()), key=_at):
         run = _executing(facts, visit)
         visits[facts.asked[run].thread_id].append((run, visit))
     for thread_id, of_thread in visits.items():
@@ -316,6 +312,14 @@ def _everybody_is_told_the_same(facts: Facts) -> Iterator[str]:
             yield f"{told.name}: {told.source} said {told.log}, join says {run.log} in the end"
 
 
+def _lives_are_told_whole(facts: Facts) -> Iterator[str]:
+    for _, run in facts.runs():
+        attempts = [attempt for event, attempt in run.life if event in ("started", "resumed")]
+        ends = [event for event, _ in run.life].count("ended")
+        if attempts != list(range(1, len(attempts) + 1)) or ends != 1 or run.life[-1][0] != "ended":
+            yield f"{run.name} ({run.status}) has the history {run.life}"
+
+
 def _webhooks_are_delivered(facts: Facts) -> Iterator[str]:
     told: defaultdict[str, set[str]] = defaultdict(set)
     for call in facts.history.webhooks:
@@ -331,8 +335,8 @@ def _crons_fire_once(facts: Facts) -> Iterator[str]:
         if not times or times != cron.fires:
             yield f"cron {cron.cron_id} has runs for {times}, and notes of {cron.fires}"
         for before, after in pairwise(times):
-            if datetime.fromisoformat(after) - datetime.fromisoformat(before) != MINUTE:
-                yield f"cron {cron.cron_id}, which is due each minute, ran for {before} and then for {after}"
+            if datetime.fromisoformat(after) - datetime.fromisoformat(before) != timedelta(seconds=cron.seconds):
+                yield f"cron {cron.cron_id}, due every {cron.seconds} s, ran for {before} and then for {after}"
         for at, status in cron.runs:
             if status != "success":
                 yield f"the run of cron {cron.cron_id} for {at} is {status}"
@@ -352,6 +356,7 @@ PROMISES: Final[dict[str, Callable[[Facts], Iterator[str]]]] = {
     "streams have no gap and no repeat": _streams_have_no_gap_and_no_repeat,
     "streams show an undisturbed run": _streams_show_an_undisturbed_run,
     "everybody is told the same": _everybody_is_told_the_same,
+    "a run's history has all of its attempts": _lives_are_told_whole,
     "webhooks are delivered at least once": _webhooks_are_delivered,
     "crons fire exactly once": _crons_fire_once,
 }

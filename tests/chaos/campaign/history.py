@@ -157,6 +157,8 @@ class RunAtEnd:
     log: list[str] | None
     #: (id, event, data) of the whole stream, from its first event.
     stream: list[tuple[str, str, Any]]
+    #: (event, attempt) of everything that the server says happened to it.
+    life: list[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,9 +192,10 @@ class WebhookCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronAtEnd:
-    """A cron that is due each minute, and what came of it."""
+    """A cron that is due every so many seconds, and what came of it."""
 
     cron_id: str
+    seconds: int
     #: The times that are noted as run, and (time, status) of the runs, both in order.
     fires: list[str]
     runs: list[tuple[str, str]]

@@ -1,5 +1,6 @@
 """A last look at everything, when all is quiet."""
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -34,34 +35,35 @@ def leftovers(database: DatabaseFile) -> list[str]:
     return [f"{len(ids)} {what}: {', '.join(ids[:3])}" for what, ids in found.items() if ids]
 
 
-_CRON_FIRES: Final = (
-    "SELECT scheduled_at FROM cron_fires WHERE cron_id = ? AND run_id IS NOT NULL ORDER BY scheduled_at"
-)
+_CRON_FIRES: Final = """
+    SELECT scheduled_at FROM cron_fires
+    WHERE cron_id = ? AND run_id IS NOT NULL AND scheduled_at < ? ORDER BY scheduled_at"""
 
 #: The runs of a cron, with the time for which each was made.
 _CRON_RUNS: Final = """
     SELECT json_extract(kwargs, '$.config.configurable.cron_scheduled_at') AS scheduled_at, status FROM runs
-    WHERE json_extract(kwargs, '$.config.configurable.cron_id') = ? ORDER BY scheduled_at"""
+    WHERE json_extract(kwargs, '$.config.configurable.cron_id') = ? AND scheduled_at < ? ORDER BY scheduled_at"""
 
 
-def observe_crons(database: DatabaseFile) -> list[CronAtEnd]:
-    """Every cron with its fires and runs."""
+def observe_crons(database: DatabaseFile, *, seconds: int, until: str) -> list[CronAtEnd]:
+    """Every cron with its fires and runs, those that are not due by then left out."""
     return [
         CronAtEnd(
             cron_id=cron_id,
-            fires=[at for (at,) in database.run(_CRON_FIRES, cron_id)],
-            runs=[(at, status) for at, status in database.run(_CRON_RUNS, cron_id)],
+            seconds=seconds,
+            fires=[at for (at,) in database.run(_CRON_FIRES, cron_id, until)],
+            runs=[(at, status) for at, status in database.run(_CRON_RUNS, cron_id, until)],
         )
         for (cron_id,) in database.run("SELECT cron_id FROM crons")
     ]
 
 
-async def observe(world: World, thread_ids: Iterable[str]) -> list[ThreadAtEnd]:
+async def observe(world: World, database: DatabaseFile, thread_ids: Iterable[str]) -> list[ThreadAtEnd]:
     """Every thread as the server shows it."""
-    return [await _thread(world, thread_id) for thread_id in thread_ids]
+    return [await _thread(world, database, thread_id) for thread_id in thread_ids]
 
 
-async def _thread(world: World, thread_id: str) -> ThreadAtEnd:
+async def _thread(world: World, database: DatabaseFile, thread_id: str) -> ThreadAtEnd:
     try:
         thread = await insist("a thread", lambda: world.sdk.threads.get(thread_id))
     except NotFoundError:
@@ -73,13 +75,14 @@ async def _thread(world: World, thread_id: str) -> ThreadAtEnd:
         thread_id=thread_id,
         status=thread["status"],
         log=log_of(state["values"]) or [],
-        runs=[await _run(world, thread_id, run) for run in reversed(runs)],
+        runs=[await _run(world, database, thread_id, run) for run in reversed(runs)],
         checkpoints=[_checkpoint(each) for each in reversed(history)],
     )
 
 
-async def _run(world: World, thread_id: str, run: Any) -> RunAtEnd:
+async def _run(world: World, database: DatabaseFile, thread_id: str, run: Any) -> RunAtEnd:
     run_id = run["run_id"]
+    ((life,),) = database.run("SELECT history FROM runs WHERE run_id = ?", run_id)
     joined = await insist("a result", lambda: world.sdk.runs.join(thread_id, run_id))
     return RunAtEnd(
         name=run["metadata"]["name"],
@@ -87,6 +90,7 @@ async def _run(world: World, thread_id: str, run: Any) -> RunAtEnd:
         status=run["status"],
         log=log_of(joined),
         stream=await insist("a stream", lambda: _stream(world, thread_id, run_id)),
+        life=[(entry["event"], entry["attempt"]) for entry in json.loads(life)],
     )
 
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -23,7 +23,7 @@ from tests.chaos.campaign.observation import leftovers, observe, observe_crons
 from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
 from tests.support.webhook_receiver import WebhookReceiver
-from tools import local_server, minute_ticks, worker_copy
+from tools import local_server, worker_copy
 from tools.local_server import Server
 
 PROJECT: Final = Path(__file__).with_name("project") / "langgraph.json"
@@ -35,7 +35,9 @@ VARIABLES: Final = {"MAX_ATTEMPTS": "1000", "SLICE_SUPERSTEPS": "12"}
 #: How often the minute passes, so that the sweeper has more to do than in real life.
 TICK_SECONDS: Final = 5
 TICKS_AT_ONCE: Final = 3
+TICK_PATH: Final = "/cdn-cgi/handler/scheduled?cron=*+*+*+*+*"
 CRONS: Final = 2
+CRON_SECONDS: Final = 10
 QUIET_SECONDS: Final = 150
 
 
@@ -78,16 +80,16 @@ async def play(this: Round, on_crash: Callable[[], None] = lambda: None) -> Hist
                 on_crash()
             over.set()
             await asyncio.gather(*users)
+            database = DatabaseFile(server.persist_to)
+            quiet_at = await _quiet(database)
             silence.set()
             await ticking
-            database = DatabaseFile(server.persist_to)
-            await _quiet(server, database)
-            ended = await observe(world, threads)
+            ended = await observe(world, database, threads)
         return History(
             events=[*recorder.events, *_stepped(steps)],
             threads=ended,
             webhooks=[WebhookCall(name=told["metadata"]["name"], status=told["status"]) for told in receiver.bodies()],
-            crons=observe_crons(database),
+            crons=observe_crons(database, seconds=CRON_SECONDS, until=quiet_at),
             leftovers=leftovers(database),
         )
 
@@ -117,34 +119,35 @@ async def _user(world: World, random: Random, threads: list[str], over: asyncio.
 
 async def _make_crons(world: World) -> None:
     given = {"url": world.steps_url, "run": "cron", "steps": 1, "asks_at": None, "fails_at": None, "log": []}
+    schedule = {"schedule": f"* * * * * */{CRON_SECONDS}", "on_missed": "all", "on_run_completed": "keep"}
     for _ in range(CRONS):
-        await world.sdk.crons.create(GRAPH, schedule="* * * * *", input=given, on_run_completed="keep")
+        answer = await world.http.post("/runs/crons", json={"assistant_id": GRAPH, "input": given, **schedule})
+        answer.raise_for_status()
 
 
 async def _tick(http: httpx.AsyncClient, silence: asyncio.Event) -> None:
-    """Let the clock of crons run fast, and every minute come several times at once; one that fails is over."""
-    for minute in count(int(time.time()) // 60):
-        path = f"/cdn-cgi/handler/scheduled?cron=*+*+*+*+*&time={minute * 60_000}"
-        ticks = [http.get(path) for _ in range(TICKS_AT_ONCE)]
-        await asyncio.gather(*ticks, return_exceptions=True)
-        if silence.is_set():
-            return
+    """Let what each minute does be done more often, and several times at once; what fails comes again."""
+    while not silence.is_set():
+        await asyncio.gather(*(http.get(TICK_PATH) for _ in range(TICKS_AT_ONCE)), return_exceptions=True)
         with suppress(TimeoutError):
             await asyncio.wait_for(silence.wait(), TICK_SECONDS)
 
 
-_UNFINISHED: Final = """
-    SELECT 1 FROM runs WHERE status IN ('pending', 'running') UNION SELECT 1 FROM webhooks WHERE due_at IS NOT NULL"""
-
-
-async def _quiet(server: Server, database: DatabaseFile) -> None:
-    """Return when nothing is left to do, or more than enough time is over."""
-    for second in range(QUIET_SECONDS):
-        if second % TICK_SECONDS == 0:
-            await asyncio.to_thread(minute_ticks.tick, server.url)
-        if not database.run(_UNFINISHED):
-            return
+async def _quiet(database: DatabaseFile) -> str:
+    """Return when nothing was left to do, or more than enough time is over; the time of the last look."""
+    for _ in range(QUIET_SECONDS):
+        now = datetime.now(UTC).isoformat()
+        if not any(database.run(sql, now) for sql in _UNFINISHED):
+            break
         await asyncio.sleep(1)
+    return now
+
+
+#: A cron's runs are created before their time.
+_UNFINISHED: Final = (
+    "SELECT 1 FROM runs WHERE status IN ('pending', 'running') AND (due_at IS NULL OR due_at < ?) LIMIT 1",
+    "SELECT 1 FROM webhooks WHERE due_at IS NOT NULL AND ? LIMIT 1",
+)
 
 
 def _stepped(steps: StepServer) -> list[Event]:
