@@ -62,6 +62,8 @@ class ThreadRunner:
         #: What finishing the last run claimed, until it is looked at.
         self._claim: Claim | None = None
         self._failures = 0
+        #: Whether runs that are over may have streams that did not end: after a crash, or an answer of D1 that was lost.
+        self._may_owe_ends = True
         #: The run in execution, from its claim to the end of its streams.
         self._run: Run | None = None
         #: The run that was executed last, and what its slices asked of D1.
@@ -102,6 +104,7 @@ class ThreadRunner:
             logger.warning("thread %s: its runs are executed elsewhere", self._thread_id)
         except Exception:
             self._failures += 1
+            self._may_owe_ends = True
             seconds = min(2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
             logger.exception("thread %s: could not work on its runs; looking again in %d s", self._thread_id, seconds)
             await self._look_later(clock.now_ms() + seconds * 1000)
@@ -142,6 +145,7 @@ class ThreadRunner:
         claim, self._claim = self._claim, None
         if claim is None:
             self._is_woken = False
+            await self._end_forgotten()
             claim = await run_claims.claim_oldest_pending(self._database, self._thread_id, self._stamp())
         if claim.running is not None:
             return await self._take_over(claim.running)
@@ -150,6 +154,13 @@ class ThreadRunner:
         else:
             run_lines.started(logger, claim.claimed)
         return claim.claimed
+
+    async def _end_forgotten(self) -> None:
+        """End the streams of runs that are over before another run executes: the thread still shows their result."""
+        if self._may_owe_ends:
+            for run_id in self._streams.unended():
+                await self._end_if_over(run_id)
+            self._may_owe_ends = False
 
     async def _rest(self, claim: Claim) -> None:
         """Nothing to execute: end the streams of runs that are over, and see to what comes later."""

@@ -286,6 +286,16 @@ class EventLog:
         self._storage.execute(self.DELETE_BLOCKS, run_id)
         self._storage.execute(self.DELETE_NOTES, run_id)
 
+    #: -> run_id. Scans the thread's blocks, as seldom as `LAST_ID`.
+    UNENDED: Final = f"""
+        SELECT DISTINCT run_id FROM stream_blocks WHERE run_id != '{NO_RUN}'
+        EXCEPT SELECT run_id FROM stream_blocks WHERE root_step = {ENDED_STEP}
+    """
+
+    def unended(self) -> list[str]:
+        """The runs that have events and no end."""
+        return [row["run_id"] for row in self._storage.execute(self.UNENDED)]
+
     #: -> run_id.
     ENDED_BY: Final = f"""
         SELECT run_id

@@ -93,6 +93,10 @@ class RunStreams:
         """The runs that somebody follows and that have not ended."""
         return [run_id for run_id, stream in self._streams.items() if stream.result is None]
 
+    def unended(self) -> list[str]:
+        """The runs that have events and no end, of this incarnation or an earlier one."""
+        return self.log.stored.unended()
+
     def stored_result(self, run_id: str) -> str | None:
         """The result of a run that has ended here, or None."""
         return self.log.stored.result(run_id)

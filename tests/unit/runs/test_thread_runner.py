@@ -1,5 +1,6 @@
 """The executor of one thread, with everything real but the platform."""
 
+import json
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from runs.provided import Provided
 from runs.thread_runner import ThreadRunner
 from settings import Settings
 from store.d1_store import D1Store
+from streaming.event_log import ENDED_STEP
 from streaming.fanout import RunStreams
 from tests.support.http_api import Api
 from tests.support.object_storage import SqliteObjectStorage
@@ -109,6 +111,17 @@ async def test_all_runs_of_a_thread_are_executed_in_order(thread: ThreadObjectIn
     await thread.runner.work()
     assert [await thread.status(run_id) for run_id in ids] == ["success"] * 3
     assert (await thread.thread())["values"] == {"topic": "2", "log": ["plan", "write"] * 3}
+
+
+async def test_a_run_whose_end_was_not_noted_before_a_crash_keeps_its_own_result(thread: ThreadObjectInMemory) -> None:
+    first = await thread.create(input={"topic": "1"})
+    await thread.runner.work()
+    thread.storage.execute("DELETE FROM stream_blocks WHERE run_id = ? AND root_step = ?", first, ENDED_STEP)
+    await thread.create(input={"topic": "2"})
+    thread.incarnate()
+    await thread.runner.work()
+    await thread.runner.recall(first)
+    assert json.loads(await thread.streams.result(first)) == {"topic": "1", "log": ["plan", "write"]}
 
 
 async def test_a_run_that_is_given_up_leaves_what_the_thread_shows(thread: ThreadObjectInMemory) -> None:
