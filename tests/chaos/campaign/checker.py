@@ -150,14 +150,14 @@ def _threads_rest(facts: Facts) -> Iterator[str]:
 
 
 def _resting(facts: Facts, thread: ThreadAtEnd) -> str:
-    """The status of a thread whose last run ended so: idle once the graph has nothing left to do."""
-    last = thread.runs[-1]
-    asked = facts.asked[last.name]
-    if last.status == "error":
+    """The status of a thread at rest: what its last run came to, or the last one that began."""
+    if thread.runs[-1].status == "error":
         return "error"
-    if last.status == "success":
-        return "idle" if asked.asks_at is None else "interrupted"
-    return "idle" if set(_lines(facts, last)) <= set(thread.log) else "interrupted"
+    if not thread.checkpoints:
+        return "idle"
+    last = next(run for run in thread.runs if run.run_id == thread.checkpoints[-1].run_id)
+    has_next = facts.asked[last.name].asks_at is not None or not set(_lines(facts, last)) <= set(thread.log)
+    return "interrupted" if has_next else "idle"
 
 
 def _lines(facts: Facts, run: RunAtEnd) -> list[str]:
