@@ -62,7 +62,7 @@ class ThreadRunner:
         #: What finishing the last run claimed, until it is looked at.
         self._claim: Claim | None = None
         self._failures = 0
-        #: Whether runs that are over may have streams that did not end: after a crash, or an answer of D1 that was lost.
+        #: Whether runs that are over may have streams that did not end: after a crash, or a lost answer of D1.
         self._may_owe_ends = True
         #: The run in execution, from its claim to the end of its streams.
         self._run: Run | None = None

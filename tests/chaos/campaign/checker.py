@@ -153,9 +153,10 @@ def _resting(facts: Facts, thread: ThreadAtEnd) -> str:
     """The status of a thread at rest: what its last run came to, or the last one that began."""
     if thread.runs[-1].status == "error":
         return "error"
-    if not thread.checkpoints:
+    began = {checkpoint.run_id for checkpoint in thread.checkpoints}
+    last = next((run for run in reversed(thread.runs) if run.run_id in began), None)
+    if last is None:
         return "idle"
-    last = next(run for run in thread.runs if run.run_id == thread.checkpoints[-1].run_id)
     has_next = facts.asked[last.name].asks_at is not None or not set(_lines(facts, last)) <= set(thread.log)
     return "interrupted" if has_next else "idle"
 
