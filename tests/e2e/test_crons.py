@@ -1,21 +1,25 @@
 """Crons fire: what the clock starts runs like anything else."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 from langgraph_sdk.client import LangGraphClient
 
 from tests.support.waiting import until
 
+ZONE = "America/New_York"
+
 
 async def tick(http: httpx.AsyncClient) -> None:
     (await http.get("/cdn-cgi/handler/scheduled?cron=*+*+*+*+*")).raise_for_status()
 
 
-def in_two_seconds() -> str:
+def in_two_seconds(zone: str = "UTC") -> str:
     """A schedule whose next time is so soon."""
-    soon = datetime.now(UTC) + timedelta(seconds=2)
+    soon = datetime.now(UTC).astimezone(ZoneInfo(zone)) + timedelta(seconds=2)
     return f"{soon.minute} {soon.hour} {soon.day} {soon.month} * {soon.second}"
 
 
@@ -23,16 +27,18 @@ async def test_a_cron_of_a_thread_runs_there_at_its_time(
     client: LangGraphClient, http: httpx.AsyncClient, thread_id: str
 ) -> None:
     cron: Any = await client.crons.create_for_thread(
-        thread_id, "sequence", schedule=in_two_seconds(), input={"topic": "cron"}, timezone="UTC"
+        thread_id, "sequence", schedule=in_two_seconds(ZONE), input={"topic": "cron"}, timezone=ZONE
     )
 
     async def ran() -> Any:
-        await tick(http)
+        await asyncio.gather(*(tick(http) for _ in range(4)))
         return [run for run in await client.runs.list(thread_id) if run["status"] == "success"]
 
     [run] = await until("the run of the cron", ran)
     assert run["kwargs"]["config"]["configurable"]["cron_id"] == cron["cron_id"]
     assert (await client.threads.get(thread_id))["values"]["topic"] == "cron"
+    [fire] = (await http.get(f"/runs/crons/{cron['cron_id']}/fires")).json()
+    assert (fire["outcome"], fire["run_id"], fire["scheduled_at"]) == ("created", run["run_id"], cron["next_run_date"])
     later = (await client.crons.search(thread_id=thread_id))[0]
     assert str(later["next_run_date"]) > str(cron["next_run_date"])
     await client.threads.delete(thread_id)
