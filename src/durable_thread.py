@@ -18,7 +18,7 @@ import clock
 import deployment
 import log_lines
 from api import socket_commands
-from bindings import process_environment
+from bindings import process_environment, traces
 from bindings.d1 import database, patient_database
 from bindings.http import read_headers, stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
@@ -66,7 +66,9 @@ class ThreadObject(DurableObject):
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         patient = patient_database()
         # The cache is not worth waiting for.
-        provided = Provided(store=store(patient), open_cache=partial(D1Cache, database(), RELEASE))
+        provided = Provided(
+            store=store(patient), open_cache=partial(D1Cache, database(), RELEASE), traces=traces.exporter()
+        )
         self._runner = ThreadRunner(
             self._thread_id,
             platform=Platform(

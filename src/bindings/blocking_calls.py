@@ -4,7 +4,8 @@ JavaScript Promise Integration puts the stack of whoever waits aside, and other 
 libraries do with threads for the same end is led there: `loop.run_in_executor` (how LangGraph runs a synchronous node),
 `ThreadPoolExecutor.submit` (how it runs a graph that is called with `invoke`), `Future.result` (how a synchronous
 `@entrypoint` waits for its tasks), and the event loop beside the loop in which a synchronous call of LangChain runs
-asynchronous callbacks (how `events` streams hear of it). Synchronous nodes take turns where they wait, and only there.
+asynchronous callbacks (how `events` streams hear of it). What LangSmith's client sends from a thread, `tracing/` does
+without. Synchronous nodes take turns where they wait, and only there.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import langsmith
 from langchain_core.callbacks import manager
 from pyodide.ffi import run_sync
 
@@ -26,6 +28,7 @@ _exception = Future[Any].exception
 def install() -> None:
     """Replace all of these; once, before the event loop runs anything of a graph."""
     assert hasattr(manager, "_run_coros"), "langchain-core runs the callbacks of synchronous calls in another way now"
+    langsmith.configure(enabled=False)
     manager._run_coros = _run_callbacks  # pyright: ignore[reportPrivateUsage]
     type(asyncio.get_event_loop()).run_in_executor = _run_in_executor  # type: ignore[method-assign]
     ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign]

@@ -4,12 +4,11 @@ import io
 import logging
 import sys
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final
 
 from js import console
-from workers import env
 
+from bindings import process_environment
 from log_lines import JsonLines
 
 #: The console method that shows a line at its level.
@@ -44,10 +43,9 @@ class PrintedLines(io.TextIOBase):
         return len(text)
 
 
-@lru_cache(maxsize=1)
 def _version() -> Mapping[str, object]:
-    """Which deployed version says it; not read at import, when an upload is not a version yet."""
-    return {"version": env.VERSION.id}
+    """Which deployed version says it."""
+    return {"version": process_environment.worker_version()}
 
 
 def install() -> None:

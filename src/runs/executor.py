@@ -12,7 +12,7 @@ from d1_checkpointer import CommittedCheckpoint, D1Saver
 from graphs.registry import Registry
 from langgraph_terms import Graph
 from ports import Database
-from runs import execution, outcome, stopping
+from runs import execution, outcome, run_spans, stopping
 from runs.graph_reader import GraphReader
 from runs.job import Job
 from runs.outcome import Outcome
@@ -48,6 +48,17 @@ class Executor:
         self._stopped.add(run_id)
         if self._task is not None and self._run is not None and self._run.run_id == run_id:
             self._task.cancel()
+
+    def trace_end(self, run: Run, ended: Outcome) -> None:
+        """Tell those who want to know that the run has ended, after everybody else was told."""
+        if traces := self._provided.traces:
+            traces.take(run_spans.of_run(run, ended, captures_content=traces.captures_content))
+            traces.flush()
+
+    def flush_traces(self) -> None:
+        """Tell them what it did up to here."""
+        if traces := self._provided.traces:
+            traces.flush()
 
     async def execute(self, run: Run, stream: RunStream) -> Outcome | None:
         """Execute until the run ends or the slice's budget is spent; None when it was stopped before either.

@@ -27,6 +27,9 @@ from wire.thread_state import CheckpointRef
 #: Of a caller's `config.configurable`, keys that begin so belong to LangGraph and to this server.
 RESERVED_PREFIX: Final = "__"
 
+#: Where a run's configuration keeps the project that its caller's `langsmith_tracer` names.
+LANGSMITH_PROJECT: Final = "__langsmith_project__"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creator:
@@ -192,8 +195,7 @@ def _tracing(request: RunCreate, trace: TraceContext | None) -> dict[str, Any]:
     given = request.langsmith_tracer
     return {
         **({trace_context.CONFIGURABLE: trace.headers(trace.parent_id)} if trace and trace.parent_id else {}),
-        **({"__langsmith_project__": given.project_name} if given and given.project_name else {}),
-        **({"__langsmith_example_id__": given.example_id} if given and given.example_id else {}),
+        **({LANGSMITH_PROJECT: given.project_name} if given and given.project_name else {}),
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final, TypeAlias, cast
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langgraph._internal._config import (
     DEFAULT_RECURSION_LIMIT,  # langgraph has no public name for its default
@@ -15,7 +16,7 @@ from d1_checkpointer import D1Saver
 from errors import DatabaseError, StaleAttempt
 from graphs.contexts import context_for
 from langgraph_terms import Graph, Saver
-from runs import graph_input, outcome
+from runs import graph_input, outcome, run_spans
 from runs.announcing_saver import announcing
 from runs.continuation import Continuation, RemainingLimit, stands_at_breakpoint
 from runs.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
@@ -58,6 +59,7 @@ class Slice:
         self._saver = saver
         self._graph = _bound(graph, job, announcing(saver, self._events, stream), provided)
         self._config = job.config
+        self._callbacks = _callbacks(job, provided)
 
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
@@ -130,6 +132,7 @@ class Slice:
         )
 
     def _items(self, graph_in: Any, config: RunnableConfig, control: RunControl) -> AsyncGenerator[Item, None]:
+        config = {**config, "callbacks": self._callbacks}
         options: dict[str, Any] = {
             "context": context_for(self._graph.context_schema, self._job.kwargs.get("context")),
             "stream_mode": langgraph_modes(self._job.stream_modes),
@@ -180,6 +183,12 @@ def _bound(graph: Graph, job: Job, saver: Saver, provided: Provided | None) -> G
         # Otherwise LangGraph may commit a super-step before it hands over that super-step's last events.
         bound["stream_eager"] = True
     return graph.copy(bound)
+
+
+def _callbacks(job: Job, provided: Provided | None) -> list[BaseCallbackHandler]:
+    traces = provided and provided.traces
+    recorder = run_spans.recorder(job, traces) if traces else None
+    return [recorder] if recorder else []
 
 
 async def _paths(items: AsyncIterator[Any]) -> AsyncGenerator[Item, None]:

@@ -219,11 +219,12 @@ class ThreadRunner:
             # A cancelled run's stream just ends.
             error = ended.error if ended.status == "error" else None
             stream.finish(ended.wait_result, outcome.stream_end(ended), error=error)
-            await webhook_delivery.announce(self._platform.webhook_queue, run)
+            await self._tell_of_end(run, ended)
             return False
         finally:
             self._run = None
             self._streams.close(run.run_id)
+            self._executor.flush_traces()
 
     async def _result(self, run: Run, stream: RunStream) -> Outcome | None:
         """How the run, or this slice of it, ended; None when it is not this executor's to say any more."""
@@ -280,7 +281,11 @@ class ThreadRunner:
         result = outcome.failed(None, {"error": "AttemptsExhausted", "message": message})
         if ended := await self._store_end(run, result):
             self._streams.end(run.run_id, ended.wait_result, "failed", error=ended.error)
-            await webhook_delivery.announce(self._platform.webhook_queue, run)
+            await self._tell_of_end(run, ended)
+
+    async def _tell_of_end(self, run: Run, ended: Outcome) -> None:
+        self._executor.trace_end(run, ended)
+        await webhook_delivery.announce(self._platform.webhook_queue, run)
 
     async def _heed(self) -> None:
         """Stop what was asked to stop while this object executes, and would not look at its rows for a while."""
@@ -308,7 +313,7 @@ class ThreadRunner:
         if finished:
             if run_id in self._streams.followed():
                 self._streams.end(run_id, result.wait_result, "interrupted")
-            await webhook_delivery.announce(self._platform.webhook_queue, run)
+            await self._tell_of_end(run, result)
 
     async def stop(self, run_id: str, message: str) -> None:
         """Interrupt a run unless it has ended; `message` says why."""

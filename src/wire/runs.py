@@ -82,7 +82,6 @@ class LangSmithTracer(Body):
     """Where in LangSmith the trace of a run goes, if traces are sent there."""
 
     project_name: str | None = None
-    example_id: str | None = None
 
 
 class RunCreate(Body):

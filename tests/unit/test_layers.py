@@ -17,6 +17,7 @@ LAYERS = (
     ("deployment",),
     ("api", "queue_consumer", "bindings"),
     ("runs",),
+    ("tracing",),
     ("streaming", "graphs", "auth", "store", "d1_checkpointer", "d1_cache"),
     ("tables", "wire", "checkpoints"),
     (

@@ -19,6 +19,7 @@ from streaming.event_log import ENDED_STEP
 from streaming.fanout import RunStreams
 from tests.support.http_api import Api
 from tests.support.object_storage import SqliteObjectStorage
+from tracing.exporter import Exporter
 
 
 @dataclass
@@ -45,6 +46,9 @@ class WorkflowNotes:
 
 class ThreadObjectInMemory:
     """The object of one thread of `api`; `incarnate` is what a crash leaves of it."""
+
+    #: Who hears of the runs from the next incarnation on.
+    traces: Exporter | None = None
 
     def __init__(self, api: Api, thread_id: str, settings: Settings | None = None) -> None:
         self.api = api
@@ -79,7 +83,11 @@ class ThreadObjectInMemory:
                 database=database,
                 registry=self.api.registry,  # type: ignore[arg-type]
                 settings=self._settings,
-                provided=Provided(store=D1Store(database), open_cache=partial(D1Cache, self.api.db, "release")),
+                provided=Provided(
+                    store=D1Store(database),
+                    open_cache=partial(D1Cache, self.api.db, "release"),
+                    traces=self.traces,
+                ),
             ),
             settings=self._settings,
         )

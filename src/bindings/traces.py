@@ -1,0 +1,34 @@
+"""The way of spans out of a thread's object."""
+
+import logging
+import os
+from functools import lru_cache
+from typing import Any, Final
+
+import workers
+
+from bindings import process_environment
+from bindings.webhook_sender import FetchWebhookSender
+from tracing.destinations import Tracing
+from tracing.exporter import Exporter
+
+logger = logging.getLogger(__name__)
+
+#: Keeps a coroutine going after the response or the alarm that began it.
+_wait_until: Final[Any] = workers.wait_until
+
+
+def exporter() -> Exporter | None:
+    """A way for one object; None when nobody wants spans."""
+    tracing = _tracing()
+    return Exporter(tracing, FetchWebhookSender(), _wait_until) if tracing else None
+
+
+@lru_cache(maxsize=1)
+def _tracing() -> Tracing | None:
+    try:
+        return Tracing.from_environment(os.environ, process_environment.worker_version())
+    except ValueError as error:
+        # No reason not to serve: only who looks for traces misses something.
+        logger.error("no traces are sent: %s", error, extra={"event": "traces_misconfigured"})
+        return None

@@ -1,0 +1,111 @@
+"""Sends spans away, behind the back of the runs that they are about: best effort, bounded, in nobody's way."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
+
+import clock
+from errors import Unavailable
+from ports import WebhookSender
+from tracing.destinations import Destination, Tracing
+from tracing.spans import Span, request_body
+
+logger = logging.getLogger(__name__)
+
+#: So many spans go in one request, and as soon as there are so many, one is sent.
+BATCH_SPANS: Final = 200
+
+#: What waits for a receiver that does not take it; further spans are lost.
+MAX_WAITING_SPANS: Final = 2000
+MAX_WAITING_CHARACTERS: Final = 4_000_000
+
+#: A span whose content is longer travels without it.
+MAX_CONTENT_CHARACTERS: Final = 200_000
+
+#: Answers after which the same request may succeed, once more and a moment later.
+_RETRYABLE: Final = frozenset({429, 502, 503, 504})
+RETRY_SECONDS: Final = 1.0
+
+
+class Exporter:
+    """The spans of one thread's runs on their way to all destinations."""
+
+    def __init__(
+        self,
+        tracing: Tracing,
+        sender: WebhookSender,
+        keep_alive: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._tracing = tracing
+        self._sender = sender
+        self._keep_alive = keep_alive
+        self._waiting: list[Span] = []
+        self._characters = 0
+        self._since_ms = 0
+        self._lost = 0
+        self._is_sending = False
+
+    @property
+    def captures_content(self) -> bool:
+        """Whether anybody wants to know what is in them."""
+        return any(destination.content for destination in self._tracing.destinations)
+
+    def take(self, span: Span) -> None:
+        """Take a span that has ended, and send it some time; returns at once."""
+        if not span.trace.is_sampled:
+            return
+        is_full = len(self._waiting) >= MAX_WAITING_SPANS or self._characters > MAX_WAITING_CHARACTERS
+        if is_full:
+            self._lost += 1
+            return
+        if span.characters > MAX_CONTENT_CHARACTERS:
+            span.attributes["superstep.omitted_characters"] = span.characters
+            span.inputs = span.outputs = None
+        if not self._waiting:
+            self._since_ms = clock.now_ms()
+        self._waiting.append(span)
+        self._characters += span.characters
+        if len(self._waiting) >= BATCH_SPANS or clock.now_ms() - self._since_ms >= self._tracing.max_wait_ms:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits, soon; returns at once."""
+        if self._waiting and not self._is_sending:
+            self._is_sending = True
+            self._keep_alive(self._send())
+
+    async def _send(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH_SPANS], self._waiting[BATCH_SPANS:]
+                self._characters = sum(span.characters for span in self._waiting)
+                for destination in self._tracing.destinations:
+                    await self._deliver(destination, batch)
+        except Exception:  # nobody waits for this
+            logger.warning("spans could not be sent", exc_info=True, extra={"event": "spans_lost"})
+        finally:
+            self._is_sending = False
+            if self._lost:
+                logger.warning("%d spans were lost: too many waited", self._lost, extra={"event": "spans_lost"})
+                self._lost = 0
+
+    async def _deliver(self, destination: Destination, batch: Sequence[Span]) -> None:
+        content = destination.content
+        body = request_body(batch, self._tracing.resource, for_langsmith=destination.is_langsmith, content=content)
+        problem, passes = await self._post(destination, body)
+        if problem and passes:
+            await asyncio.sleep(RETRY_SECONDS)
+            problem, _ = await self._post(destination, body)
+        if problem:
+            fields = {"event": "spans_lost", "destination": destination.url}
+            logger.warning("%d spans were lost: the receiver %s", len(batch), problem, extra=fields)
+
+    async def _post(self, destination: Destination, body: str) -> tuple[str | None, bool]:
+        """What went wrong, and whether it may pass."""
+        headers = {**destination.headers, "content-type": "application/json"}
+        try:
+            status = (await self._sender.post(destination.url, headers, body)).status
+        except Unavailable as error:
+            return f"did not answer: {error}", True
+        return (None if 200 <= status < 300 else f"answered {status}"), status in _RETRYABLE

@@ -1,0 +1,183 @@
+"""The exporter: spans leave in batches, at most twice, and what cannot leave is dropped with one line in the log."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import pytest
+
+from errors import Unavailable
+from ports import WebhookAnswer
+from tests.support.otlp import ReceivedSpan, spans_of
+from tests.support.written_lines import WrittenLines
+from trace_context import TraceContext
+from tracing import exporter
+from tracing.destinations import Destination, Tracing
+from tracing.exporter import Exporter
+from tracing.spans import Span
+
+TRACE = TraceContext(trace_id="4bf92f3577b34da6a3ce929d0e0e4736", parent_id="00f067aa0ba902b7", state="a=1")
+COLLECTOR = Destination(url="http://c/v1/traces", headers={"k": "v"}, content=frozenset({"inputs"}))
+LANGSMITH = Destination(url="http://l/otel/v1/traces", headers={}, is_langsmith=True, content=frozenset({"outputs"}))
+
+
+class Receiver:
+    """Answers with `answers` one after the other, 200 after that."""
+
+    def __init__(self, *answers: int | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[tuple[str, Mapping[str, str], list[ReceivedSpan]]] = []
+
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> WebhookAnswer:
+        """See `ports.WebhookSender`."""
+        await asyncio.sleep(0)
+        self.requests.append((url, headers, spans_of(body)))
+        answer = self.answers.pop(0) if self.answers else 200
+        if isinstance(answer, Exception):
+            raise answer
+        return WebhookAnswer(answer)
+
+
+class Way:
+    """An exporter and what it began."""
+
+    def __init__(self, receiver: Receiver, *destinations: Destination) -> None:
+        self._begun: list[asyncio.Future[None]] = []
+        tracing = Tracing(destinations=destinations or (COLLECTOR,), resource={"service.name": "s"})
+        self.exporter = Exporter(tracing, receiver, self._keep_alive)
+
+    def _keep_alive(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._begun.append(asyncio.ensure_future(coroutine))
+
+    async def done(self) -> None:
+        """Return when everything was sent."""
+        await asyncio.gather(*self._begun)
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "RETRY_SECONDS", 0)
+
+
+def span(name: str = "n", **fields: Any) -> Span:
+    defaults: dict[str, Any] = {
+        "trace": TRACE,
+        "span_id": "1" * 16,
+        "parent_id": "2" * 16,
+        "start_ns": 10,
+        "end_ns": 30,
+        "attributes": {"gen_ai.conversation.id": "t"},
+    }
+    return Span(name=name, **defaults | fields)
+
+
+async def test_a_span_reaches_each_receiver_with_what_that_one_may_know() -> None:
+    receiver = Receiver()
+    way = Way(receiver, COLLECTOR, LANGSMITH)
+    attributes = {"gen_ai.conversation.id": "t", "s": "é", "i": 2**60, "f": 0.5, "b": True, "l": ["x", "y"]}
+    way.exporter.take(
+        span(attributes=attributes, inputs='{"a":1}', outputs='{"b":2}', error=("E", "boom"), kind="server")
+    )
+    way.exporter.flush()
+    await way.done()
+    [(url, headers, [plain]), (_, _, [smith])] = receiver.requests
+    assert (url, headers) == ("http://c/v1/traces", {"k": "v", "content-type": "application/json"})
+    assert plain == ReceivedSpan(
+        trace_id=TRACE.trace_id,
+        span_id="1" * 16,
+        parent_id="2" * 16,
+        name="n",
+        kind=2,
+        nanoseconds=20,
+        status=2,
+        message="E: boom",
+        attributes={**attributes, "superstep.inputs": '{"a":1}'},
+        resource={"service.name": "s"},
+    )
+    assert smith.attributes == {
+        **attributes,
+        "gen_ai.completion": '{"b":2}',
+        "langsmith.span.kind": "chain",
+        "langsmith.trace.name": "n",
+        "langsmith.metadata.thread_id": "t",
+    }
+
+
+async def test_spans_leave_when_there_are_many_or_one_has_waited() -> None:
+    receiver = Receiver()
+    way = Way(receiver)
+    for _ in range(exporter.BATCH_SPANS):
+        way.exporter.take(span())
+    await way.done()
+    assert [len(spans) for _, _, spans in receiver.requests] == [exporter.BATCH_SPANS]
+
+
+async def test_who_waits_too_long_leaves_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0]
+    monkeypatch.setattr(exporter.clock, "now_ms", lambda: now[0])
+    receiver = Receiver()
+    way = Way(receiver)
+    way.exporter.take(span("first"))
+    now[0] = 5000
+    way.exporter.take(span("second"))
+    await way.done()
+    assert [[each.name for each in spans] for _, _, spans in receiver.requests] == [["first", "second"]]
+
+
+@pytest.mark.parametrize("answer", [503, 429, Unavailable("no connection")])
+async def test_a_passing_failure_is_tried_once_more(answer: int | Exception) -> None:
+    receiver = Receiver(answer)
+    way = Way(receiver)
+    way.exporter.take(span())
+    with WrittenLines() as log:
+        way.exporter.flush()
+        await way.done()
+    assert len(receiver.requests) == 2
+    assert log.lines == []
+
+
+@pytest.mark.parametrize(("answers", "requests"), [([503, 503], 2), ([401], 1), ([400], 1)])
+async def test_what_does_not_pass_is_one_warning_and_the_next_spans_are_sent(answers: list[int], requests: int) -> None:
+    receiver = Receiver(*answers)
+    way = Way(receiver)
+    way.exporter.take(span())
+    with WrittenLines() as log:
+        way.exporter.flush()
+        await way.done()
+    assert len(receiver.requests) == requests
+    assert log.events("level", "destination") == [("spans_lost", "warning", "http://c/v1/traces")]
+    assert f"1 spans were lost: the receiver answered {answers[-1]}" in log.lines[0]["message"]
+    way.exporter.take(span())
+    way.exporter.flush()
+    await way.done()
+    assert len(receiver.requests) == requests + 1
+
+
+async def test_more_than_may_wait_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "MAX_WAITING_SPANS", 3)
+    way = Way(Receiver())
+    for _ in range(5):
+        way.exporter.take(span())
+    with WrittenLines() as log:
+        way.exporter.flush()
+        await way.done()
+    assert [line["message"] for line in log.lines] == ["2 spans were lost: too many waited"]
+
+
+async def test_a_content_that_is_too_long_is_left_out() -> None:
+    receiver = Receiver()
+    way = Way(receiver)
+    way.exporter.take(span(inputs="x" * exporter.MAX_CONTENT_CHARACTERS, outputs="y"))
+    way.exporter.flush()
+    await way.done()
+    [(_, _, [sent])] = receiver.requests
+    assert sent.attributes == {"gen_ai.conversation.id": "t", "superstep.omitted_characters": 200_001}
+
+
+async def test_a_trace_that_its_caller_does_not_record_is_not_sent() -> None:
+    receiver = Receiver()
+    way = Way(receiver)
+    way.exporter.take(span(trace=TraceContext(trace_id=TRACE.trace_id, flags=0)))
+    way.exporter.flush()
+    await way.done()
+    assert receiver.requests == []
