@@ -1,4 +1,7 @@
-"""What each minute does by itself: every job a bounded part of its work, and none keeps the others from theirs."""
+"""What each minute does by itself: every job a bounded part of its work, and none keeps the others from theirs.
+
+All of them together stay below the 1,000 calls to D1 that one invocation of a Worker may make.
+"""
 
 import asyncio
 import logging
@@ -34,8 +37,9 @@ Job: TypeAlias = Callable[[Tick], Awaitable[None]]
 
 #: Threads that one minute retires, unless langgraph.json says how many.
 MAX_RETIRED_THREADS: Final = 1000
-PAGE_EXPIRED: Final = 500
-MAX_EXPIRED_PAGES: Final = 20
+#: Rows that go in one transaction, and how often a minute does that; rows may be large.
+PAGE_EXPIRED: Final = 200
+MAX_EXPIRED_PAGES: Final = 30
 #: How often webhooks that were settled long ago are looked for.
 FORGET_WEBHOOKS_MINUTES: Final = 5
 
@@ -120,28 +124,27 @@ async def tell_objects(tick: Tick) -> None:
 
 async def sweep_store(tick: Tick) -> None:
     """Delete store items whose time is over; nobody sees them any more."""
-    ttl = tick.services.config.store.ttl
-    if not tick.is_turn(ttl and ttl.sweep_interval_minutes):
-        return
-    now = clock.now_iso()
-    for _ in range(MAX_EXPIRED_PAGES):
-        *_, deleted = await tick.services.db.batch(store_items.sweep(now=now, limit=PAGE_EXPIRED))
-        if len(deleted) < PAGE_EXPIRED:
-            break
+    ttl, now = tick.services.config.store.ttl, clock.now_iso()
+    if tick.is_turn(ttl and ttl.sweep_interval_minutes):
+        await _page_by_page(lambda: store_items.delete_expired(tick.services.db, now=now, limit=PAGE_EXPIRED))
 
 
 async def sweep_node_cache(tick: Tick) -> None:
     """Delete what nodes wrote that need not run again by now."""
-    await node_cache.delete_expired(tick.services.db, now_ms=clock.now_ms())
+    now_ms = clock.now_ms()
+    await _page_by_page(lambda: node_cache.delete_expired(tick.services.db, now_ms=now_ms, limit=PAGE_EXPIRED))
 
 
 async def sweep_idempotency_keys(tick: Tick) -> None:
     """Delete keys whose retries come no more: this minute's share of all keys."""
-    services = tick.services
-    before = clock.shifted(clock.now_iso(), -services.settings.idempotency_key_seconds)
-    share = tick.minute % idempotency_keys.SHARES
+    db, seconds = tick.services.db, tick.services.settings.idempotency_key_seconds
+    share, before = tick.minute % idempotency_keys.SHARES, clock.shifted(clock.now_iso(), -seconds)
+    await _page_by_page(lambda: idempotency_keys.delete_expired(db, share, before=before, limit=PAGE_EXPIRED))
+
+
+async def _page_by_page(delete: Callable[[], Awaitable[int]]) -> None:
     for _ in range(MAX_EXPIRED_PAGES):
-        if await idempotency_keys.delete_expired(services.db, share, before=before, limit=PAGE_EXPIRED) < PAGE_EXPIRED:
+        if await delete() < PAGE_EXPIRED:
             break
 
 

@@ -14,6 +14,7 @@ from tables.threads import TtlStrategy
 
 #: Each takes two round trips or more, and what one call of a Worker may do is limited.
 MAX_PRUNED: Final = 100
+MAX_PRUNED_A_MINUTE: Final = 50
 #: Each is a call to its object.
 MAX_RETIRED: Final = 500
 
@@ -49,7 +50,7 @@ async def prune_expired_threads(db: Database, *, now: str, limit: int) -> int:
     """The same for threads that are pruned then; one that was is not looked at again before something happens on it."""
     pruned: list[str] = []
     try:
-        for thread_id in await _expired(db, "keep_latest", now=now, limit=min(limit, MAX_PRUNED)):
+        for thread_id in await _expired(db, "keep_latest", now=now, limit=min(limit, MAX_PRUNED_A_MINUTE)):
             if await _prune(db, thread_id):
                 pruned.append(thread_id)  # noqa: PERF401 - those before a failure count
     finally:

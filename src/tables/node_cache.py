@@ -25,10 +25,8 @@ _DELETE_EXPIRED: Final = """
         SELECT release, namespace, key FROM node_cache INDEXED BY node_cache_by_expiry
         WHERE expires_at <= ? ORDER BY expires_at LIMIT ?
     )
+    RETURNING 1 AS deleted
 """
-
-#: How many expired entries go at once.
-PAGE_ENTRIES: Final = 1000
 
 
 def select(release: str, keys: Sequence[tuple[str, str]], *, now_ms: int) -> Statement:
@@ -48,6 +46,7 @@ def delete(release: str, namespace: str | None) -> Statement:
     return Statement("DELETE FROM node_cache WHERE release = ? AND namespace = ?", (release, namespace))
 
 
-async def delete_expired(db: Database, *, now_ms: int) -> None:
-    """Delete a page of entries whose time is over."""
-    await db.batch([Statement(_DELETE_EXPIRED, (now_ms, PAGE_ENTRIES))])
+async def delete_expired(db: Database, *, now_ms: int, limit: int) -> int:
+    """Delete a page of entries whose time is over; how many."""
+    [deleted] = await db.batch([Statement(_DELETE_EXPIRED, (now_ms, limit))])
+    return len(deleted)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from compact_json import compact_json
-from ports import Row, SqlValue, Statement
+from ports import Database, Row, SqlValue, Statement
 from tables import store_filter, store_namespaces
 from tables.store_namespaces import Namespace
 
@@ -270,11 +270,14 @@ WHERE expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?
 """
 
 
-def sweep(*, now: str, limit: int) -> list[Statement]:
-    """Delete up to `limit` items whose time is over; the last statement returns a row for each."""
+async def delete_expired(db: Database, *, now: str, limit: int) -> int:
+    """Delete up to `limit` items whose time is over; how many."""
     params = (now, limit)
-    return [
-        Statement(f"DELETE FROM store_texts WHERE rowid IN ({_EXPIRED})", params),
-        Statement(f"DELETE FROM store_vectors WHERE item_id IN ({_EXPIRED})", params),
-        Statement(f"DELETE FROM store_items WHERE item_id IN ({_EXPIRED}) RETURNING item_id", params),
-    ]
+    *_, deleted = await db.batch(
+        [
+            Statement(f"DELETE FROM store_texts WHERE rowid IN ({_EXPIRED})", params),
+            Statement(f"DELETE FROM store_vectors WHERE item_id IN ({_EXPIRED})", params),
+            Statement(f"DELETE FROM store_items WHERE item_id IN ({_EXPIRED}) RETURNING item_id", params),
+        ]
+    )
+    return len(deleted)

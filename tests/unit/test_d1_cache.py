@@ -64,7 +64,7 @@ async def test_it_expires_and_is_swept(database: SqliteDatabase, now: list[int])
     assert len(await open_cache(database).aget([KEY])) == 1
     now[0] += 1
     assert await open_cache(database).aget([KEY, OTHER]) == {OTHER: WRITES}
-    await node_cache.delete_expired(database, now_ms=now[0])
+    await node_cache.delete_expired(database, now_ms=now[0], limit=10)
     [left] = database.connection.execute("SELECT namespace FROM node_cache")
     assert left["namespace"] == '["writes","other"]'
 

@@ -1,12 +1,15 @@
 """What happens each minute."""
 
+import asyncio
 import logging
 
 import pytest
 
 import clock
 import each_minute
+from api import cron_fires
 from project_config import CheckpointerConfig, ProjectConfig, StoreConfig, StoreTtl, ThreadTtl
+from runs import sweep, thread_pruning
 from tests.support.http_api import Api
 
 #: 2026-11-21T04:06:00Z
@@ -74,3 +77,61 @@ async def test_the_projects_intervals_are_kept(monkeypatch: pytest.MonkeyPatch) 
     first_store_turn = next(m for m in range(8) if (MINUTE_MS // 60_000 + m) % 5 == 0)
     assert [threads for threads, _ in left].index(0) == first_thread_turn
     assert [items for _, items in left].index(0) == first_store_turn
+
+
+@pytest.mark.usefixtures("now")
+async def test_one_job_that_hangs_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api()
+    await fill(api, monkeypatch)
+
+    async def hangs(services: object, *, before: str) -> int:
+        await asyncio.sleep(3600)
+        return 0
+
+    monkeypatch.setattr(each_minute.cron_fires, "fire_due", hangs)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(each_minute.tick(api.services, scheduled_ms=MINUTE_MS), timeout=1)
+    assert (api.rows("threads"), api.rows("store_items")) == (1, 0)
+
+
+#: Calls to D1 that one invocation of a Worker may make.
+D1_CALLS = 1000
+
+
+def copy(api: Api, table: str, number: int, where: str = "1", **changed: str) -> None:
+    """Rows like one of a table; `changed` are SQL expressions, in which `n` counts."""
+    names = [row["name"] for row in api.db.connection.execute(f"PRAGMA table_info({table})")]
+    values = ", ".join(changed.get(name, name) for name in names)
+    api.db.connection.execute(
+        f"""
+        WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < {number})
+        INSERT INTO {table} SELECT {values} FROM counted, (SELECT * FROM {table} WHERE {where} LIMIT 1)
+        """
+    )
+
+
+@pytest.mark.usefixtures("now")
+async def test_a_backlog_of_everything_stays_within_the_platforms_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job has more than a minute's work, and each does a minute's worth of it."""
+    api = Api()
+    await fill(api, monkeypatch)
+    numbered = "printf('%08x', n) || substr({}, 9)".format
+    copy(api, "crons", 400, cron_id=numbered("cron_id"))
+    copy(api, "store_items", 10_000, item_id="n + 10", key="'k' || n")
+    copy(api, "runs", 25_000, thread_id=numbered("thread_id"))
+    expired = "ttl_strategy = 'delete'"
+    copy(api, "threads", 600, expired, thread_id=numbered("thread_id"), ttl_strategy="'keep_latest'")
+    copy(api, "threads", 600, expired, thread_id="'f' || substr(" + numbered("thread_id") + ", 2)")
+    items, calls = api.rows("store_items"), api.db.round_trips
+    await each_minute.tick(api.services, scheduled_ms=MINUTE_MS)
+    # Pruning a thread that has checkpoints takes a call more, or two.
+    assert api.db.round_trips - calls + 2 * thread_pruning.MAX_PRUNED_A_MINUTE < D1_CALLS
+    assert api.rows("cron_fires") == cron_fires.MAX_TIMES
+    assert items - api.rows("store_items") == each_minute.PAGE_EXPIRED * each_minute.MAX_EXPIRED_PAGES
+    assert len(api.queue.sent) == sweep.PAGE_ROWS * sweep.MAX_PAGES + cron_fires.MAX_TIMES
+    left = "SELECT COUNT(*) FROM threads WHERE expires_at IS NOT NULL AND ttl_strategy = ?"
+    for strategy, number in (
+        ("delete", 601 - thread_pruning.MAX_RETIRED),
+        ("keep_latest", 600 - thread_pruning.MAX_PRUNED_A_MINUTE),
+    ):
+        assert api.db.connection.execute(left, (strategy,)).fetchone()[0] == number
