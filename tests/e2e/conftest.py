@@ -12,17 +12,28 @@ import pytest_asyncio
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
+from tests.support.dns_server import DnsServer
 from tests.support.project_server import serving, show_logs
 from tests.support.step_server import StepServer
 
+#: The server under test signs webhooks with it.
+WEBHOOK_SECRET = "whsec_c2VjcmV0cyBvZiB0ZXN0cyBhcmUgbm9uZQ=="
+
 
 @pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
+def dns() -> Iterator[DnsServer]:
+    """The domain name system of the server under test."""
+    with DnsServer().serving() as dns:
+        yield dns
+
+
+@pytest.fixture(scope="session")
+def server_url(dns: DnsServer) -> Iterator[str]:
     """Where the server under test listens."""
     if url := os.environ.get("SUPERSTEP_URL"):
         yield url
         return
-    with serving() as server:
+    with serving(DNS_RESOLVER_URL=dns.url, WEBHOOK_SECRETS=WEBHOOK_SECRET) as server:
         yield server.url
 
 

@@ -4,14 +4,13 @@
 something violent to the server, and lets the step go.
 """
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TypeAlias
+
+from tests.support.local_http import Answer, LocalHttp, Request
 
 #: A run's name (chosen by the test, carried in the graph's input) and the step's number in it.
 Step: TypeAlias = tuple[str, int]
@@ -29,25 +28,24 @@ class Visit:
     ended: float
 
 
-class StepServer:
-    """Counts arrivals at each step; all methods may be called from any thread.
+class StepServer(LocalHttp):
+    """Counts arrivals at each step; its `url` goes into a graph's input.
 
     `pace` says how many seconds each step takes besides.
     """
 
     def __init__(self, pace: Callable[[], float] = lambda: 0.0) -> None:
+        super().__init__()
         self._pace = pace
-        self._changed = threading.Condition()
         self._visits: list[Visit] = []
         self._arrivals: Counter[Step] = Counter()
         self._held: set[Step] = set()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
-        self._http.daemon_threads = True
 
-    @property
-    def url(self) -> str:
-        """What goes into a graph's input."""
-        return f"http://127.0.0.1:{self._http.server_port}"
+    def answer(self, request: Request) -> Answer:
+        """See `LocalHttp`."""
+        _, _, run, _, step = request.path.split("/")
+        self._arrive((run, int(step)))
+        return Answer()
 
     def hold(self, run: str, step: int) -> None:
         """Let no node pass this step until `release`."""
@@ -88,37 +86,3 @@ class StepServer:
         time.sleep(self._pace())
         with self._changed:
             self._visits[number] = Visit(step, began, time.monotonic())
-
-    def _handler_class(self) -> type[BaseHTTPRequestHandler]:
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def handle(self) -> None:
-                with suppress(ConnectionError):  # the caller was killed; its arrival counts all the same
-                    super().handle()
-
-            def do_GET(self) -> None:
-                _, _, run, _, step = self.path.split("/")
-                server._arrive((run, int(step)))
-                self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        return Handler
-
-    @contextmanager
-    def serving(self) -> Iterator["StepServer"]:
-        """Serve on a free port of the loopback interface within the block."""
-        thread = threading.Thread(target=self._http.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._http.shutdown()
-            self._http.server_close()
-            thread.join()
