@@ -1,4 +1,4 @@
-"""SIGKILL around the end that somebody else wants: a stop that was accepted is carried out, a webhook is sent."""
+"""SIGKILL around the end that somebody else wants: a stop that was accepted is carried out."""
 
 import asyncio
 import json
@@ -9,20 +9,17 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import NotFoundError
 
 from tests.chaos.crashes import (
-    LONG_AGO,
     RECOVERY_SECONDS,
     Crash,
     any_crash,
     gated,
     kill_workerd,
     reached,
-    sweep,
     wait_for_commit,
 )
 from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
 from tests.support.waiting import until
-from tests.support.webhook_receiver import WebhookReceiver
 from tools.local_server import Server
 
 Action = Literal["interrupt", "rollback"]
@@ -115,32 +112,3 @@ async def test_killed_while_a_newer_run_replaces_it(
         "topic": "new",
         "messages": [f"{node}:new" for node in ("planner", "researcher", "writer", "editor")],
     }
-
-
-async def test_a_webhook_whose_message_was_lost_is_sent_all_the_same(
-    server: Server, client: LangGraphClient, database: DatabaseFile
-) -> None:
-    with WebhookReceiver().serving() as receiver:
-        receiver.statuses = [500]
-        run = await client.runs.create(None, "sequence", input={"topic": "told"}, webhook=receiver.url)
-        await asyncio.to_thread(receiver.wait_for, run["run_id"])
-        await asyncio.to_thread(kill_workerd, server)  # and with it the queue, which is in memory here
-
-        async def is_overdue() -> bool:
-            rows = database.run(
-                "UPDATE webhooks SET due_at = ? WHERE run_id = ? RETURNING run_id", LONG_AGO, run["run_id"]
-            )
-            return bool(rows)
-
-        await until("the webhook is still to be sent", is_overdue)
-        await sweep(server)
-        told = await asyncio.to_thread(receiver.wait_for, run["run_id"], times=2)
-        assert told[0][1]["status"] == told[1][1]["status"] == "success"
-
-        assert told[0][0]["webhook-id"] == told[1][0]["webhook-id"]
-
-        async def is_delivered() -> bool:
-            [(delivered_at,)] = database.run("SELECT delivered_at FROM webhooks WHERE run_id = ?", run["run_id"])
-            return delivered_at is not None
-
-        await until("the webhook is delivered", is_delivered)
