@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import time
 import warnings
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from tests.chaos.campaign import history, results
 from tests.chaos.campaign.results import Result
-from tests.chaos.campaign.round import Round, play
+from tests.chaos.campaign.round import play
 
 #: A round is short enough to be looked into when it fails.
 KILLS_PER_ROUND: Final = 20
@@ -34,29 +34,26 @@ def main() -> int:
     with Progress(console=console) as progress:
         task = progress.add_task("kills", total=options.kills)
         for number, done in enumerate(range(0, options.kills, KILLS_PER_ROUND)):
-            this = Round(seed=options.seed + number, kills=min(KILLS_PER_ROUND, options.kills - done))
-            played.append(_play(this, lambda: progress.advance(task)))
+            kills = min(KILLS_PER_ROUND, options.kills - done)
+            played.append(_play(options.seed + number, kills, lambda: progress.advance(task)))
             if options.json:
                 results.keep([*results.read(options.json), played[-1]], options.json)
     console.print(results.table(played))
     return 1 if any(result.violations for result in played) else 0
 
 
-def _play(this: Round, on_crash: "Progress.advance") -> Result:
+def _play(seed: int, kills: int, on_crash: Callable[[], None]) -> Result:
     began = time.monotonic()
-    told = asyncio.run(play(this, on_crash))
-    day = datetime.now(UTC).date().isoformat()
-    result = results.result_of(told, seed=this.seed, day=day, seconds=time.monotonic() - began)
+    told = asyncio.run(play(seed, kills, on_crash))
+    result = results.result_of(told, seed=seed, seconds=time.monotonic() - began)
     if result.violations:
-        kept = FOLDER / f"{this.seed}.jsonl"
+        kept = FOLDER / f"{seed}.jsonl"
         history.write(told, kept)
         for violation in result.violations:
             console.print(f"[red]✗[/] {violation}", highlight=False, markup=True)
-        console.print(
-            f"the history is in {kept}; play the round again with: make chaos KILLS={this.kills} SEED={this.seed}"
-        )
+        console.print(f"the history is in {kept}; play the round again with: make chaos KILLS={kills} SEED={seed}")
     else:
-        console.print(f"[green]✓[/] seed {this.seed}: {sum(result.crashes.values())} crashes, {result.runs} runs")
+        console.print(f"[green]✓[/] seed {seed}: {sum(result.crashes.values())} crashes, {result.runs} runs")
     return result
 
 

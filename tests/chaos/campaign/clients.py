@@ -7,7 +7,7 @@ always, creating a run only after a look whether it is there.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from random import Random
@@ -43,7 +43,7 @@ class World:
     steps_url: str
     receiver_url: str
     #: Names of runs, unique in the campaign.
-    numbers: "count[int]"
+    numbers: "count[int]" = field(default_factory=count)
 
 
 def is_away(error: Exception) -> bool:

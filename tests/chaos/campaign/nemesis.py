@@ -16,9 +16,9 @@ from tools.local_server import Server
 POWER_CUT_EVERY: Final = 10
 #: Faults that may be on at the same time, of those that `faulty_entry.py` knows, and how often each happens at most.
 FAULTS: Final = {
-    "D1 refuses a batch": 0.2,
-    "D1 loses its answer": 0.2,
-    "D1 stalls": 0.1,
+    "D1 refuses a batch": 0.8,
+    "D1 loses its answer": 0.4,
+    "D1 stalls": 0.2,
     "D1 stalls and is reset": 0.05,
     "a queue refuses messages": 0.5,
     "a queue loses messages": 0.3,

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -40,7 +41,7 @@ class Result:
     violations: list[str]
 
 
-def result_of(history: History, *, seed: int, day: str, seconds: float) -> Result:
+def result_of(history: History, *, seed: int, seconds: float) -> Result:
     """Check a history and count what is in it."""
     crashes = [event for event in history.events if isinstance(event, Crashed)]
     faults: Counter[str] = Counter()
@@ -50,7 +51,7 @@ def result_of(history: History, *, seed: int, day: str, seconds: float) -> Resul
     times = checker.recovery_times(history)
     return Result(
         seed=seed,
-        day=day,
+        day=datetime.now(UTC).date().isoformat(),
         seconds=round(seconds),
         crashes=dict(Counter(crash.kind for crash in crashes)),
         faults=dict(faults),

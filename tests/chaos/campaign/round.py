@@ -4,9 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -17,7 +15,7 @@ from langgraph_sdk import get_client
 
 from tests.chaos.campaign import scenarios
 from tests.chaos.campaign.clients import GRAPH, Client, World
-from tests.chaos.campaign.history import Event, History, Recorder, Stepped, Surprised, WebhookCall
+from tests.chaos.campaign.history import History, Recorder, Stepped, Surprised, WebhookCall
 from tests.chaos.campaign.nemesis import Nemesis
 from tests.chaos.campaign.observation import leftovers, observe, observe_crons
 from tests.support.database_file import DatabaseFile
@@ -41,52 +39,39 @@ CRON_SECONDS: Final = 10
 QUIET_SECONDS: Final = 150
 
 
-@dataclass(frozen=True, kw_only=True)
-class Round:
-    """What makes a round, and all that does."""
-
-    seed: int
-    kills: int
-
-
-async def play(this: Round, on_crash: Callable[[], None] = lambda: None) -> History:
+async def play(seed: int, kills: int, on_crash: Callable[[], None] = lambda: None) -> History:
     """Play one round; the history is complete even when users got stuck: then it shows that their runs did not end."""
-    paces = Random(f"{this.seed} steps")
+    paces = Random(f"{seed} steps")
+    recorder = Recorder()
     with (
         StepServer(lambda: paces.uniform(0.05, 0.4)).serving() as steps,
         WebhookReceiver().serving() as receiver,
-        _server(f"chaos-{this.seed}") as server,
+        _server(f"chaos-{seed}") as server,
     ):
-        recorder = Recorder()
+        nemesis = Nemesis(server=server, steps=steps, recorder=recorder, random=Random(f"{seed} nemesis"))
+        database = DatabaseFile(server.persist_to)
         async with get_client(url=server.url) as sdk, httpx.AsyncClient(base_url=server.url, timeout=180) as http:
-            world = World(
-                sdk=sdk,
-                http=http,
-                recorder=recorder,
-                steps_url=steps.url,
-                receiver_url=receiver.url,
-                numbers=count(),
-            )
+            world = World(sdk=sdk, http=http, recorder=recorder, steps_url=steps.url, receiver_url=receiver.url)
             await _make_crons(world)
-            threads: list[str] = []
             over, silence = asyncio.Event(), asyncio.Event()
-            users = [
-                asyncio.create_task(_user(world, Random(f"{this.seed} user {n}"), threads, over)) for n in range(USERS)
-            ]
             ticking = asyncio.create_task(_tick(http, silence))
-            nemesis = Nemesis(server=server, steps=steps, recorder=recorder, random=Random(f"{this.seed} nemesis"))
-            for _ in range(this.kills):
+            users = [
+                asyncio.create_task(_user(world, Random(f"{seed} user {number}"), over)) for number in range(USERS)
+            ]
+            for _ in range(kills):
                 await nemesis.crash()
                 on_crash()
             over.set()
-            await asyncio.gather(*users)
-            database = DatabaseFile(server.persist_to)
+            threads = [thread_id for used in await asyncio.gather(*users) for thread_id in used]
             quiet_at = await _quiet(database)
             silence.set()
             await ticking
             ended = await observe(world, database, threads)
+        visits = [
+            Stepped(at=each.began, until=each.ended, name=each.step[0], step=each.step[1]) for each in steps.visits()
+        ]
         return History(
-            events=[*recorder.events, *_stepped(steps)],
+            events=[*recorder.events, *visits],
             threads=ended,
             webhooks=[WebhookCall(name=told["metadata"]["name"], status=told["status"]) for told in receiver.bodies()],
             crons=observe_crons(database, seconds=CRON_SECONDS, until=quiet_at),
@@ -104,17 +89,18 @@ def _server(name: str) -> Iterator[Server]:
         shutil.rmtree(config.parent, ignore_errors=True)
 
 
-async def _user(world: World, random: Random, threads: list[str], over: asyncio.Event) -> None:
-    """One scenario after the other, each on a new thread, until the campaign is over."""
+async def _user(world: World, random: Random, over: asyncio.Event) -> list[str]:
+    """One scenario after the other, each on a new thread, until the campaign is over; the threads."""
+    threads: list[str] = []
     while not over.is_set():
-        thread_id = str(UUID(int=random.getrandbits(128), version=4))
-        threads.append(thread_id)
-        client = Client(world, random, thread_id)
+        threads.append(str(UUID(int=random.getrandbits(128), version=4)))
+        client = Client(world, random, threads[-1])
         try:
             await client.make_thread()
             await scenarios.draw(random)(client, random)
         except Exception as error:  # noqa: BLE001 - whatever it is, the checker will report it
-            world.recorder.take(Surprised(at=world.recorder.now, thread_id=thread_id, what=repr(error)))
+            world.recorder.take(Surprised(at=world.recorder.now, thread_id=threads[-1], what=repr(error)))
+    return threads
 
 
 async def _make_crons(world: World) -> None:
@@ -148,9 +134,3 @@ _UNFINISHED: Final = (
     "SELECT 1 FROM runs WHERE status IN ('pending', 'running') AND (due_at IS NULL OR due_at < ?) LIMIT 1",
     "SELECT 1 FROM webhooks WHERE due_at IS NOT NULL AND ? LIMIT 1",
 )
-
-
-def _stepped(steps: StepServer) -> list[Event]:
-    return [
-        Stepped(at=visit.began, until=visit.ended, name=visit.step[0], step=visit.step[1]) for visit in steps.visits()
-    ]

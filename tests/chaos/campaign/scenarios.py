@@ -35,6 +35,11 @@ async def streamed(client: Client, random: Random) -> None:
     await watching
 
 
+async def long(client: Client, random: Random) -> None:
+    """A run that a Workflow drives on."""
+    await client.wait(client.work(steps=random.randint(15, 30)))
+
+
 async def approved(client: Client, random: Random) -> None:
     """A run asks its user and goes on with the answer."""
     work = client.work(steps=4, asks_at=random.randint(0, 3))
@@ -92,6 +97,7 @@ SCENARIOS: Final[tuple[tuple[Scenario, int], ...]] = (
     (background, 3),
     (joined, 2),
     (streamed, 4),
+    (long, 1),
     (approved, 2),
     (stopped, 2),
     (replaced, 2),
