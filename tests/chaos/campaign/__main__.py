@@ -16,7 +16,7 @@ from tests.chaos.campaign.results import Result
 from tests.chaos.campaign.round import play
 
 #: A round is short enough to be looked into when it fails.
-KILLS_PER_ROUND: Final = 20
+KILLS_PER_ROUND: Final = 25
 FOLDER: Final = Path(".superstep") / "chaos"
 
 console: Final = Console(width=None if Console().is_terminal else 120)

@@ -13,7 +13,7 @@ from tests.support.step_server import StepServer
 from tools.local_server import Server
 
 #: One kill in so many takes the whole server with it, power cut fashion.
-POWER_CUT_EVERY: Final = 10
+POWER_CUT_EVERY: Final = 15
 #: Faults that may be on at the same time, of those that `faulty_entry.py` knows, and how often each happens at most.
 FAULTS: Final = {
     "D1 refuses a batch": 0.8,
@@ -52,7 +52,7 @@ class Nemesis:
         """Let the server work for a moment, mostly with faults, kill it, and return when something moves again."""
         disturbed_at, logged = self.recorder.now, len(self.server.log())
         is_disturbed = self.random.random() < 0.7 and await self._disturb()
-        await asyncio.sleep(self.random.uniform(0.2, 3.0))
+        await asyncio.sleep(self.random.uniform(0.2, 2.0))
         is_power_cut = self.random.randrange(POWER_CUT_EVERY) == 0
         at = self.recorder.now
         await asyncio.to_thread(self._power_cut if is_power_cut else self._kill)
