@@ -56,7 +56,7 @@ class CronPatch(Body):
     end_time: Time | None = None
     enabled: bool | None = None
     on_run_completed: OnCompletionBehavior | None = None
-    on_missed: OnMissed | None = None
+    on_missed: OnMissed | None = Field(None, description="What becomes of times at which nothing could run.")
     input: Any = None
     metadata: JsonObject | None = None
     config: RunConfig | None = None
