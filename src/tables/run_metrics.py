@@ -60,22 +60,27 @@ _SUPERSTEPS: Final = f"""
 """
 
 
-def _grown(histogram: str) -> str:
-    return f"""{histogram} = (
-        SELECT json_group_array(stored.value + added.value)
-        FROM json_each(run_metrics.{histogram}) AS stored
-        CROSS JOIN json_each(excluded.{histogram}) AS added USING (key)
-    )"""
+def _of_one(bucket: str) -> str:
+    """A SQL expression: a histogram with one observation, or with none where `bucket` is NULL."""
+    nothing = compact_json([0] * (len(BUCKETS) + 1))
+    return f"json_replace('{nothing}', '$[' || COALESCE({bucket}, '#') || ']', 1)"
+
+
+def _grown(histogram: str, bucket: str) -> str:
+    path = f"'$[' || {bucket} || ']'"
+    more = f"json_replace({histogram}, {path}, json_extract({histogram}, {path}) + 1)"
+    return f"{histogram} = CASE WHEN {bucket} IS NULL THEN {histogram} ELSE {more} END"
 
 
 #: A run that ends in this batch; when ?4 is 1, only if its thread has gone before it.
 _ADD: Final = f"""
 INSERT INTO run_metrics (graph_id, version, status, updated_at, {", ".join((*_HISTOGRAMS, *_SUMS))})
-SELECT ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ({_SUPERSTEPS})
+SELECT ?5, ?6, ?7, ?8, {_of_one("?9")}, {_of_one("?10")}, 1, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ({_SUPERSTEPS})
 WHERE (?4 = 0 OR NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?1)) AND {UNCHANGED}
 ON CONFLICT (graph_id, version, status) DO UPDATE SET
     updated_at = excluded.updated_at,
-    {", ".join(_grown(histogram) for histogram in _HISTOGRAMS)},
+    {_grown("waits", "?9")},
+    {_grown("executions", "?10")},
     {", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)}
 """
 
@@ -87,7 +92,7 @@ def add(run: Run, tally: Tally, *, only_without_thread: bool = False, now: str) 
         (
             *(run.thread_id, run.run_id, tally.since, int(only_without_thread)),
             *(tally.graph_id, tally.version, tally.status, now),
-            *(_one_of(tally.wait), _one_of(tally.execution)),
+            *(_bucket(tally.wait), _bucket(tally.execution)),
             *(tally.wait or 0, tally.execution or 0, tally.retries, tally.recovery),
             *(tally.d1.batches, tally.d1.rows_read, tally.d1.rows_written, tally.d1.seconds),
             *run.identity,
@@ -95,12 +100,9 @@ def add(run: Run, tally: Tally, *, only_without_thread: bool = False, now: str) 
     )
 
 
-def _one_of(seconds: float | None) -> str:
-    """A histogram of one observation, or of none."""
-    counts = [0] * (len(BUCKETS) + 1)
-    if seconds is not None:
-        counts[bisect_left(BUCKETS, seconds)] = 1
-    return compact_json(counts)
+def _bucket(seconds: float | None) -> str | None:
+    """Its place as text: D1 takes numbers as floating ones, and `$[3.0]` is no path."""
+    return None if seconds is None else str(bisect_left(BUCKETS, seconds))
 
 
 #: One row for each graph, version and status.
