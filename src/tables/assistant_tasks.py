@@ -7,12 +7,13 @@ from typing import Final
 from langgraph_sdk.schema import RunStatus
 
 from compact_json import compact_json
-from ports import Row, SqlValue, Statement
+from ports import SqlValue, Statement
 from tables.access import Access
+from tables.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRow:
+class TaskRow(Record):
     """The parts of a run that a task shows; `error` is a JSON text."""
 
     thread_id: str
@@ -20,11 +21,6 @@ class TaskRow:
     status: RunStatus
     error: str | None
     updated_at: str
-
-    @classmethod
-    def from_row(cls, row: Row) -> "TaskRow":
-        """The run as stored."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
 _COLUMNS: Final = ", ".join(f"runs.{name}" for name in TaskRow.__dataclass_fields__)

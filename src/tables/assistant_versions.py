@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ports import Row, Statement
+from ports import Statement
 from tables import json_filter
 from tables.assistants import COLUMNS, Assistant
+from tables.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssistantVersion:
+class AssistantVersion(Record):
     """One version; `config`, `context` and `metadata` are JSON texts."""
 
     assistant_id: str
@@ -23,13 +24,8 @@ class AssistantVersion:
     metadata: str
     created_at: str
 
-    @classmethod
-    def from_row(cls, row: Row) -> "AssistantVersion":
-        """The version as stored."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
-
-_COLUMNS: Final = ", ".join(AssistantVersion.__dataclass_fields__)
+_COLUMNS: Final = AssistantVersion.columns()
 
 #: The current version of an assistant. It began when the row was last written.
 _CURRENT: Final = f"""

@@ -5,7 +5,7 @@ A row is the assistant's current version; `assistant_versions.py` has the others
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from langgraph_sdk.schema import AssistantSortBy, SortOrder
@@ -15,10 +15,11 @@ from compact_json import compact_json
 from ports import Row, SqlValue, Statement
 from tables import json_filter
 from tables.access import Access
+from tables.record import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assistant:
+class Assistant(Record):
     """One row; `config`, `context` and `metadata` are JSON texts."""
 
     assistant_id: str
@@ -31,11 +32,6 @@ class Assistant:
     version: int
     created_at: str
     updated_at: str
-
-    @classmethod
-    def from_row(cls, row: Row) -> "Assistant":
-        """The assistant as stored."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
 def system(graph_id: str, *, description: str | None, now: str) -> Assistant:
@@ -54,14 +50,13 @@ def system(graph_id: str, *, description: str | None, now: str) -> Assistant:
     )
 
 
-_NAMES: Final = tuple(Assistant.__dataclass_fields__)
-COLUMNS: Final = ", ".join(_NAMES)
+COLUMNS: Final = Assistant.columns()
 
 #: Any number of assistants as one JSON parameter. One that exists stays as it is, except that its first version says
 #: of its graph what langgraph.json says now.
 _ENSURE: Final = f"""
 INSERT INTO assistants ({COLUMNS})
-SELECT {", ".join(f"value ->> '$.{column}'" for column in _NAMES)}
+SELECT {", ".join(f"value ->> '$.{column}'" for column in Assistant.__dataclass_fields__)}
 FROM json_each(?)
 WHERE 1
 ON CONFLICT (assistant_id) DO UPDATE SET description = excluded.description
@@ -71,14 +66,13 @@ WHERE assistants.version = 1 AND assistants.description IS NOT excluded.descript
 
 def ensure(assistants: Iterable[Assistant]) -> Statement:
     """Insert those of the system assistants that are missing, and let their descriptions follow langgraph.json."""
-    rows = [{column: getattr(assistant, column) for column in _NAMES} for assistant in assistants]
-    return Statement(_ENSURE, (compact_json(rows),))
+    return Statement(_ENSURE, (compact_json([asdict(assistant) for assistant in assistants]),))
 
 
 #: One assistant, unless the id is taken.
 _INSERT: Final = f"""
 INSERT INTO assistants ({COLUMNS})
-VALUES ({", ".join("?" * len(_NAMES))})
+VALUES ({Assistant.parameters()})
 ON CONFLICT (assistant_id) DO NOTHING
 RETURNING assistant_id
 """
@@ -86,7 +80,7 @@ RETURNING assistant_id
 
 def insert(assistant: Assistant) -> Statement:
     """Insert an assistant; returns a row exactly when the id was free."""
-    return Statement(_INSERT, tuple(getattr(assistant, column) for column in _NAMES))
+    return Statement(_INSERT, assistant.values())
 
 
 #: One assistant.

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from ports import Row, SqlValue, Statement
+from ports import Row, Statement
 from tables.crons import IS_ALIVE, Cron
+from tables.record import Record
 from tables.runs import Run
 
 #: Why a time has no run: nothing looked at the cron then, or its schedule was changed before anything did; the thread
@@ -21,7 +22,7 @@ KEPT: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fire:
+class Fire(Record):
     """One row."""
 
     cron_id: str
@@ -35,14 +36,8 @@ class Fire:
     detail: str | None = None
     created_at: str
 
-    @classmethod
-    def from_row(cls, row: Row) -> "Fire":
-        """The fire as stored."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
-
-_NAMES: Final = tuple(Fire.__dataclass_fields__)
-_COLUMNS: Final = ", ".join(_NAMES)
+_COLUMNS: Final = Fire.columns()
 
 #: What SQLite says when the fence finds the cron changed, and when the time has its row.
 FENCED: Final = "malformed JSON"
@@ -58,14 +53,14 @@ END
 #: A time that ran, if the run is there; fails if the time has its row.
 _RAN: Final = f"""
 INSERT INTO cron_fires ({_COLUMNS})
-SELECT {", ".join("?" * len(_NAMES))}
+SELECT {Fire.parameters()}
 WHERE EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ?)
 """
 
 #: Times that did not, while the cron is in one state; what has its row keeps it.
 _SKIPPED: Final = f"""
 INSERT OR IGNORE INTO cron_fires ({_COLUMNS})
-SELECT {", ".join("?" * len(_NAMES))}
+SELECT {Fire.parameters()}
 WHERE EXISTS (SELECT 1 FROM crons WHERE cron_id = ? AND updated_at = ?)
 """
 
@@ -94,7 +89,7 @@ def ran(cron: Cron, run: Run, *, next_run_date: str) -> list[Statement]:
         thread_id=run.thread_id,
         created_at=run.created_at,
     )
-    return _leave(cron, Statement(_RAN, (*_values(fire), run.thread_id, run.run_id)), next_run_date)
+    return _leave(cron, Statement(_RAN, (*fire.values(), run.thread_id, run.run_id)), next_run_date)
 
 
 def skipped(cron: Cron, fire: Fire, *, next_run_date: str) -> list[Statement]:
@@ -104,7 +99,7 @@ def skipped(cron: Cron, fire: Fire, *, next_run_date: str) -> list[Statement]:
 
 def note(fire: Fire, cron: Cron) -> Statement:
     """Say of times that they did not run, if `cron` is what is stored."""
-    return Statement(_SKIPPED, (*_values(fire), cron.cron_id, cron.updated_at))
+    return Statement(_SKIPPED, (*fire.values(), cron.cron_id, cron.updated_at))
 
 
 def _leave(cron: Cron, insert: Statement, next_run_date: str) -> list[Statement]:
@@ -114,10 +109,6 @@ def _leave(cron: Cron, insert: Statement, next_run_date: str) -> list[Statement]
         Statement(_MOVE_ON, (next_run_date, cron.cron_id, cron.next_run_date)),
         Statement(_DELETE_OLDEST, (cron.cron_id,)),
     ]
-
-
-def _values(fire: Fire) -> tuple[SqlValue, ...]:
-    return tuple(getattr(fire, name) for name in _NAMES)
 
 
 #: The latest time that was dealt with, which may be still to come.

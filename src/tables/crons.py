@@ -6,16 +6,17 @@ from typing import Any, Final, Literal, TypeAlias
 
 from langgraph_sdk.schema import CronSortBy, OnCompletionBehavior, SortOrder
 
-from ports import Database, Row, SqlValue, Statement
+from ports import Database, SqlValue, Statement
 from tables import json_filter
 from tables.access import Access
+from tables.record import Record
 
 #: What becomes of times that were missed: none runs, the latest makes up for them all, each runs.
 OnMissed: TypeAlias = Literal["skip", "latest", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cron:
+class Cron(Record):
     """One row; `user`, `payload` and `metadata` are JSON texts."""
 
     cron_id: str
@@ -35,23 +36,17 @@ class Cron:
     created_at: str
     updated_at: str
 
-    @classmethod
-    def from_row(cls, row: Row) -> "Cron":
-        """The cron as stored."""
-        return cls(**{name: row[name] for name in cls.__dataclass_fields__})
-
     def is_due(self, time: str, *, before: str) -> bool:
         """Whether one of its times comes before `before`, and before the cron ends."""
         return bool(self.enabled) and time < before and (self.end_time is None or time <= self.end_time)
 
 
-_NAMES: Final = tuple(Cron.__dataclass_fields__)
-_COLUMNS: Final = ", ".join(_NAMES)
+_COLUMNS: Final = Cron.columns()
 
 #: A new cron; on a thread only if there is one.
 _INSERT: Final = f"""
 INSERT INTO crons ({_COLUMNS})
-SELECT {", ".join("?" for _ in _NAMES)}
+SELECT {Cron.parameters()}
 WHERE ? IS NULL OR EXISTS (SELECT 1 FROM threads WHERE thread_id = ?)
 RETURNING cron_id
 """
@@ -59,7 +54,7 @@ RETURNING cron_id
 
 def insert(cron: Cron) -> Statement:
     """Insert a cron; returns a row unless its thread is gone."""
-    return Statement(_INSERT, (*(getattr(cron, name) for name in _NAMES), cron.thread_id, cron.thread_id))
+    return Statement(_INSERT, (*cron.values(), cron.thread_id, cron.thread_id))
 
 
 #: One cron.

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from api import cron_fires
 from auth.handlers import Handlers
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
+from project_config import ProjectConfig
 from runs import creation
 from tables import crons
 from tests.support import owners
@@ -48,6 +50,16 @@ async def test_with_keep_each_run_has_a_thread_that_stays(server: CronServer) ->
     assert not first["kwargs"]["temporary"]
     thread = await server.api.json("GET", f"/threads/{first['thread_id']}")
     assert (thread["metadata"]["km"], thread["metadata"]["graph_id"], thread["status"]) == (1, "sequence", "busy")
+
+
+async def test_the_threads_of_a_cron_live_as_long_as_langgraph_json_says(server: CronServer) -> None:
+    config = ProjectConfig.read({"checkpointer": {"ttl": {"strategy": "delete", "default_ttl": 7}}})
+    server.api.services = replace(server.api.services, config=config)
+    for on_run_completed in ("keep", "delete"):
+        await server.cron(on_run_completed=on_run_completed)
+    await server.tick()
+    found = server.api.db.connection.execute("SELECT ttl_minutes FROM threads ORDER BY ttl_minutes")
+    assert [row["ttl_minutes"] for row in found] == [None, 7]
 
 
 async def test_a_cron_of_a_thread_runs_there_by_its_strategy(server: CronServer) -> None:
