@@ -10,6 +10,7 @@ from tools import operations, paths
 
 sys.path.insert(0, str(paths.SOURCE))
 
+from api import metrics
 from api.routes import ROUTES
 from settings import Settings
 
@@ -18,7 +19,8 @@ README: Final = paths.ROOT / "README.md"
 
 def with_tables(text: str) -> str:
     """The README with its generated tables brought up to date."""
-    for name, table in (("settings", settings_table()), ("operations", operations_table())):
+    tables = {"settings": settings_table(), "operations": operations_table(), "metrics": metrics_table()}
+    for name, table in tables.items():
         marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not marked.search(text):
             raise ValueError(f"README.md has lost its <!-- {name} --> marks")
@@ -44,6 +46,19 @@ def _comments(source: str) -> list[tuple[str, str]]:
         elif field := re.match(r"(\w+): .* = ", line):
             found.append((field[1], meaning))
     return found
+
+
+def metrics_table() -> str:
+    """One row for each metric."""
+    nothing_waits = metrics.QueueFigures(
+        n_pending=0,
+        n_running=0,
+        pending_runs_wait_time_max_secs=None,
+        pending_runs_wait_time_med_secs=None,
+        pending_unblocked_runs_wait_time_max_secs=None,
+    )
+    families = metrics.families(nothing_waits, {}, [])
+    return "".join(f"| `{family.name}` | {family.kind} | {family.meaning} |\n" for family in families)
 
 
 def operations_table() -> str:

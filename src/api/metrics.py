@@ -68,8 +68,8 @@ async def metrics(call: Call[None, MetricsQuery]) -> Reply:
     )
     queue = _queue(RunFigures(**unfinished), now)
     if call.query.format != "json":
-        families = [*_of_queue(queue), _of_webhooks(undelivered), *_of_ended(ended)]
-        return HttpResponse(200, {"content-type": prometheus.CONTENT_TYPE}, prometheus.exposition(families))
+        text = prometheus.exposition(families(queue, undelivered, ended))
+        return HttpResponse(200, {"content-type": prometheus.CONTENT_TYPE}, text)
     return json_response(
         compact_json(
             {
@@ -92,6 +92,13 @@ def _queue(figures: RunFigures, now: str) -> QueueFigures:
         pending_unblocked_runs_wait_time_max_secs=seconds(figures.oldest_unblocked_since),
         n_running=figures.running,
     )
+
+
+def families(queue: QueueFigures, undelivered: Row, ended: Sequence[Row]) -> Iterator[Family]:
+    """All metrics, from rows of `webhooks.count` and `run_metrics.select`."""
+    yield from _of_queue(queue)
+    yield _of_webhooks(undelivered)
+    yield from _of_ended(ended)
 
 
 def _of_queue(queue: QueueFigures) -> Iterator[Family]:
