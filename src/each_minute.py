@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import clock
+import errors
 import log_lines
 from api import cron_fires
 from api.context import Services
-from errors import SuperstepError
 from runs import sweep, thread_deletion, thread_pruning, webhook_delivery
 from tables import idempotency_keys, node_cache, run_metrics, store_items
 
@@ -59,8 +59,7 @@ async def _attempt(job: Job, now: Tick) -> None:
         try:
             await job(now)
         except Exception as error:  # the others are still due, and the next minute tries again
-            passes = isinstance(error, SuperstepError) and error.retryable
-            level = logging.WARNING if passes else logging.ERROR
+            level = logging.WARNING if errors.passes(error) else logging.ERROR
             logger.log(level, "%s failed; the next minute tries again", job.__name__, exc_info=True)
 
 

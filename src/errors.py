@@ -14,6 +14,11 @@ class SuperstepError(Exception):
     retryable: ClassVar[bool] = False
 
 
+def passes(error: BaseException) -> bool:
+    """Whether what failed may succeed later without a change; then nobody need be called for it."""
+    return isinstance(error, SuperstepError) and error.retryable
+
+
 class BadRequest(SuperstepError):
     """The request is well-formed and cannot be carried out."""
 

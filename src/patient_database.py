@@ -37,12 +37,13 @@ class _Silence:
         """D1 did not answer a batch."""
         if self._since_ms is None:
             self._since_ms = clock.now_ms()
-            logger.warning("D1 is out of reach, trying again: %s", error)
+            logger.warning("D1 is out of reach, trying again: %s", error, extra={"event": "d1_retried"})
 
     def end(self) -> None:
         """D1 answered one."""
         if self._since_ms is not None:
-            logger.warning("D1 answers again after %.1f s", (clock.now_ms() - self._since_ms) / 1000)
+            seconds = (clock.now_ms() - self._since_ms) / 1000
+            logger.warning("D1 answers again after %.1f s", seconds, extra={"event": "d1_back"})
             self._since_ms = None
 
 

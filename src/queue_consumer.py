@@ -67,7 +67,8 @@ async def deliver(body: Any, attempts: int, thread_objects: ThreadObjects, send_
             with log_lines.about(run_id=run_id):
                 return await _send(run_id, attempts, send_webhook)
         case _:
-            logger.error("dropped a queue message that names no run: %s", repr(body)[:500])
+            said = "dropped a queue message that names no run; see who else writes to the queue: %s"
+            logger.error(said, repr(body)[:500], extra={"event": "message_dropped"})
             return ACK
 
 

@@ -16,6 +16,7 @@ AuthMode: TypeAlias = Literal["required", "none"]
 #: What the Standard Webhooks specification asks of a key.
 _WEBHOOK_KEY_BYTES: Final = range(24, 65)
 
+LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
 
@@ -46,6 +47,8 @@ class Settings:
     stream_retention_seconds: int = 7 * 24 * 3600
     #: How long a request that is sent again with its `Idempotency-Key` is answered with what the first one created.
     idempotency_key_seconds: int = 24 * 3600
+    #: The least level of what is logged: DEBUG, INFO, WARNING or ERROR. A quick run writes three lines at INFO.
+    log_level: LogLevel = "INFO"
     #: A path before all others, `/api` say, unless `http.mount_prefix` in langgraph.json names one.
     mount_prefix: str = ""
     #: The sites whose scripts may call, comma-separated; `*` is all.
@@ -69,6 +72,7 @@ class Settings:
             bg_job_timeout_secs=_positive(env, "BG_JOB_TIMEOUT_SECS", unset.bg_job_timeout_secs),
             stream_retention_seconds=_positive(env, "STREAM_RETENTION_SECONDS", unset.stream_retention_seconds),
             idempotency_key_seconds=_positive(env, "IDEMPOTENCY_KEY_SECONDS", unset.idempotency_key_seconds),
+            log_level=_choice(env, "LOG_LEVEL", get_args(LogLevel), unset.log_level),
             mount_prefix=_prefix(env.get("MOUNT_PREFIX", unset.mount_prefix)),
             cors_allow_origins=env.get("CORS_ALLOW_ORIGINS", unset.cors_allow_origins),
         )

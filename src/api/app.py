@@ -173,9 +173,8 @@ def _refused_code(error: AccessRefused, request: HttpRequest) -> int:
 
 
 def _unavailable(request: HttpRequest, services: Services, error: SuperstepError) -> HttpResponse:
-    logger.error(
-        "a part of the platform failed; the caller may try again", exc_info=error, extra=_about(request, services)
-    )
+    said = "a part of the platform failed; the caller may try again"
+    logger.warning(said, exc_info=error, extra={"event": "unavailable"} | _about(request, services))
     detail = f"Temporarily unavailable, try again in a moment. Error {request.headers[REQUEST_ID]}."
     return json_response(compact_json({"detail": detail}), 503, {"retry-after": "1"})
 
@@ -184,7 +183,7 @@ def _unexpected(request: HttpRequest, services: Services, error: Exception) -> H
     logger.error(
         "unexpected error: a bug in Superstep or in a graph's own code; nothing of the request was retried",
         exc_info=error,
-        extra=_about(request, services),
+        extra={"event": "unexpected_error"} | _about(request, services),
     )
     detail = f"Internal error {request.headers[REQUEST_ID]}. The server's log says more."
     return json_response(compact_json({"detail": detail}), 500)

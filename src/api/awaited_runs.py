@@ -47,7 +47,8 @@ async def result(call: Call[Any, Any], run: Run) -> Any:
             return await _result(call, run)
         except Unavailable:
             # An error would make the caller start a second run; reading has no effect.
-            logger.exception("run %s of thread %s could not be awaited; trying again", run.run_id, run.thread_id)
+            about = {"event": "run_reopened", "thread_id": run.thread_id, "run_id": run.run_id}
+            logger.warning("the run could not be awaited; trying again", exc_info=True, extra=about)
     return await _result(call, run)
 
 

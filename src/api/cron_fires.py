@@ -109,7 +109,8 @@ class _Round:
             if isinstance(error, DatabaseError) and error.retryable and cron_fires.TAKEN not in str(error):
                 raise
             expected = isinstance(error, SuperstepError)
-            logger.warning("cron %s: no run for %s: %r", cron.cron_id, cron.next_run_date, error, exc_info=not expected)
+            about = {"event": "cron_skipped", "cron_id": cron.cron_id}
+            logger.warning("no run for %s: %r", cron.next_run_date, error, exc_info=not expected, extra=about)
             detail = str(error) if expected else type(error).__name__
             await self._skip(cron, step, _reason(error), detail[:MAX_DETAIL_CHARS], now)
         return None
@@ -188,4 +189,5 @@ async def _announce(services: Services, runs: Sequence[Run]) -> None:
         await services.queue.send_batch([(run.thread_id, run.run_id) for run in runs])
     except Unavailable:
         # The rows are there and the sweeper will find them.
-        logger.exception("the runs of %d crons were stored but not announced", len(runs))
+        said = "the runs of %d crons were stored but not announced; the sweeper finds them"
+        logger.warning(said, len(runs), exc_info=True, extra={"event": "run_not_announced"})

@@ -173,7 +173,8 @@ async def _create_run(call: ProtocolCall, given: Mapping[str, Any]) -> Run:
         await services.thread_objects.wake(thread_id)
     except Unavailable:
         # The row is there and the sweeper will find it; an error would make the caller start a second run.
-        logger.exception("run %s of thread %s was stored but not announced", run.run_id, thread_id)
+        about = {"event": "run_not_announced", "thread_id": thread_id, "run_id": run.run_id}
+        logger.warning("the run was stored but not announced; the sweeper finds it", exc_info=True, extra=about)
     return run
 
 

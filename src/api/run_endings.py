@@ -62,7 +62,8 @@ async def cancel_many(call: Call[RunsCancel, ActionQuery]) -> Reply:
             await call.services.queue.send_batch(threads)
         except Unavailable:
             # As for one thread: the wishes are stored, and the sweeper announces runs that nobody looks at.
-            logger.exception("the objects of %d threads were not told that runs are to stop", len(threads))
+            said = "the objects of %d threads were not told that runs are to stop; the sweeper tells them"
+            logger.warning(said, len(threads), exc_info=True)
     return HttpResponse(204)
 
 
@@ -101,4 +102,5 @@ async def _tell(services: Services, thread_id: str) -> None:
         await services.thread_objects.wake(thread_id)
     except Unavailable:
         # The wish is stored: whoever looks at the rows next carries it out, the sweeper at the latest.
-        logger.exception("the object of thread %s was not told that runs are to stop", thread_id)
+        said = "the thread's object was not told that runs are to stop; the sweeper tells it"
+        logger.warning(said, exc_info=True, extra={"thread_id": thread_id})

@@ -106,7 +106,8 @@ async def announce(services: Services, created: Sequence[Run]) -> None:
         await services.queue.send_batch([(run.thread_id, run.run_id) for run in created])
     except Unavailable:
         # The rows are there and the sweeper will find them; an error would make the caller start others.
-        logger.exception("%d runs were stored but not announced, the first is %s", len(created), created[0].run_id)
+        said = "%d runs were stored but not announced, the first is %s; the sweeper finds them"
+        logger.warning(said, len(created), created[0].run_id, exc_info=True, extra={"event": "run_not_announced"})
 
 
 async def open_created(
@@ -131,7 +132,8 @@ async def open_run(call: Call[Any, Any], thread_id: str, request: RunRequest) ->
             return Passthrough(await call.services.thread_objects.open(thread_id, path))
         except Unavailable:
             # An error would make the creator of the run start a second one; opening has no effect but the answer.
-            logger.exception("run %s of thread %s could not be opened; trying again", request.run_id, thread_id)
+            about = {"event": "run_reopened", "thread_id": thread_id, "run_id": request.run_id}
+            logger.warning("the run could not be opened; trying again", exc_info=True, extra=about)
     return Passthrough(await call.services.thread_objects.open(thread_id, path))
 
 

@@ -101,7 +101,8 @@ async def _tell_followers(call: Call[Any, Any], snapshot: StateSnapshot) -> None
     try:
         await call.services.thread_objects.state_updated(thread_id, dumps(state_object(snapshot)))
     except Unavailable:
-        logger.exception("the followers of thread %s were not told that its state was changed", thread_id)
+        said = "the thread's followers were not told that its state was changed"
+        logger.warning(said, exc_info=True, extra={"thread_id": thread_id})
 
 
 async def _answer_state(call: Call[Any, Any], ref: CheckpointRef, *, subgraphs: bool) -> Reply:

@@ -41,7 +41,7 @@ def _run_callbacks(coroutines: list[Coroutine[Any, Any, Any]]) -> None:
         try:
             run_sync(coroutine)
         except Exception:
-            logger.exception("a callback failed")
+            logger.warning("a callback failed", exc_info=True)
 
 
 def _run_in_executor(

@@ -6,6 +6,7 @@ aborts.
 """
 
 import asyncio
+import logging
 import os
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -34,11 +35,13 @@ def _stay(_exit_code: int) -> None:
 
 @lru_cache(maxsize=1)
 def read_settings() -> Settings:
-    """The settings, and the variables and secrets once more in `os.environ`.
+    """The settings, with the level of logging as they say; and variables and secrets once more in `os.environ`.
 
     Read at an isolate's first request, not at import: a deployed Worker imports once, when it is uploaded.
     """
-    return Settings.from_env(_export(global_env))
+    settings = Settings.from_env(_export(global_env))
+    logging.getLogger().setLevel(settings.log_level)
+    return settings
 
 
 @lru_cache(maxsize=1)

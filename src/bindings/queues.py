@@ -61,7 +61,7 @@ class ReceivedMessage:
         try:
             return self._message.body
         except Exception:  # what contains itself, say: nothing that was sent here
-            logger.exception("a queue message could not be read")
+            logger.warning("a queue message could not be read", exc_info=True)
             return None
 
     @property

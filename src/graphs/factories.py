@@ -57,7 +57,7 @@ async def made(factory: Factory, purpose: Purpose) -> AsyncGenerator[Any]:
         try:
             await leave.aclose()
         except Exception:  # the factory is user code
-            logger.exception("the factory of a graph failed while it closed what it had opened")
+            logger.warning("the factory of a graph failed while it closed what it had opened", exc_info=True)
 
 
 def _called(factory: Factory, purpose: Purpose) -> Any:

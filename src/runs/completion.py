@@ -41,7 +41,7 @@ async def finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claim
         failed = outcome.failed(None, outcome.error_of(error))
         finished = await _finish(db, run, failed, stamp, claims_next=claims_next)
     if finished is not None:
-        run_lines.ended(logger, run, finished.outcome, now=stamp.now)
+        run_lines.ended(logger, run, finished.outcome, tallying.of(run, finished.outcome, stamp))
     return finished
 
 

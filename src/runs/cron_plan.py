@@ -40,7 +40,8 @@ def plan(cron: Cron, *, now: str, before: str) -> Plan:
         handled = missed_until or cron.next_run_date
         return Plan(missed_until=missed_until, next_run_date=next_run(cron.schedule, cron.timezone, after=handled))
     except SuperstepError:
-        logger.exception("cron %s does not run any more: its schedule has no next time", cron.cron_id)
+        said = "the cron does not run any more: its schedule has no next time; give it another one, or delete it"
+        logger.exception(said, extra={"event": "cron_ended", "cron_id": cron.cron_id})
         return Plan(missed_until=None, next_run_date=NEVER)
 
 

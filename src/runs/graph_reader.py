@@ -57,5 +57,6 @@ class GraphReader:
         except (Exception, SystemExit) as error:
             if isinstance(error, SuperstepError) and (error.retryable or isinstance(error, StaleAttempt)):
                 raise
-            logger.warning("thread %s: its state could not be read by graph %s", thread_id, graph_id, exc_info=True)
+            about = {"thread_id": thread_id, "graph_id": graph_id}
+            logger.warning("the thread's state could not be read by the graph", exc_info=True, extra=about)
             return None

@@ -6,10 +6,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-import clock
 import log_lines
 import trace_context
 from runs.outcome import Outcome
+from tables.run_metrics import Tally
 from tables.runs import Run
 from trace_context import TraceContext
 
@@ -64,15 +64,24 @@ def given_up(logger: logging.Logger, run: Run, message: str) -> None:
     logger.error("%s; %s", message, advice, extra={"event": "run_given_up", **_identity(run)})
 
 
-def ended(logger: logging.Logger, run: Run, result: Outcome, *, now: str) -> None:
+def ended(logger: logging.Logger, run: Run, result: Outcome, tally: Tally) -> None:
     """The end of the run is stored."""
     failed = result.status in ("error", "timeout")
-    fields: dict[str, Any] = {"event": "run_ended", "status": result.status}
-    if run.started_at is not None:
-        fields["duration_ms"] = clock.epoch_ms(now) - clock.epoch_ms(run.started_at)
-    if failed and result.error is not None:
-        # Its message may be the graph's own; what it raised has a line with the traceback.
-        fields["error"] = json.loads(result.error)["error"]
-    logger.log(
-        logging.WARNING if failed else logging.INFO, "run ended: %s", result.status, extra=_identity(run) | fields
-    )
+    fields: dict[str, Any] = {
+        "event": "run_ended",
+        "status": result.status,
+        "wait_ms": _milliseconds(tally.wait),
+        "duration_ms": _milliseconds(tally.execution),
+        "retries": tally.retries or None,
+        "d1_batches": tally.d1.batches or None,
+        "d1_rows_written": tally.d1.rows_written or None,
+        # Its message may be the graph's own; what the graph raised has a line with the traceback.
+        "error": json.loads(result.error)["error"] if failed and result.error else None,
+    }
+    known = {name: value for name, value in fields.items() if value is not None}
+    level = logging.WARNING if failed else logging.INFO
+    logger.log(level, "run ended: %s", result.status, extra=_identity(run) | known)
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

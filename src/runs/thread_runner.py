@@ -11,6 +11,7 @@ from typing import Final
 
 import clock
 import d1_usage
+import errors
 from d1_usage import D1Usage
 from errors import DatabaseError, StaleAttempt
 from ports import Platform
@@ -83,7 +84,7 @@ class ThreadRunner:
             try:
                 await self._heed()
             except DatabaseError:
-                logger.exception("thread %s: could not see whether runs were asked to stop", self._thread_id)
+                logger.warning("could not see whether runs were asked to stop", exc_info=True)
 
     async def _look_later(self, at_ms: int) -> None:
         """Set the alarm, unless it is set for an earlier look that somebody asked for meanwhile."""
@@ -101,12 +102,13 @@ class ThreadRunner:
             self._failures = 0
         except StaleAttempt:
             # Another incarnation of the object is at work; this one only has to stop.
-            logger.warning("thread %s: its runs are executed elsewhere", self._thread_id)
-        except Exception:
+            logger.warning("the thread's runs are executed elsewhere", extra={"event": "superseded"})
+        except Exception as error:
             self._failures += 1
             self._may_owe_ends = True
             seconds = min(2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
-            logger.exception("thread %s: could not work on its runs; looking again in %d s", self._thread_id, seconds)
+            level = logging.WARNING if errors.passes(error) else logging.ERROR
+            logger.log(level, "could not work on the thread's runs; looking again in %d s", seconds, exc_info=True)
             await self._look_later(clock.now_ms() + seconds * 1000)
 
     async def _execute_due_runs(self) -> None:

@@ -4,16 +4,20 @@ The batch that ends a run leaves a row in `webhooks`; a queue message is only th
 message speaks of is announced by the sweeper, until its receiver has answered or its day is over.
 """
 
+import json
 import logging
 import math
 import os
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import clock
+import log_lines
+import trace_context
 from compact_json import compact_json
 from errors import Unavailable, Unprocessable
 from ports import Database, DnsResolver, WebhookAnswer, WebhookQueue, WebhookSender
@@ -58,7 +62,8 @@ async def hint(queue: WebhookQueue, run_ids: Sequence[str]) -> None:
     try:
         await queue.send_batch(run_ids)
     except Unavailable:
-        logger.exception("the webhooks of %d runs, %s first, are due and were not announced", len(run_ids), run_ids[0])
+        said = "the webhooks of %d runs, %s first, are due and were not announced; the sweeper finds them"
+        logger.warning(said, len(run_ids), run_ids[0], exc_info=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,10 @@ class Courier:
         now = clock.now_iso()
         due_by, until = clock.shifted(now, CLOCK_SKEW_SECONDS), clock.shifted(now, LEASE_SECONDS)
         taken = await webhooks.take(self.db, run_id, due_by=due_by, until=until, now=now)
-        waits = [await self._deliver(webhook) for webhook in taken]
+        waits: list[int | None] = []
+        for webhook in taken:
+            with _about(webhook):
+                waits.append(await self._deliver(webhook))
         return min((seconds for seconds in waits if seconds is not None), default=None)
 
     async def _deliver(self, webhook: Webhook) -> int | None:
@@ -128,7 +136,7 @@ class Courier:
         except Unavailable as error:
             return _Attempt(problem=str(error))
         except Exception as error:  # whatever it is, the next attempt is to come later, and the last one to be the last
-            logger.exception("the webhook could not be sent")
+            logger.warning("the webhook could not be sent", exc_info=True)
             return _Attempt(problem=f"{type(error).__name__}: {error}")
         if 300 <= answer.status < 400:
             return _Attempt(answer=answer, problem="redirects are not followed")
@@ -144,6 +152,7 @@ class Courier:
 
         at = clock.now_ms() // 1000
         own = {
+            **trace_context.outgoing(),
             "content-type": "application/json",
             **webhook_signature.headers(webhook.message_id, body, secrets=self.secrets, at=at),
         }
@@ -168,12 +177,23 @@ def _delay(now: str, due_at: str) -> int | None:
     return seconds if seconds <= MAX_DELAY_SECONDS else None
 
 
+@contextmanager
+def _about(webhook: Webhook) -> Generator[None]:
+    """What is done and said in the block belongs to the trace of the webhook's run."""
+    run_id, configurable = webhook.run_id, json.loads(webhook.body)["kwargs"]["config"]["configurable"]
+    trace, span_id = trace_context.of_run(run_id, configurable), trace_context.span_of(run_id)
+    lines = log_lines.about(thread_id=configurable.get("thread_id"), run_id=run_id, trace_id=trace.trace_id)
+    with lines, trace_context.within(trace, span_id):
+        yield
+
+
 def _log(webhook: Webhook, attempt: _Attempt, due_at: str | None) -> None:
     fields = {"webhook_id": webhook.message_id, "webhook_attempt": webhook.attempts}
     if attempt.is_delivered:
         logger.info("webhook delivered", extra={"event": "webhook_delivered", **fields})
     elif due_at is None:
-        logger.error("webhook given up: %s", attempt.json(), extra={"event": "webhook_given_up", **fields})
+        said = "webhook given up: %s; POST /runs/webhooks/redeliver sends it once more"
+        logger.error(said, attempt.json(), extra={"event": "webhook_given_up", **fields})
     else:
         fields["next_attempt_at"] = due_at
         logger.warning("webhook not delivered: %s", attempt.json(), extra={"event": "webhook_postponed", **fields})

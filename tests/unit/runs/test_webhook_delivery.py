@@ -10,6 +10,8 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 import clock
+import ids
+import trace_context
 from errors import Unavailable
 from ports import WebhookAnswer
 from project_config import HttpConfig, ProjectConfig, WebhookConfig, WebhookUrlPolicy
@@ -216,16 +218,18 @@ async def test_a_run_that_ends_twice_is_told_twice(thread: Thread, run_id: str) 
 
 async def test_what_the_release_before_stored_is_delivered(thread: Thread, run_id: str) -> None:
     connection = thread.api.db.connection
+    older = ids.time_ordered()
     connection.execute(
-        "INSERT INTO webhooks (run_id, thread_id, due_at, url, body, body_parts) VALUES ('r', 't', ?, ?, 'null', 2)",
-        (clock.now_iso(), URL),
+        "INSERT INTO webhooks (run_id, thread_id, due_at, url, body, body_parts) VALUES (?, 't', ?, ?, 'null', 2)",
+        (older, clock.now_iso(), URL),
     )
-    connection.execute("INSERT INTO large_texts VALUES ('webhook:r', 0, '{\"a\":'), ('webhook:r', 1, '1}')")
+    for number, part in enumerate(('{"a":1,"kwargs":', '{"config":{"configurable":{}}}}')):
+        connection.execute("INSERT INTO large_texts VALUES (?, ?, ?)", (f"webhook:{older}", number, part))
     receiver = Receiver([500])
-    assert await deliver(thread.api, "r", receiver)
+    assert await deliver(thread.api, older, receiver)
     let_pass(thread.api, 10)
-    assert await deliver(thread.api, "r", receiver) is None
-    assert receiver.ids == {"r"}
+    assert await deliver(thread.api, older, receiver) is None
+    assert receiver.ids == {older}
     assert [told.body["a"] for told in receiver.received] == [1, 1]
     assert thread.api.rows("large_texts") == 0
 
@@ -311,6 +315,7 @@ async def test_headers_are_filled_with_the_variables_that_they_may_use(
     sent = dict(receiver.received[0].headers)
     assert sent.pop("webhook-id") == stored(thread.api, run_id)["delivery_id"]
     assert sent.pop("webhook-timestamp").isdigit()
+    assert sent.pop("traceparent").endswith(f"-{trace_context.span_of(run_id)}-01")
     assert sent == {"x-tok": "Bearer secret", "x-key": "!", "x-static": "s", "content-type": "application/json"}
 
 

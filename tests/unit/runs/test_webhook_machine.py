@@ -136,7 +136,7 @@ class WebhookMachine(RuleBasedStateMachine):
     def end(self) -> None:
         """The run ends; whether its message comes is up to `message`."""
         delivery_id = ids.time_ordered()
-        body = json.dumps({"end": delivery_id})
+        body = json.dumps({"end": delivery_id, "kwargs": {"config": {"configurable": {}}}})
         self.run(self.db.batch(webhooks.insert(RUN, delivery_id, URL, body, now=self.now)))
         self.told.append(delivery_id)
 
