@@ -18,6 +18,7 @@ from tests.chaos.campaign.history import (
     RunAtEnd,
     Shown,
     Stepped,
+    StopAsked,
     StreamEnded,
     Surprised,
     ThreadAtEnd,
@@ -135,6 +136,13 @@ def cron(*runs: tuple[str, str], fires: list[str] | None = None) -> Change:
 BROKEN: dict[str, tuple[str, Change]] = {
     "a run is still at work": ("every accepted run ends", run("two", status="running")),
     "a run is gone": ("every accepted run ends", thread(runs=THREAD.runs[:1], log=LOG[:2])),
+    "a run was stopped by nobody": ("every accepted run ends", run("two", status="interrupted")),
+    "a run was to stop and is gone": (
+        "every accepted run ends",
+        lambda good: also(StopAsked(at=3, name="two", action="interrupt"))(
+            thread(runs=THREAD.runs[:1], log=LOG[:2])(good)
+        ),
+    ),
     "a run failed by itself": ("every accepted run ends", run("two", status="error")),
     "a refused run exists": ("every accepted run ends", also(Answered(at=20, name="two", answer="refused"))),
     "a deleted thread is there": (

@@ -6,7 +6,7 @@ the order in which the runs were created. Whatever anybody saw on the way must b
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -31,6 +31,9 @@ from tests.chaos.campaign.history import (
 )
 
 EventT = TypeVar("EventT")
+
+#: The strategies with which a newer run stops those before it.
+STOPPING: Final = ("interrupt", "rollback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +74,16 @@ class Facts:
         )
 
     @cached_property
-    def stops(self) -> set[str]:
-        """Runs that somebody asked to stop, or that a newer run may have replaced."""
-        named = {event.name for event in self.of(StopAsked)}
+    def stops(self) -> Mapping[str, set[str]]:
+        """Runs that somebody asked to stop, or that a newer run may have replaced, and how."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for event in self.of(StopAsked):
+            found[event.name].add(event.action)
         for newer in self.asked.values():
-            if newer.strategy in ("interrupt", "rollback"):
-                named |= {
-                    old.name for old in self.asked.values() if old.thread_id == newer.thread_id and old.at < newer.at
-                }
-        return named
+            for old in self.asked.values():
+                if newer.strategy in STOPPING and old.thread_id == newer.thread_id and old.at < newer.at:
+                    found[old.name].add(newer.strategy)
+        return dict(found)
 
     @cached_property
     def refused(self) -> set[str]:
@@ -124,7 +128,7 @@ def _accepted_runs_end(facts: Facts) -> Iterator[str]:
         if thread_id in facts.deleted:
             if facts.threads[thread_id].status is not None:
                 yield f"thread {thread_id} was deleted and is still there"
-        elif run is None and name in facts.accepted and name not in facts.stops:
+        elif run is None and name in facts.accepted and "rollback" not in facts.stops.get(name, ()):
             yield f"{name} was accepted and is gone"
         elif run is not None and name in facts.refused:
             yield f"{name} was refused and exists"
@@ -139,7 +143,7 @@ def _nobody_is_surprised(facts: Facts) -> Iterator[str]:
 def _possible_ends(facts: Facts, name: str) -> set[str]:
     asked = facts.asked[name]
     by_itself = {"success"} if asked.fails_at is None else {"error"}
-    return by_itself | {"interrupted"} if name in facts.stops else by_itself
+    return by_itself | {"interrupted"} if "interrupt" in facts.stops.get(name, ()) else by_itself
 
 
 def _threads_rest(facts: Facts) -> Iterator[str]:

@@ -47,10 +47,13 @@ class World:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether that is what a server says that is away: a connection that breaks, or a 5xx."""
+    """Whether that is what a server says that is away; a 500 is that only when it is not the server's own."""
     if isinstance(error, APIConnectionError | httpx.TransportError):
         return True
-    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code >= 500
+    if not isinstance(error, httpx.HTTPStatusError):
+        return False
+    is_own = "json" in error.response.headers.get("content-type", "")
+    return error.response.status_code in (502, 503, 504) or (error.response.status_code == 500 and not is_own)
 
 
 async def insist(what: str, request: Callable[[], Awaitable[T]]) -> T:
@@ -80,7 +83,6 @@ class Client:
         self._random = random
         self._runs = world.sdk.runs
         self.thread_id = thread_id
-        self._ids: dict[str, str] = {}
 
     async def make_thread(self) -> None:
         """The thread must be there before runs can be."""
@@ -149,7 +151,6 @@ class Client:
         return next((run for run in runs if cast(Any, run["metadata"]).get("name") == work.name), None)
 
     def _accepted(self, work: Asked, run_id: str) -> str:
-        self._ids[work.name] = run_id
         self._answered(work, "accepted", run_id)
         return run_id
 
@@ -202,27 +203,27 @@ class Client:
             **self._arguments(work),
         )
         viewer = f"{work.name}/creator"
-        last, ended = await self._watch(work, viewer, ((p.id or "", p.event, p.data) async for p in parts))
-        if not created:
-            run_id = await self._unanswered(work, httpx.ReadError("the stream broke before the run had an id"))
-            if run_id is None:
-                return
-        else:
+        last, _ = await self._watch(work, viewer, ((part.id or "", part.event, part.data) async for part in parts))
+        if created:
             run_id = self._accepted(work, created[0])
-        if not ended:
+        else:
+            run_id = await self._unanswered(work, httpx.ReadError("the stream broke before the run had an id"))
+        if run_id:
             await self.follow(work, run_id, viewer, last)
 
     async def follow(self, work: Asked, run_id: str, viewer: str, last: str = "-1") -> None:
         """Watch a run from an event on until it ends."""
         until = self._world.recorder.now + PATIENCE_SECONDS
         while self._world.recorder.now < until:
+            # A connection that closes in good order may have been cut all the same, unless the run was over before.
+            is_over = not await self._is_unfinished(work, run_id)
             if self._random.random() < 0.5:
                 parts = self._runs.join_stream(self.thread_id, run_id, last_event_id=last)
                 source = ((part.id or "", part.event, part.data) async for part in parts)
             else:
                 source = self._frames(run_id, last)
-            last, ended = await self._watch(work, viewer, source, last)
-            if ended and not await self._is_unfinished(work, run_id):
+            last, is_closed = await self._watch(work, viewer, source, last)
+            if is_over and is_closed:
                 recorder = self._world.recorder
                 recorder.take(StreamEnded(at=recorder.now, name=work.name, viewer=viewer))
                 return
@@ -230,11 +231,7 @@ class Client:
         raise Stuck(f"the stream of {work.name} ({run_id}) has not ended within {PATIENCE_SECONDS} s")
 
     async def _is_unfinished(self, work: Asked, run_id: str) -> bool:
-        """A stream that closes cleanly may have been cut by a proxy: ask the run, as the SDK does."""
-        try:
-            run = await insist(f"getting {work.name}", lambda: self._runs.get(self.thread_id, run_id))
-        except NotFoundError:
-            return False
+        run = await insist(f"getting {work.name}", lambda: self._runs.get(self.thread_id, run_id))
         return run["status"] in ("pending", "running")
 
     async def _frames(self, run_id: str, last: str) -> AsyncIterator[tuple[str, str, Any]]:
@@ -257,8 +254,6 @@ class Client:
                 patience -= 1
                 if patience == 0:
                     return last, False
-        except NotFoundError:
-            return last, True
         except httpx.HTTPError as error:
             if not is_away(error):
                 raise
