@@ -26,6 +26,8 @@ T = TypeVar("T")
 GRAPH: Final = "work"
 #: A run that has not ended by then, restarts included, is stuck.
 PATIENCE_SECONDS: Final = 180
+#: How often a client looks again.
+LOOK_SECONDS: Final = 1.0
 STREAM_MODES: Final[list[StreamMode]] = ["values", "updates"]
 
 
@@ -67,7 +69,7 @@ async def insist(what: str, request: Callable[[], Awaitable[T]]) -> T:
                 raise
             if asyncio.get_running_loop().time() > until:
                 raise Stuck(f"{what}: {error!r}") from error
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(LOOK_SECONDS / 2)
 
 
 def log_of(values: object) -> list[str] | None:
@@ -175,7 +177,7 @@ class Client:
             if run["status"] not in ("pending", "running"):
                 self._told(work, "get", status=run["status"])
                 return run["status"]
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(LOOK_SECONDS)
         raise Stuck(f"{work.name} ({run_id}) has not ended within {PATIENCE_SECONDS} s")
 
     async def wait(self, work: Asked) -> None:
@@ -227,7 +229,7 @@ class Client:
                 recorder = self._world.recorder
                 recorder.take(StreamEnded(at=recorder.now, name=work.name, viewer=viewer))
                 return
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(LOOK_SECONDS / 2)
         raise Stuck(f"the stream of {work.name} ({run_id}) has not ended within {PATIENCE_SECONDS} s")
 
     async def _is_unfinished(self, work: Asked, run_id: str) -> bool:
