@@ -53,7 +53,11 @@ async def test_ticks_that_are_killed_lose_no_time_and_double_none(
         assert [(fire["scheduled_at"], fire["run_id"]) for fire in fires] == [
             (time, run["run_id"]) for time, run in zip(times, runs, strict=True)
         ]
-        await client.crons.delete(cron["cron_id"])
+        await client.threads.delete(cron["thread_id"])
+    assert database.run("SELECT COUNT(*) FROM deleted_threads UNION ALL SELECT COUNT(*) FROM cron_fires") == [
+        (0,),
+        (0,),
+    ]
 
 
 async def ended(client: LangGraphClient, thread_id: str) -> list[Any]:

@@ -23,6 +23,11 @@ def in_two_seconds(zone: str = "UTC") -> str:
     return f"{soon.minute} {soon.hour} {soon.day} {soon.month} * {soon.second}"
 
 
+def changed(cron: Any) -> dict[str, Any]:
+    """What every change of a cron changes."""
+    return {name: cron[name] for name in ("payload", "updated_at")}
+
+
 async def test_a_cron_of_a_thread_runs_there_at_its_time(
     client: LangGraphClient, http: httpx.AsyncClient, thread_id: str
 ) -> None:
@@ -50,6 +55,9 @@ async def test_a_cron_that_keeps_its_threads(client: LangGraphClient, http: http
         "memory", schedule=in_two_seconds(), on_run_completed="keep", metadata={"made_by": "the clock"},
         input={"user": "clock", "facts": ["time flies"], "query": "flies"},
     )  # fmt: skip
+
+    patched: Any = await client.http.patch(f"/runs/crons/{cron['cron_id']}", json={"on_missed": "all"})
+    assert (cron["on_missed"], patched) == ("latest", {**cron, "on_missed": "all", **changed(patched)})
 
     async def kept() -> Any:
         await tick(http)
