@@ -97,14 +97,16 @@ async def _whole(db: Database, webhook: Webhook) -> Webhook:
 
 
 #: What came of an attempt, provided that nobody took or redelivered the webhook meanwhile.
-_SETTLE: Final = """
+_POSTPONE: Final = """
 UPDATE webhooks
-SET due_at = ?1,
-    delivered_at = ?2,
-    body = CASE WHEN ?2 IS NULL THEN body ELSE 'null' END,
-    body_parts = CASE WHEN ?2 IS NULL THEN body_parts ELSE 0 END,
-    history = json_set(history, '$[#-1]', json_patch(history -> '$[#-1]', ?3))
-WHERE run_id = ?4 AND delivery_id = ?5 AND due_at = ?6
+SET due_at = ?, history = json_set(history, '$[#-1]', json_patch(history -> '$[#-1]', ?))
+WHERE run_id = ? AND delivery_id = ? AND due_at = ?
+"""
+_DELIVERED: Final = """
+UPDATE webhooks
+SET due_at = NULL, delivered_at = ?, body = 'null', body_parts = 0,
+    history = json_set(history, '$[#-1]', json_patch(history -> '$[#-1]', ?))
+WHERE run_id = ? AND delivery_id = ? AND due_at = ?
 """
 
 #: The body of a webhook that was delivered.
@@ -116,26 +118,21 @@ WHERE owner = ? AND EXISTS (SELECT 1 FROM webhooks WHERE run_id = ? AND delivery
 
 def postpone(webhook: Webhook, came_of_it: str, *, due_at: str | None) -> Statement:
     """End an attempt that failed; the webhook is sent again at `due_at`, or given up. `came_of_it` is a JSON object."""
-    return _settle(webhook, came_of_it, due_at=due_at, delivered_at=None)
+    return Statement(_POSTPONE, (due_at, came_of_it, webhook.run_id, webhook.delivery_id, webhook.due_at))
 
 
 def delivered(webhook: Webhook, came_of_it: str, *, now: str) -> list[Statement]:
     """End an attempt that the receiver took; what it was told is forgotten."""
-    parts = Statement(_DROP_BODY, (_owner(webhook.message_id), webhook.run_id, webhook.delivery_id))
-    settle = _settle(webhook, came_of_it, due_at=None, delivered_at=now)
-    return [settle, parts] if webhook.body_parts else [settle]
-
-
-def _settle(webhook: Webhook, came_of_it: str, *, due_at: str | None, delivered_at: str | None) -> Statement:
-    key = (webhook.run_id, webhook.delivery_id, webhook.due_at)
-    return Statement(_SETTLE, (due_at, delivered_at, came_of_it, *key))
+    key = (webhook.run_id, webhook.delivery_id)
+    end = Statement(_DELIVERED, (now, came_of_it, *key, webhook.due_at))
+    return [end, Statement(_DROP_BODY, (_owner(webhook.message_id), *key))] if webhook.body_parts else [end]
 
 
 #: A page of runs with webhooks that should have been sent by a time.
 _OVERDUE: Final = """
 SELECT DISTINCT run_id
-FROM webhooks INDEXED BY webhooks_pending
-WHERE due_at IS NOT NULL AND run_id > ? AND due_at <= ?
+FROM webhooks INDEXED BY webhooks_undelivered
+WHERE delivered_at IS NULL AND run_id > ? AND due_at <= ?
 ORDER BY run_id
 LIMIT ?
 """
@@ -147,22 +144,22 @@ async def overdue(db: Database, by: str, *, after: str, limit: int) -> Sequence[
     return [row["run_id"] for row in rows]
 
 
-#: Where those with a status are found; the conditions are word for word those of the indexes.
-_DEAD: Final = "due_at IS NULL AND delivered_at IS NULL"
+#: Where those with a status are found; a status is what the columns make of it.
+_DEAD: Final = "delivered_at IS NULL AND due_at IS NULL"
 _WITH_STATUS: Final[dict[WebhookStatus | None, tuple[str, str]]] = {
     None: ("webhooks", "1"),
-    "pending": ("webhooks INDEXED BY webhooks_pending", "due_at IS NOT NULL"),
+    "pending": ("webhooks INDEXED BY webhooks_undelivered", "delivered_at IS NULL AND due_at IS NOT NULL"),
     "delivered": ("webhooks", "delivered_at IS NOT NULL"),
-    "dead": ("webhooks INDEXED BY webhooks_dead", _DEAD),
+    "dead": ("webhooks INDEXED BY webhooks_undelivered", _DEAD),
 }
 
-#: Webhooks, those of the newest runs first; a status is what the columns make of it.
-_LIST: Final = f"""
+#: Webhooks, those of the newest runs first.
+_LIST: Final = """
 SELECT COALESCE(NULLIF(delivery_id, ''), run_id) AS delivery_id, run_id, thread_id, url,
-    CASE WHEN due_at IS NOT NULL THEN 'pending' WHEN {_DEAD} THEN 'dead' ELSE 'delivered' END AS status,
+    CASE WHEN delivered_at IS NOT NULL THEN 'delivered' WHEN due_at IS NULL THEN 'dead' ELSE 'pending' END AS status,
     attempts, due_at, delivered_at, history
-FROM {{table}}
-WHERE {{condition}}
+FROM {table}
+WHERE {condition}
 ORDER BY run_id DESC, webhooks.delivery_id DESC
 LIMIT ? OFFSET ?
 """
@@ -182,10 +179,10 @@ def of_run(run_id: str, *, limit: int) -> Statement:
 
 
 #: How many there are of those that somebody may have to see to.
-_COUNT: Final = f"""
-SELECT
-    (SELECT COUNT(*) FROM webhooks INDEXED BY webhooks_pending WHERE due_at IS NOT NULL) AS pending,
-    (SELECT COUNT(*) FROM webhooks INDEXED BY webhooks_dead WHERE {_DEAD}) AS dead
+_COUNT: Final = """
+SELECT COUNT(due_at) AS pending, COUNT(*) - COUNT(due_at) AS dead
+FROM webhooks INDEXED BY webhooks_undelivered
+WHERE delivered_at IS NULL
 """
 
 
@@ -205,7 +202,7 @@ RETURNING run_id, COALESCE(NULLIF(delivery_id, ''), run_id) AS delivery_id
 #: Those of some runs, and so many of all that were given up.
 _OF_RUNS: Final = "run_id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL AND {where}"
 _ALL_DEAD: Final = f"""(run_id, delivery_id) IN (
-    SELECT run_id, delivery_id FROM webhooks INDEXED BY webhooks_dead WHERE {_DEAD} AND {{where}} LIMIT ?
+    SELECT run_id, delivery_id FROM webhooks INDEXED BY webhooks_undelivered WHERE {_DEAD} AND {{where}} LIMIT ?
 )"""
 
 
@@ -231,7 +228,7 @@ ORDER BY run_id
 LIMIT ?
 """
 _DEAD_BEFORE: Final = f"""
-SELECT run_id, delivery_id FROM webhooks INDEXED BY webhooks_dead
+SELECT run_id, delivery_id FROM webhooks INDEXED BY webhooks_undelivered
 WHERE {_DEAD} AND run_id < ? AND since < ?
 ORDER BY run_id
 LIMIT ?
