@@ -24,8 +24,8 @@ from tests.support import sse_frames
 T = TypeVar("T")
 
 GRAPH: Final = "work"
-#: A run that has not ended by then, restarts included, is stuck.
-PATIENCE_SECONDS: Final = 180
+#: A run that has not ended by then, all crashes of a round included, is stuck.
+PATIENCE_SECONDS: Final = 600
 #: How often a client looks again.
 LOOK_SECONDS: Final = 1.0
 STREAM_MODES: Final[list[StreamMode]] = ["values", "updates"]
