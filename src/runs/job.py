@@ -21,6 +21,8 @@ class Job:
     graph_id: str
     attempt: int
     kwargs: Mapping[str, Any]
+    #: When the run's first attempt began; None for a run that an older release started.
+    started_at: str | None = None
 
     @classmethod
     def of(cls, run: Run) -> "Job":
@@ -31,6 +33,7 @@ class Job:
             graph_id=run.arguments["config"]["configurable"]["graph_id"],
             attempt=run.attempt,
             kwargs=run.arguments,
+            started_at=run.started_at,
         )
 
     @property

@@ -24,6 +24,7 @@ from runs.job import Job
 from runs.outcome import Outcome
 from runs.protocol_items import SHOWN_MODES, protocol_items
 from runs.provided import Provided
+from runs.task_names import CheckpointIds, TaskNames
 from streaming.run_stream import RunStream
 
 #: What LangGraph streams: path of the (sub)graph, mode, payload.
@@ -57,24 +58,29 @@ class Slice:
             resumed=continuation is not None,
         )
         self._saver = saver
-        self._graph = _bound(graph, job, announcing(saver, self._events, stream), provided)
+        self._names = _task_names(job)
+        self._graph = _bound(graph, job, announcing(self._names.following(saver), self._events, stream), provided)
         self._config = job.config
         self._callbacks = _callbacks(job, provided)
 
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
-        try:
-            async with aclosing(self._items(*self._beginning(), control)) as items:
-                taken = 0
-                async for path, mode, payload in items:
-                    self._events.take(path, mode, payload)
-                    if mode == "checkpoints" and isinstance(self._saver, D1Saver):
-                        await self._saver.room()
-                    taken += 1
-                    if taken % ITEMS_PER_TURN == 0:
-                        await asyncio.sleep(0)
-        finally:
-            self._events.emit_records()
+        with self._names.given():
+            try:
+                await self._take_items(control)
+            finally:
+                self._events.emit_records()
+
+    async def _take_items(self, control: RunControl) -> None:
+        async with aclosing(self._items(*self._beginning(), control)) as items:
+            taken = 0
+            async for path, mode, payload in items:
+                self._events.take(path, mode, payload)
+                if mode == "checkpoints" and isinstance(self._saver, D1Saver):
+                    await self._saver.room()
+                taken += 1
+                if taken % ITEMS_PER_TURN == 0:
+                    await asyncio.sleep(0)
 
     async def flush(self) -> None:
         """Wait for the commits of a saver that writes behind; raises what prevented them."""
@@ -168,6 +174,12 @@ class Slice:
             if limit := given.get("recursion_limit"):
                 return limit
         return DEFAULT_RECURSION_LIMIT
+
+
+def _task_names(job: Job) -> TaskNames:
+    """A run that stores nothing before it stops begins anew: other tasks, which find no subgraph that had stopped."""
+    ids = CheckpointIds(job.run_id, job.started_at) if job.is_gated and job.started_at else None
+    return TaskNames(job.run_id, ids)
 
 
 def _bound(graph: Graph, job: Job, saver: Saver, provided: Provided | None) -> Graph:

@@ -11,6 +11,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import RunControl
 
+import clock
 from d1_checkpointer import D1Saver
 from langgraph_terms import Graph
 from ports import Row, Statement
@@ -89,6 +90,7 @@ class RunDriver:
 
     def __post_init__(self) -> None:
         self._lost_ms = 0
+        self._started_at: dict[int, str] = {}
         self.incarnate()
 
     def _now_ms(self) -> int:
@@ -103,7 +105,14 @@ class RunDriver:
     def job(self, number: int = 1, attempt: int = 1, **kwargs: Any) -> Job:
         """A run of this thread; `kwargs` are the run row's."""
         run_id = f"00000000-0000-7000-8000-{number:012d}"
-        return Job(run_id=run_id, thread_id=self.thread_id, graph_id="graph", attempt=attempt, kwargs=kwargs)
+        return Job(
+            run_id=run_id,
+            thread_id=self.thread_id,
+            graph_id="graph",
+            attempt=attempt,
+            kwargs=kwargs,
+            started_at=self._started_at.setdefault(number, clock.now_iso()),
+        )
 
     async def slice(self, job: Job, control: RunControl | None = None) -> Outcome:
         """Execute one slice, and end the stream unless it drained."""

@@ -1,0 +1,106 @@
+"""Makes `run_id:task_id` a token by which the world can tell that a task of a run is executed again.
+
+LangGraph derives a task's id from the id of the checkpoint that its super-step begins with. A checkpoint that was not
+stored when its run was cut off is made anew: with a random id, the tasks after it would be other tasks than those that
+may have been at work already. And it tells the run's id to the tasks of the run's own graph only.
+"""
+
+import copy
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+from uuid import UUID
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.base import id as uuids
+from langgraph.pregel import _algo, _checkpoint
+from langgraph.runtime import ExecutionInfo
+
+from langgraph_terms import Saver
+
+#: LangGraph counts steps from -2, that of no checkpoint at all.
+_FIRST_STEP: Final = -2
+
+#: The clock of these UUIDs counts 100 ns since 1582, as RFC 9562 says.
+_TICKS_TO_1970: Final = 0x01B21DD213814000
+_TICKS_PER_SECOND: Final = 10_000_000
+
+
+class CheckpointIds:
+    """Ids that sort by step, and after those of everything that was on the thread when the run began."""
+
+    def __init__(self, run_id: str, started_at: str) -> None:
+        self._run_id = run_id
+        self._node = UUID(run_id).int & 0xFFFFFFFFFFFF
+        self._begin = int(datetime.fromisoformat(started_at).timestamp() * _TICKS_PER_SECOND) + _TICKS_TO_1970
+
+    def follow(self, saved: CheckpointTuple) -> None:
+        """Begin after a checkpoint of another run, whoever's clock made it; after one of this run, as it did then."""
+        ticks = uuids.UUID(saved.checkpoint["id"]).time
+        metadata = cast(Mapping[str, Any], saved.metadata)
+        is_own = metadata.get("run_id") == self._run_id
+        self._begin = max(self._begin, ticks - (metadata["step"] - _FIRST_STEP) if is_own else ticks + 1)
+
+    def of_step(self, step: int) -> uuids.UUID:
+        """The id of a step's checkpoint, in the namespace of the run's own graph and in that of any subgraph."""
+        ticks = self._begin + step - _FIRST_STEP
+        number = (ticks >> 12) << 80 | (ticks & 0xFFF) << 64 | (step & 0x3FFF) << 48 | self._node
+        return uuids.UUID(int=number, version=6)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNames:
+    """What the tasks of a run are named by."""
+
+    run_id: str
+    #: None for LangGraph's own.
+    checkpoint_ids: CheckpointIds | None
+
+    @contextmanager
+    def given(self) -> Generator[None]:
+        """Name the tasks that begin in the block, and in its own tasks."""
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    def following(self, saver: Saver) -> Saver:
+        """A copy of a checkpointer by which the ids learn what the run begins with."""
+        if (ids := self.checkpoint_ids) is None:
+            return saver
+        follower = copy.copy(saver)
+
+        async def aget_tuple(config: RunnableConfig) -> CheckpointTuple | None:
+            saved = await saver.aget_tuple(config)
+            if saved is not None and not config.get("configurable", {}).get("checkpoint_ns"):
+                ids.follow(saved)
+            return saved
+
+        setattr(follower, "aget_tuple", aget_tuple)  # noqa: B010 - see `announcing_saver`
+        return follower
+
+
+_current: Final = ContextVar[TaskNames | None]("task_names", default=None)
+
+
+def _new_id(node: int | None = None, clock_seq: int | None = None) -> UUID:
+    names = _current.get()
+    ids = names and names.checkpoint_ids
+    return uuids.uuid6(node, clock_seq) if ids is None or clock_seq is None else ids.of_step(clock_seq)
+
+
+def _execution_info(**fields: Any) -> ExecutionInfo:
+    info, names = ExecutionInfo(**fields), _current.get()
+    return info if names is None else info.patch(run_id=names.run_id)
+
+
+# A checkpointer is given a checkpoint when tasks were named by it, so its id is chosen where LangGraph makes it.
+assert _checkpoint.uuid6 is uuids.uuid6, "LangGraph makes the ids of checkpoints somewhere else now"
+assert _algo.ExecutionInfo is ExecutionInfo, "LangGraph tells tasks about themselves somewhere else now"
+cast(Any, _checkpoint).uuid6 = _new_id
+cast(Any, _algo).ExecutionInfo = _execution_info
