@@ -1,7 +1,10 @@
 """SIGKILL in the middle of background runs: every run ends as if nothing had happened, no committed step runs again."""
 
 import asyncio
+from uuid import uuid4
 
+import httpx
+import pytest
 from langgraph_sdk.client import LangGraphClient
 
 from tests.chaos.conftest import MAX_ATTEMPTS
@@ -34,6 +37,10 @@ async def test_killed_inside_a_node_only_that_step_runs_again(
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
     await assert_ran_once(client, thread_id, STEPS)
     assert steps.arrivals("inside") == {0: 1, 1: 1, 2: 2, 3: 1, 4: 1}
+    tokens = steps.tokens("inside")
+    assert tokens[2][0] == tokens[2][1]
+    assert {token.split(":")[0] for each in tokens.values() for token in each} == {run["run_id"]}
+    assert len({token for each in tokens.values() for token in each}) == STEPS
 
 
 async def test_killed_right_after_a_super_step_at_most_that_step_runs_again(
@@ -127,3 +134,20 @@ async def test_runs_waiting_behind_the_killed_one_keep_their_order(
         assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
     values = (await client.threads.get_state(thread_id))["values"]
     assert [message.rpartition(":")[2] for message in values["messages"]] == [n for n in "012" for _ in range(4)]
+
+
+async def test_a_create_whose_answer_was_lost_is_asked_for_again(
+    server: Server, client: LangGraphClient, thread_id: str, steps: StepServer
+) -> None:
+    steps.hold("again", 0)
+    body, headers = gated(steps, "again", 2), {"Idempotency-Key": str(uuid4())}
+    asked = asyncio.ensure_future(client.runs.wait(thread_id, **body, headers=headers))
+    await reached(steps, "again", 0)
+    await asyncio.to_thread(kill_workerd, server)
+    with pytest.raises(httpx.TransportError):
+        await asked
+    steps.release("again", 0)
+    values = await client.runs.wait(thread_id, **body, headers=headers)
+    assert isinstance(values, dict)
+    assert values["log"] == [0, 1]
+    assert len(await client.runs.list(thread_id)) == 1

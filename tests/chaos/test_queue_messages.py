@@ -101,3 +101,31 @@ async def test_a_message_for_a_finished_run_changes_nothing(
     await client.runs.wait(other, **gated(steps, "meanwhile", 1))
     assert await client.runs.get(thread_id, run["run_id"]) == finished
     assert steps.arrivals("done") == {0: 1}
+
+
+async def test_the_good_messages_of_a_batch_are_delivered_whatever_else_is_in_it(
+    client: LangGraphClient, steps: StepServer, database: Database
+) -> None:
+    good: list[Run] = []
+    for number in range(5):
+        thread = await client.threads.create()
+        good.append(
+            await client.runs.create(thread["thread_id"], **gated(steps, f"good {number}", 1), after_seconds=ONE_HOUR)
+        )
+        database.run("UPDATE runs SET due_at = NULL WHERE run_id = ?", good[-1]["run_id"])
+    deleted = await client.threads.create()
+    await client.threads.delete(deleted["thread_id"])
+    foreign = [
+        *(None, 1, "text", [], {}, {"thread_id": 1, "run_id": "r"}, "x" * 100_000),
+        *(
+            {"thread_id": name, "run_id": "r"}
+            for name in ("", "'; DROP TABLE runs; --", "../..", "\u0000", "x" * 10_000)
+        ),
+        {"thread_id": deleted["thread_id"], "run_id": str(uuid4())},
+        {"thread_id": str(uuid4()), "run_id": str(uuid4())},
+        {"webhook": str(uuid4())},
+    ]
+    messages = [{"thread_id": run["thread_id"], "run_id": run["run_id"]} for run in good]
+    await client.runs.wait(None, "posting", input={"messages": [*foreign, *messages, *foreign]})
+    for run in good:
+        assert await wait_for_end(client, run["thread_id"], run["run_id"]) == "success"

@@ -7,7 +7,7 @@ something violent to the server, and lets the step go.
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tests.support.local_http import Answer, LocalHttp, Request
@@ -26,6 +26,8 @@ class Visit:
     step: Step
     began: float
     ended: float
+    #: The idempotency token that the node sent.
+    token: str
 
 
 class StepServer(LocalHttp):
@@ -44,7 +46,7 @@ class StepServer(LocalHttp):
     def answer(self, request: Request) -> Answer:
         """See `LocalHttp`."""
         _, _, run, _, step = request.path.split("/")
-        self._arrive((run, int(step)))
+        self._arrive((run, int(step)), request.headers.get("idempotency-key", ""))
         return Answer()
 
     def hold(self, run: str, step: int) -> None:
@@ -73,16 +75,24 @@ class StepServer(LocalHttp):
         """All executions of steps, in the order in which they began; one that has not ended yet ends now."""
         now = time.monotonic()
         with self._changed:
-            return [visit if visit.ended else Visit(visit.step, visit.began, now) for visit in self._visits]
+            return [visit if visit.ended else replace(visit, ended=now) for visit in self._visits]
 
-    def _arrive(self, step: Step) -> None:
+    def tokens(self, run: str) -> dict[int, list[str]]:
+        """The tokens that came with each step of a run, in the order of their arrival."""
+        found: dict[int, list[str]] = {}
+        for visit in self.visits():
+            if visit.step[0] == run:
+                found.setdefault(visit.step[1], []).append(visit.token)
+        return found
+
+    def _arrive(self, step: Step, token: str) -> None:
         began = time.monotonic()
         with self._changed:
             number = len(self._visits)
-            self._visits.append(Visit(step, began, 0.0))
+            self._visits.append(Visit(step, began, 0.0, token))
             self._arrivals[step] += 1
             self._changed.notify_all()
             self._changed.wait_for(lambda: step not in self._held, timeout=HOLD_SECONDS)
         time.sleep(self._pace())
         with self._changed:
-            self._visits[number] = Visit(step, began, time.monotonic())
+            self._visits[number] = Visit(step, began, time.monotonic(), token)

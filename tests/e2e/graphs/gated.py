@@ -1,4 +1,7 @@
-"""Steps in a row, each with one side effect: an HTTP call to a server of the test, which counts it and may hold it."""
+"""Steps in a row, each with one side effect: an HTTP call to a server of the test, which counts it and may hold it.
+
+The call carries the token by which the server can tell that a step is executed again.
+"""
 
 import operator
 from typing import Annotated, TypedDict
@@ -6,6 +9,7 @@ from typing import Annotated, TypedDict
 import httpx
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
 
 
 class Progress(TypedDict):
@@ -17,11 +21,12 @@ class Progress(TypedDict):
     log: Annotated[list[int], operator.add]
 
 
-async def step(state: Progress) -> dict[str, list[int]]:
+async def step(state: Progress, runtime: Runtime) -> dict[str, list[int]]:
     """Execute the next step: tell the stream, make the side effect, append the number."""
-    number = len(state["log"])
+    number, task = len(state["log"]), runtime.execution_info
+    assert task is not None
     get_stream_writer()({"step": number})
-    async with httpx.AsyncClient(timeout=120) as client:
+    async with httpx.AsyncClient(timeout=120, headers={"idempotency-key": f"{task.run_id}:{task.task_id}"}) as client:
         (await client.get(f"{state['url']}/runs/{state['run']}/steps/{number}")).raise_for_status()
     return {"log": [number]}
 
