@@ -1,8 +1,12 @@
-"""Puts messages on the queue of runs: a stranger who has the binding."""
+"""Puts messages on the queue of runs, as only somebody with the binding can."""
 
+import json
 from typing import Any, TypedDict
 
+from js import JSON, Array, Object
 from langgraph.graph import START, StateGraph
+from pyodide.ffi import to_js
+from workers import env
 
 
 class Messages(TypedDict):
@@ -11,12 +15,6 @@ class Messages(TypedDict):
 
 async def post(state: Messages) -> None:
     """Send all of them as one batch, and one that contains itself."""
-    import json
-
-    from js import JSON, Array, Object
-    from pyodide.ffi import to_js
-    from workers import env
-
     batch = JSON.parse(json.dumps([{"body": message, "contentType": "json"} for message in state["messages"]]))
     endless = Array.new()
     endless.push(endless)
