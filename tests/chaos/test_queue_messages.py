@@ -104,23 +104,20 @@ async def test_a_message_for_a_finished_run_changes_nothing(
 
 
 async def test_the_good_messages_of_a_batch_are_delivered_whatever_else_is_in_it(
-    client: LangGraphClient, steps: StepServer, database: Database
+    client: LangGraphClient, steps: StepServer, database: DatabaseFile
 ) -> None:
     good: list[Run] = []
     for number in range(5):
         thread = await client.threads.create()
-        good.append(
-            await client.runs.create(thread["thread_id"], **gated(steps, f"good {number}", 1), after_seconds=ONE_HOUR)
-        )
+        waiting = {**gated(steps, f"good {number}", 1), "after_seconds": ONE_HOUR}
+        good.append(await client.runs.create(thread["thread_id"], **waiting))
         database.run("UPDATE runs SET due_at = NULL WHERE run_id = ?", good[-1]["run_id"])
     deleted = await client.threads.create()
     await client.threads.delete(deleted["thread_id"])
+    names = ("", "'; DROP TABLE runs; --", "../..", "\0", "x" * 10_000)
     foreign = [
         *(None, 1, "text", [], {}, {"thread_id": 1, "run_id": "r"}, "x" * 100_000),
-        *(
-            {"thread_id": name, "run_id": "r"}
-            for name in ("", "'; DROP TABLE runs; --", "../..", "\u0000", "x" * 10_000)
-        ),
+        *({"thread_id": name, "run_id": "r"} for name in names),
         {"thread_id": deleted["thread_id"], "run_id": str(uuid4())},
         {"thread_id": str(uuid4()), "run_id": str(uuid4())},
         {"webhook": str(uuid4())},
