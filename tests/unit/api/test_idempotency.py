@@ -26,7 +26,6 @@ from settings import Settings
 from tests.support import every_operation
 from tests.support.every_operation import RUN
 from tests.support.http_api import Api
-from tests.unit.runs.test_thread_runner import WebhookQueueNotes
 
 KEY = {"idempotency-key": "5f1b7ab2-7a5e-4a0c-9a55-4d5e2f6c7b10"}
 CREATES = [route for route in ROUTES if isinstance(route.handler, Create)]
@@ -341,7 +340,7 @@ async def test_keys_are_forgotten_after_a_day_share_by_share(monkeypatch: pytest
         patched.setattr(clock, "now_iso", lambda: later)
         await api.json("POST", "/threads", {}, **KEY)
         for minute in range(256):
-            tick = each_minute.Tick(services=api.services, webhooks=WebhookQueueNotes(), minute=minute)
+            tick = each_minute.Tick(services=api.services, minute=minute)
             await each_minute.sweep_idempotency_keys(tick)
     assert api.rows("idempotency_keys") == 1
     assert is_replay(await tell(api, "/threads", {}))
