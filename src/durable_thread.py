@@ -22,7 +22,7 @@ from bindings import process_environment, traces
 from bindings.d1 import database, patient_database
 from bindings.http import read_headers, stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
-from bindings.queues import webhook_queue
+from bindings.queues import dead_letter_queue, webhook_queue
 from bindings.store import store
 from bindings.web_sockets import HibernatingSocket, HibernatingSockets
 from bindings.workflows import RunWorkflowBinding
@@ -77,6 +77,7 @@ class ThreadObject(DurableObject):
                 alarm=DurableObjectAlarm(ctx),
                 workflows=RunWorkflowBinding(env.RUN_WORKFLOW),
                 webhook_queue=webhook_queue(),
+                dead_letter_queue=dead_letter_queue(),
                 version=process_environment.worker_version(),
             ),
             streams=self._streams,

@@ -14,7 +14,7 @@ import errors
 import log_lines
 from api import cron_fires
 from api.context import Services
-from runs import sweep, thread_deletion, thread_pruning, webhook_delivery
+from runs import dead_letters, sweep, thread_deletion, thread_pruning, webhook_delivery
 from tables import idempotency_keys, node_cache, run_metrics, store_items
 
 logger = logging.getLogger(__name__)
@@ -81,6 +81,13 @@ async def announce_stale_runs(tick: Tick) -> None:
 async def announce_overdue_webhooks(tick: Tick) -> None:
     """Remind the queue of webhooks that nobody sends."""
     await sweep.announce_overdue_webhooks(tick.services.db, tick.services.webhook_queue, now=clock.now_iso())
+
+
+async def forget_dead_letters(tick: Tick) -> None:
+    """Delete dead letters that nobody wanted for long, and what was counted of graphs that are well."""
+    services = tick.services
+    retention = services.settings.dead_letter_retention_seconds
+    await services.db.batch(dead_letters.forget(clock.now_iso(), retention))
 
 
 async def forget_webhooks(tick: Tick) -> None:
@@ -159,6 +166,7 @@ _JOBS: Final[tuple[Job, ...]] = (
     announce_stale_runs,
     announce_overdue_webhooks,
     forget_webhooks,
+    forget_dead_letters,
     delete_threads,
     prune_threads,
     tell_objects,

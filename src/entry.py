@@ -3,6 +3,7 @@
 Builds the adapters from `env` for each invocation and holds no state. Cloudflare finds the other two classes here too.
 """
 
+from functools import partial
 from typing import Any
 
 # isort: off
@@ -16,11 +17,13 @@ from workers import Request, WorkerEntrypoint
 import deployment
 import each_minute
 from api import app
+from bindings.d1 import database
 from bindings.http import read_request, to_js_response
 from bindings.queues import ReceivedMessage
 from bindings.thread_objects import thread_objects
 from durable_thread import ThreadObject
-from queue_consumer import deliver_batch
+from queue_consumer import DEAD_LETTER_QUEUE, deliver_batch, keep_batch
+from runs import dead_letters
 from workflow_steps import RunWorkflow
 
 __all__ = ["Default", "RunWorkflow", "ThreadObject"]
@@ -44,7 +47,11 @@ class Default(WorkerEntrypoint):
     async def queue(self, batch: Any, _env: Any = None, _ctx: Any = None) -> None:
         """Deliver a batch of queue messages."""
         messages = [ReceivedMessage(message) for message in batch.messages]
-        await deliver_batch(messages, thread_objects(), deployment.courier().deliver)
+        keep = partial(dead_letters.keep_message, database())
+        if batch.queue == DEAD_LETTER_QUEUE:
+            await keep_batch(messages, keep)
+        else:
+            await deliver_batch(messages, thread_objects(), deployment.courier().deliver, keep)
 
     async def scheduled(self, controller: Any, _env: Any = None, _ctx: Any = None) -> None:
         """Do what is due at this minute."""

@@ -83,6 +83,11 @@ class QueuedMessage(Protocol):
     """One delivery of a message. One that is neither acknowledged nor retried comes again."""
 
     @property
+    def id(self) -> str:
+        """The same in each delivery."""
+        ...
+
+    @property
     def body(self) -> Any:
         """What it says, as Python values; None for what cannot be read."""
         ...
@@ -177,5 +182,7 @@ class Platform:
     alarm: Alarm
     workflows: Workflows
     webhook_queue: WebhookQueue
+    #: Where runs that gave up are told of.
+    dead_letter_queue: RunQueue
     #: The id of the Worker version that runs here.
     version: str

@@ -8,13 +8,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import ids
 import log_lines
 from ports import QueuedMessage, ThreadObjects
 
 logger = logging.getLogger(__name__)
+
+#: As wrangler.toml names it: where the platform moves what was retried too often, and where runs that gave up are told
+#: of.
+DEAD_LETTER_QUEUE: Final = "superstep-dead-letters"
 
 #: The first retry waits this long, each further one twice as long.
 RETRY_SECONDS = 5
@@ -25,6 +29,9 @@ WAKE_SECONDS = 20
 
 #: `runs.webhook_delivery.Courier.deliver`: when to look again, in seconds.
 SendWebhook: TypeAlias = Callable[[str], Awaitable[int | None]]
+
+#: `runs.dead_letters.keep_message` for the id and the body of a message.
+Keep: TypeAlias = Callable[[str, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +46,20 @@ ACK = Verdict("ack")
 
 
 async def deliver_batch(
-    messages: Iterable[QueuedMessage], thread_objects: ThreadObjects, send_webhook: SendWebhook
+    messages: Iterable[QueuedMessage], thread_objects: ThreadObjects, send_webhook: SendWebhook, keep: Keep
 ) -> None:
     """Deliver each message by itself: none that fails or hangs keeps another one from its end."""
+    await _settle(messages, lambda message: deliver(message, thread_objects, send_webhook, keep))
 
+
+async def keep_batch(messages: Iterable[QueuedMessage], keep: Keep) -> None:
+    """Keep each message of the dead-letter queue, with the runs that gave up."""
+    await _settle(messages, lambda message: _keep(message, keep))
+
+
+async def _settle(messages: Iterable[QueuedMessage], decide: Callable[[QueuedMessage], Awaitable[Verdict]]) -> None:
     async def settle(message: QueuedMessage) -> None:
-        verdict = await deliver(message.body, message.attempts, thread_objects, send_webhook)
+        verdict = await decide(message)
         if verdict.action == "ack":
             message.ack()
         else:
@@ -53,13 +68,16 @@ async def deliver_batch(
     await asyncio.gather(*map(settle, messages))
 
 
-async def deliver(body: Any, attempts: int, thread_objects: ThreadObjects, send_webhook: SendWebhook) -> Verdict:
+async def deliver(
+    message: QueuedMessage, thread_objects: ThreadObjects, send_webhook: SendWebhook, keep: Keep
+) -> Verdict:
     """Do what a message says; idempotent by (thread_id, run_id).
 
-    `attempts` counts deliveries of this message from 1. A message that names no run is acknowledged: no later delivery
-    can make sense of it, and an object of any other name would be one that nobody ever looks for. Raises nothing.
+    One that names no run is kept for an operator: no later delivery can make sense of it, and an object of any other
+    name would be one that nobody ever looks for. Raises nothing.
     """
-    match body:
+    attempts = message.attempts
+    match message.body:
         case {"thread_id": str(thread_id), "run_id": str(run_id)} if ids.canonical(thread_id) == thread_id:
             with log_lines.about(thread_id=thread_id, run_id=run_id):
                 return await _wake(thread_id, attempts, thread_objects)
@@ -67,9 +85,16 @@ async def deliver(body: Any, attempts: int, thread_objects: ThreadObjects, send_
             with log_lines.about(run_id=run_id):
                 return await _send(run_id, attempts, send_webhook)
         case _:
-            said = "dropped a queue message that names no run; see who else writes to the queue: %s"
-            logger.error(said, repr(body)[:500], extra={"event": "message_dropped"})
-            return ACK
+            return await _keep(message, keep)
+
+
+async def _keep(message: QueuedMessage, keep: Keep) -> Verdict:
+    try:
+        await keep(message.id, message.body)
+    except Exception:  # whatever it was, nobody has seen the message: try again later
+        logger.warning("could not keep a message; retrying", exc_info=True, extra=_about(message.attempts))
+        return _later(message.attempts)
+    return ACK
 
 
 async def _wake(thread_id: str, attempts: int, thread_objects: ThreadObjects) -> Verdict:

@@ -11,6 +11,9 @@ from project_config import MOUNT_PREFIX, check_variables
 #: Superstep's own version, as `GET /info` and the OpenAPI document say it.
 VERSION: Final = "0.1.0"
 
+#: More than that, a run's history might have lost sight of.
+MOST_ATTEMPTS: Final = 100
+
 AcceptedStatus: TypeAlias = Literal["auto", "200", "202"]
 AuthMode: TypeAlias = Literal["required", "none"]
 #: What the Standard Webhooks specification asks of a key.
@@ -36,8 +39,14 @@ class Settings:
     max_body_bytes: int = 16 * 1024 * 1024
     #: The status of an accepted background run: `auto` asks `api.accepted` what the caller can read.
     accepted_status: AcceptedStatus = "auto"
-    #: How often a run may be started anew after crashes before it ends as `error`.
+    #: A run that was cut off so often at the same checkpoint gives up and is a dead letter; at most 100.
     max_attempts: int = 5
+    #: After so many runs of a graph gave up, one after the other and none succeeded, all that are cut off give up.
+    circuit_failures: int = 5
+    #: How long that lasts before one run is tried again, to see whether the graph is well.
+    circuit_cooldown_seconds: int = 300
+    #: How long a run that gave up can be redriven (a stateless one keeps its thread so long).
+    dead_letter_retention_seconds: int = 14 * 24 * 3600
     #: A run that executes for longer than this, or for more super-steps, goes on slice by slice in a Workflow.
     slice_seconds: int = 300
     slice_supersteps: int = 1000
@@ -66,7 +75,12 @@ class Settings:
             dns_resolver_url=_url(env, "DNS_RESOLVER_URL", unset.dns_resolver_url),
             max_body_bytes=_positive(env, "MAX_BODY_BYTES", unset.max_body_bytes),
             accepted_status=_choice(env, "ACCEPTED_STATUS", get_args(AcceptedStatus), unset.accepted_status),
-            max_attempts=_positive(env, "MAX_ATTEMPTS", unset.max_attempts),
+            max_attempts=_positive(env, "MAX_ATTEMPTS", unset.max_attempts, most=MOST_ATTEMPTS),
+            circuit_failures=_positive(env, "CIRCUIT_FAILURES", unset.circuit_failures),
+            circuit_cooldown_seconds=_positive(env, "CIRCUIT_COOLDOWN_SECONDS", unset.circuit_cooldown_seconds),
+            dead_letter_retention_seconds=_positive(
+                env, "DEAD_LETTER_RETENTION_SECONDS", unset.dead_letter_retention_seconds
+            ),
             slice_seconds=_positive(env, "SLICE_SECONDS", unset.slice_seconds),
             slice_supersteps=_positive(env, "SLICE_SUPERSTEPS", unset.slice_supersteps),
             bg_job_timeout_secs=_positive(env, "BG_JOB_TIMEOUT_SECS", unset.bg_job_timeout_secs),
@@ -78,12 +92,14 @@ class Settings:
         )
 
 
-def _positive(env: Mapping[str, str], name: str, default: int) -> int:
+def _positive(env: Mapping[str, str], name: str, default: int, *, most: int | None = None) -> int:
     text = env.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError(f"{name} must be a whole number above 0, not {text!r}")
+    if most is not None and int(text) > most:
+        raise ValueError(f"{name} must be at most {most}, not {text!r}")
     return int(text)
 
 

@@ -8,6 +8,7 @@ from api import (
     assistant_graphs,
     assistants,
     crons,
+    dead_letters,
     documentation,
     mcp,
     metrics,
@@ -40,6 +41,7 @@ from wire.assistants import (
     SchemasObject,
 )
 from wire.crons import CronCount, CronCreate, CronFireObject, CronFiresQuery, CronObject, CronPatch, CronSearch
+from wire.dead_letters import DeadLetterObject, DeadLettersQuery, DeadLettersRedrive, DeadLettersRedriven
 from wire.json_rpc import JsonRpcAnswer, JsonRpcMessage
 from wire.runs import RunBatch, RunCreate, RunObject, RunsCancel
 from wire.state_updates import StateUpdate, StateUpdated
@@ -139,6 +141,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/runs/stream", "Create a stateless run and stream its events", thread_runs.create_and_stream, body=RunCreate, answers="events", on="threads.create_run"),
     Route("POST", "/runs/wait", "Create a stateless run and wait for its values", thread_runs.create_and_wait, body=RunCreate, answers="long_poll", on="threads.create_run"),
     Route("POST", "/runs/batch", "Create several stateless runs", stateless_runs.create_batch, body=RunBatch, returns=list[RunObject]),
+    Route("GET", "/runs/dead-letters", "List runs that gave up", dead_letters.list_letters, query=DeadLettersQuery, returns=list[DeadLetterObject], on="threads.search"),
+    Route("POST", "/runs/dead-letters/redrive", "Let runs that gave up go on", dead_letters.redrive, body=DeadLettersRedrive, returns=DeadLettersRedriven, on="threads.update"),
     Route("POST", "/runs/cancel", "Cancel several runs", run_endings.cancel_many, body=RunsCancel, query=run_endings.ActionQuery, answers="empty", on="threads.update"),
 
     Route("POST", "/runs/crons", "Create a cron", crons.create, body=CronCreate, returns=CronObject, on="crons.create"),

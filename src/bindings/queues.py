@@ -27,6 +27,11 @@ def webhook_queue() -> "WebhookQueueBinding":
     return WebhookQueueBinding(env.WEBHOOK_QUEUE)
 
 
+def dead_letter_queue() -> "RunQueueBinding":
+    """Where this Worker tells of runs that gave up."""
+    return RunQueueBinding(env.DEAD_LETTER_QUEUE)
+
+
 class RunQueueBinding:
     """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}`."""
 
@@ -54,6 +59,11 @@ class ReceivedMessage:
 
     def __init__(self, message: Any) -> None:
         self._message = message
+
+    @property
+    def id(self) -> str:
+        """See `ports.QueuedMessage.id`."""
+        return str(self._message.id)
 
     @property
     def body(self) -> Any:

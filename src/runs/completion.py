@@ -1,15 +1,17 @@
 """The end of a run: its status, what it did to its thread and the webhook that tells of it, in one batch."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import ids
 from compact_json import compact_json
 from errors import ValueTooLarge
-from ports import Database, Statement
+from ports import Database, Row, Statement
 from runs import lifecycle, outcome, run_lines, run_object, tallying
 from runs.outcome import Outcome
-from tables import run_claims, run_metrics, runs, thread_deletion, threads, webhooks
+from tables import circuits, run_claims, run_metrics, runs, thread_deletion, threads, webhooks
+from tables.circuits import Circuit
 from tables.run_claims import Claim
 from tables.run_history import Stamp
 from tables.run_metrics import Tally
@@ -27,37 +29,56 @@ class Finished:
     outcome: Outcome
     #: The thread's next run, claimed in the same round trip; None when that was not asked for.
     claim: Claim | None
+    #: What came of the statements that were to go along.
+    alongside: Sequence[Sequence[Row]] = ()
 
 
-async def finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claims_next: bool = True) -> Finished | None:
+async def finish(
+    db: Database,
+    run: Run,
+    result: Outcome,
+    stamp: Stamp,
+    *,
+    claims_next: bool = True,
+    alongside: Sequence[Statement] = (),
+) -> Finished | None:
     """Store the end of `run` and claim the thread's next one; idempotent by the run's identity.
 
     None, and then nothing was written, when the run was no longer what is stored. The thread stays busy when other
-    runs are left. A temporary one goes with its only run.
+    runs are left. A temporary one goes with its only run. Statements `alongside` come first, under the same condition.
     """
     try:
-        finished = await _finish(db, run, result, stamp, claims_next=claims_next)
+        finished = await _finish(db, run, result, stamp, alongside, claims_next=claims_next)
     except ValueTooLarge as error:
         failed = outcome.failed(None, outcome.error_of(error))
-        finished = await _finish(db, run, failed, stamp, claims_next=claims_next)
+        finished = await _finish(db, run, failed, stamp, alongside, claims_next=claims_next)
     if finished is not None:
         run_lines.ended(logger, run, finished.outcome, tallying.of(run, finished.outcome, stamp))
     return finished
 
 
-async def _finish(db: Database, run: Run, result: Outcome, stamp: Stamp, *, claims_next: bool) -> Finished | None:
+async def _finish(
+    db: Database, run: Run, result: Outcome, stamp: Stamp, alongside: Sequence[Statement], *, claims_next: bool
+) -> Finished | None:
     kwargs, tally = run.arguments, tallying.of(run, result, stamp)
-    if kwargs.get("temporary") and await _delete_with_thread(db, run, result, kwargs.get("webhook"), tally, stamp.now):
+    goes_with_thread = kwargs.get("temporary") and not result.keeps_thread
+    if goes_with_thread and await _delete_with_thread(db, run, result, kwargs.get("webhook"), tally, stamp):
         return Finished(outcome=result, claim=None)
-    webhook = _webhook(run, result, kwargs.get("webhook"), now=stamp.now)
-    counted = run_metrics.add(run, tally, now=stamp.now)
-    end = [*webhook, counted, *_settled(run, result, now=stamp.now), *_ended(run, result, stamp)]
+    end = [
+        *alongside,
+        *_well(run, result, stamp),
+        *_webhook(run, result, kwargs.get("webhook"), now=stamp.now),
+        run_metrics.add(run, tally, now=stamp.now),
+        *_settled(run, result, now=stamp.now),
+        *_ended(run, result, stamp),
+    ]
     claiming = run_claims.claim_statements(run.thread_id, stamp) if claims_next else []
     results = await db.batch([*end, *claiming])
+    _tell_of_closed(result, results[len(alongside)])
     if not results[len(end) - 1] and not await _had_ended(db, run, result, stamp):
         return None
     claim = await run_claims.read_claim(db, results[len(end) :], stamp) if claims_next else None
-    return Finished(outcome=result, claim=claim)
+    return Finished(outcome=result, claim=claim, alongside=results[: len(alongside)])
 
 
 async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> bool:
@@ -70,7 +91,7 @@ async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> b
 
 
 async def _delete_with_thread(
-    db: Database, run: Run, result: Outcome, webhook: str | None, tally: Tally, now: str
+    db: Database, run: Run, result: Outcome, webhook: str | None, tally: Tally, stamp: Stamp
 ) -> bool:
     """End a stateless run by deleting its thread and all that is on it, itself included.
 
@@ -80,12 +101,26 @@ async def _delete_with_thread(
     results = await db.batch(
         [
             threads.delete_temporary(run),
-            *_webhook(run, result, webhook, now=now, is_alone=True),
-            run_metrics.add(run, tally, only_without_thread=True, now=now),
+            *_well(run, result, stamp),
+            *_webhook(run, result, webhook, now=stamp.now, is_alone=True),
+            run_metrics.add(run, tally, only_without_thread=True, now=stamp.now),
             *thread_deletion.delete_orphans([run.thread_id]),
         ]
     )
+    _tell_of_closed(result, results[1])
     return bool(results[0])
+
+
+def _well(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
+    """A graph that runs to an end is well, whatever runs of it gave up before."""
+    return [circuits.close(run, stamp)] if result.status == "success" else []
+
+
+def _tell_of_closed(result: Outcome, rows: Sequence[Row]) -> None:
+    """Say what came of `_well`."""
+    if result.status == "success":
+        for row in rows:
+            run_lines.circuit_closed(logger, Circuit.from_row(row))
 
 
 def _ended(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:

@@ -9,7 +9,7 @@ from errors import Conflict, DatabaseError
 from ports import Database, Statement
 from runs import lifecycle, outcome
 from runs.graph_reader import GraphReader
-from tables import run_fence, runs, threads
+from tables import dead_letters, run_fence, runs, threads
 from tables.runs import Run
 
 #: How often it is tried again when somebody creates a run at the same moment.
@@ -27,7 +27,7 @@ async def delete_ended(db: Database, graphs: GraphReader, saver: D1Saver, thread
         if run is None:
             return
         try:
-            await db.batch([*await _restored(db, graphs, saver, run), *runs.delete(run)])
+            await db.batch([*await _restored(db, graphs, saver, run), dead_letters.delete(run_id), *runs.delete(run)])
         except DatabaseError as error:
             if FENCED not in str(error):
                 raise

@@ -30,7 +30,7 @@ class Job:
         return cls(
             run_id=run.run_id,
             thread_id=run.thread_id,
-            graph_id=run.arguments["config"]["configurable"]["graph_id"],
+            graph_id=run.graph_id,
             attempt=run.attempt,
             kwargs=run.arguments,
             started_at=run.started_at,

@@ -9,6 +9,7 @@ from typing import Any
 import log_lines
 import trace_context
 from runs.outcome import Outcome
+from tables.circuits import Circuit
 from tables.run_metrics import Tally
 from tables.runs import Run
 from trace_context import TraceContext
@@ -60,8 +61,26 @@ def resumed(logger: logging.Logger, run: Run) -> None:
 
 def given_up(logger: logging.Logger, run: Run, message: str) -> None:
     """The run kept killing its executor."""
-    advice = "see what the lines of its attempts have in common, memory or CPU above all"
-    logger.error("%s; %s", message, advice, extra={"event": "run_given_up", **_identity(run)})
+    logger.error("%s", message, extra={"event": "run_given_up", **_identity(run)})
+
+
+def circuit_counted(logger: logging.Logger, circuit: Circuit) -> None:
+    """One more run of a graph gave up: the circuit may be open now, or once more."""
+    fields = {"event": "circuit_opened", "graph_id": circuit.graph_id, "failures": circuit.failures}
+    if circuit.opened_at is not None:
+        logger.error(
+            "runs of this graph give up as soon as they are cut off: %d did in vain, one after the other. Deploy a "
+            "remedy and redrive the dead letters; until then one run is tried again from time to time",
+            circuit.failures,
+            extra=fields,
+        )
+
+
+def circuit_closed(logger: logging.Logger, circuit: Circuit) -> None:
+    """A run of a graph ended well that had given up before."""
+    if circuit.opened_at is not None:
+        fields = {"event": "circuit_closed", "graph_id": circuit.graph_id}
+        logger.info("the graph is well again: its runs are tried again when they are cut off", extra=fields)
 
 
 def ended(logger: logging.Logger, run: Run, result: Outcome, tally: Tally) -> None:

@@ -10,7 +10,7 @@ from runs import outcome
 from runs.graph_reader import GraphReader
 from runs.job import Job
 from runs.outcome import Outcome
-from tables import threads
+from tables import run_history, threads
 from tables.runs import Run
 
 #: As other LangGraph servers word it: not at all.
@@ -26,7 +26,7 @@ async def carry_out(run: Run, job: Job, graphs: GraphReader, saver: D1Saver, dat
     match run.cancel_action:
         case None:
             raise AssertionError(f"run {run.run_id} was not asked to stop")
-        case action if run.started_at is None:
+        case action if run.started_at is None and not run_history.has_begun(run.history):
             return outcome.never_begun(action, run.error, await threads.values_text(database, run.thread_id))
         case "rollback":
             await saver.adelete_for_runs([run.run_id], thread_id=run.thread_id)

@@ -1,8 +1,10 @@
 """What `/wait` and `/join` answer for a run that nobody executes any more, as far as the rows tell."""
 
-from typing import Final
+import json
+from typing import Final, get_args
 
 from ports import Database
+from runs.attempts import GiveUpError
 from streaming.json_text import dumps
 from streaming.run_stream import StreamEnd
 from tables import threads
@@ -11,6 +13,13 @@ from tables.runs import Run
 
 #: For a run that is not there (any more).
 GONE: Final = dumps({"__error__": {"error": "HTTPException", "message": "404: Run not found"}})
+
+
+def gave_up(result: str) -> bool:
+    """Whether this is the result of a run that gave up, and that an operator may let go on."""
+    if not result.startswith('{"__error__"'):
+        return False
+    return json.loads(result)["__error__"].get("error") in get_args(GiveUpError)
 
 
 async def of(db: Database, run: Run) -> tuple[str, StreamEnd]:

@@ -15,9 +15,21 @@ import errors
 from d1_usage import D1Usage
 from errors import DatabaseError, StaleAttempt
 from ports import Platform
-from runs import cancellation, completion, lifecycle, outcome, run_lines, stored_result, webhook_delivery
+from runs import (
+    attempts,
+    cancellation,
+    completion,
+    dead_letters,
+    giving_up,
+    outcome,
+    run_lines,
+    stored_result,
+    webhook_delivery,
+)
+from runs.attempts import GaveUp
 from runs.executor import Executor
 from runs.outcome import Outcome
+from runs.stream_ends import StreamEnds
 from settings import Settings
 from streaming.fanout import RunStreams
 from streaming.run_stream import RunStream
@@ -56,6 +68,7 @@ class ThreadRunner:
         self._database = platform.database
         self._streams = streams
         self._settings = settings
+        self._ends = StreamEnds(thread_id, platform.brief_database, streams, self._executes)
         self._executor = executor
         self._executing = asyncio.Lock()
         #: Whether somebody has asked for a look that has not begun yet.
@@ -63,8 +76,6 @@ class ThreadRunner:
         #: What finishing the last run claimed, until it is looked at.
         self._claim: Claim | None = None
         self._failures = 0
-        #: Whether runs that are over may have streams that did not end: after a crash, or a lost answer of D1.
-        self._may_owe_ends = True
         #: The run in execution, from its claim to the end of its streams.
         self._run: Run | None = None
         #: The run that was executed last, and what its slices asked of D1.
@@ -105,7 +116,7 @@ class ThreadRunner:
             logger.warning("the thread's runs are executed elsewhere", extra={"event": "superseded"})
         except Exception as error:
             self._failures += 1
-            self._may_owe_ends = True
+            self._ends.may_owe = True
             seconds = min(2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
             level = logging.WARNING if errors.passes(error) else logging.ERROR
             logger.log(level, "could not work on the thread's runs; looking again in %d s", seconds, exc_info=True)
@@ -147,7 +158,7 @@ class ThreadRunner:
         claim, self._claim = self._claim, None
         if claim is None:
             self._is_woken = False
-            await self._end_forgotten()
+            await self._ends.end_forgotten()
             claim = await run_claims.claim_oldest_pending(self._database, self._thread_id, self._stamp())
         if claim.running is not None:
             return await self._take_over(claim.running)
@@ -157,18 +168,9 @@ class ThreadRunner:
             run_lines.started(logger, claim.claimed)
         return claim.claimed
 
-    async def _end_forgotten(self) -> None:
-        """End the streams of runs that are over before another run executes: the thread still shows their result."""
-        if self._may_owe_ends:
-            for run_id in self._streams.unended():
-                await self._end_if_over(run_id)
-            self._may_owe_ends = False
-
     async def _rest(self, claim: Claim) -> None:
         """Nothing to execute: end the streams of runs that are over, and see to what comes later."""
-        for run_id in self._streams.followed():
-            # The end of a run may be stored although D1's answer was lost.
-            await self._end_if_over(run_id)
+        await self._ends.end_followed()
         if claim.next_due_at is not None:
             await self._look_later(clock.epoch_ms(claim.next_due_at))
         await self._retire_events(claim.thread_exists)
@@ -181,17 +183,18 @@ class ThreadRunner:
             await self._look_later(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
 
     async def _take_over(self, run: Run) -> Run | None:
-        if run.cancel_action is None:
-            if run.run_id == self._workflow_run_id and clock.now_ms() < self._workflow_expected_until_ms:
-                await self._look_later(self._workflow_expected_until_ms)
-                return None
-            if run.attempt >= self._settings.max_attempts:
-                await self._give_up(run)
-                return await self._next_run()
-        resumed = await self._resumed(run)
-        if resumed is not None:
-            run_lines.resumed(logger, resumed)
-        return resumed
+        is_with_workflow = run.run_id == self._workflow_run_id and clock.now_ms() < self._workflow_expected_until_ms
+        if run.cancel_action is None and is_with_workflow:
+            await self._look_later(self._workflow_expected_until_ms)
+            return None
+        taken = await attempts.take_over(self._database, run, self._stamp(), self._settings)
+        if taken is None:
+            return None
+        if taken.gave_up is not None:
+            await self._give_up(taken.run, taken.gave_up)
+            return await self._next_run()
+        run_lines.resumed(logger, taken.run)
+        return taken.run
 
     async def _execute_slice(self, run: Run) -> bool:
         """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow.
@@ -204,6 +207,8 @@ class ThreadRunner:
             return await self._execute(run)
 
     async def _execute(self, run: Run) -> bool:
+        if run.attempt > 1:
+            self._streams.reopen(run.run_id)
         stream = self._streams.open(run.run_id)
         self._run = run
         try:
@@ -245,15 +250,12 @@ class ThreadRunner:
             return None
         is_own = (stored.status, stored.attempt) == (run.status, run.attempt)
         asked = is_own and stored.cancel_action != run.cancel_action
-        if asked and (taken := await self._resumed(stored)):
+        if asked and (taken := await run_claims.resume_running(self._database, stored, self._stamp())):
             return taken
         raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
 
     def _stamp(self) -> Stamp:
         return Stamp(clock.moment(), self._platform.version)
-
-    async def _resumed(self, run: Run) -> Run | None:
-        return await run_claims.resume_running(self._database, run, self._stamp())
 
     async def _hand_over(self, run: Run) -> None:
         if not run_history.was_handed_over(run.history, run.attempt):
@@ -276,13 +278,15 @@ class ThreadRunner:
         self._claim = finished and finished.claim
         return finished and finished.outcome
 
-    async def _give_up(self, run: Run) -> None:
+    async def _give_up(self, run: Run, gave_up: GaveUp) -> None:
         """End a run that keeps killing its executor."""
-        message = f"gave up after {run.attempt} attempts, each of which was cut off; see the logs of run {run.run_id}"
-        run_lines.given_up(logger, run, message)
-        result = outcome.failed(None, {"error": "AttemptsExhausted", "message": message})
-        if ended := await self._store_end(run, result):
-            self._streams.end(run.run_id, ended.wait_result, "failed", error=ended.error)
+        self._is_woken = False
+        finished = await giving_up.give_up(self._database, run, gave_up, self._stamp(), self._settings)
+        self._claim = finished and finished.claim
+        if finished:
+            ended = finished.outcome
+            self._ends.end(run.run_id, ended.wait_result, "failed", error=ended.error)
+            await dead_letters.announce(self._platform.dead_letter_queue, run)
             await self._tell_of_end(run, ended)
 
     async def _tell_of_end(self, run: Run, ended: Outcome) -> None:
@@ -307,14 +311,14 @@ class ThreadRunner:
         """End a run that was asked to stop while it waits for another one."""
         database = self._platform.brief_database
         run = await runs.get(database, self._thread_id, run_id)
-        if run is None or run.status != "pending" or run.cancel_action is None:
+        if run is None or run.status != "pending" or run.cancel_action is None or run_history.has_begun(run.history):
             return
         shown = await threads.values_text(database, self._thread_id)
         result = outcome.never_begun(run.cancel_action, run.error, shown)
         finished = await completion.finish(database, run, result, self._stamp(), claims_next=False)
         if finished:
             if run_id in self._streams.followed():
-                self._streams.end(run_id, result.wait_result, "interrupted")
+                self._ends.end(run_id, result.wait_result, "interrupted")
             await self._tell_of_end(run, result)
 
     async def stop(self, run_id: str, message: str) -> None:
@@ -329,22 +333,8 @@ class ThreadRunner:
         An unfinished run is looked at again. A finished one that this object has no record of (its log was retired)
         ends with what D1 says about it.
         """
-        if not await self._end_if_over(run_id):
+        if not await self._ends.end_if_over(run_id):
             await self.wake()
-
-    async def _end_if_over(self, run_id: str) -> bool:
-        """Whether the run's streams have ended, or end by themselves."""
-        if self._executes(run_id) or self._streams.stored_result(run_id) is not None:
-            return True
-        database = self._platform.brief_database
-        run = await runs.get(database, self._thread_id, run_id)
-        if self._executes(run_id):
-            return True
-        if run is None:
-            self._streams.end(run_id, stored_result.GONE, "failed")
-        elif lifecycle.is_finished(run.status):
-            self._streams.end(run_id, *await stored_result.of(database, run))
-        return run is None or lifecycle.is_finished(run.status)
 
     def _executes(self, run_id: str) -> bool:
         return self._run is not None and self._run.run_id == run_id

@@ -241,6 +241,12 @@ class EventLog:
         rows = self._storage.execute(self.END, run_id)
         return sse.data_of(_frames(run_id, rows)[-1]) if rows else None
 
+    REOPEN: Final = f"DELETE FROM stream_blocks WHERE run_id = ? AND root_step = {ENDED_STEP}"
+
+    def reopen(self, run_id: str) -> None:
+        """Forget how a run ended."""
+        self._storage.execute(self.REOPEN, run_id)
+
     def set_promised(self, n: int, at_ms: int) -> None:
         """No id up to this `n` may be given any more."""
         self._put_note(NO_RUN, _PROMISED, str(n), at_ms)

@@ -66,13 +66,23 @@ class RunStreams:
         """Follow the whole thread; never ends."""
         return Subscription(self.log, None, _position(after, self.log.last_id()), view)
 
-    def end(self, run_id: str, result: str, ending: StreamEnd, *, error: str | None = None) -> None:
+    def end(
+        self, run_id: str, result: str, ending: StreamEnd, *, error: str | None = None, shows_held: bool = True
+    ) -> None:
         """End a run that is not executing: close its streams and keep its result. Idempotent."""
         stream = self.open(run_id)
         if stream.result is None:
-            stream.show_held()
+            if shows_held:
+                stream.show_held()
             stream.finish(result, ending, error=error)
         self.close(run_id)
+
+    def reopen(self, run_id: str) -> None:
+        """A run that had ended goes on: forget its end, and the error with it. Idempotent."""
+        if self.stored_result(run_id) is not None:
+            self.log.reopen(run_id)
+            if run_id in self._streams:
+                self._streams[run_id].result = None
 
     async def result(self, run_id: str) -> str:
         """The JSON text `/wait` and `/join` answer; waits until the run has ended."""

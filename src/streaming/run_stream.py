@@ -154,7 +154,7 @@ class RunStream:
         """
         self._release(self._gate.open())
         if error is not None:
-            self.emit_now("error", error)
+            self._log.append(self._run_id, "error", error, ENDED_STEP)
         self._log.append(self._run_id, f"{ENDED}{ending}", result, ENDED_STEP)
         self.result = result
         self._log.show(self._run_id, durably=True)

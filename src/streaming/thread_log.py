@@ -90,9 +90,18 @@ class ThreadLog:
             self.stored.start_over(run_id)
         else:
             self.stored.discard_after(run_id, after_root_step)
+        self._forget_recent()
+
+    def _forget_recent(self) -> None:
         self._floor = self._last
         self._recent.clear()
         self._recent_characters = 0
+
+    def reopen(self, run_id: str) -> None:
+        """Forget the entries that ended a run."""
+        self.store()
+        self.stored.reopen(run_id)
+        self._forget_recent()
 
     def read(self, position: EventId, run_id: str | None = None) -> list[Frame]:
         """The next entries after a position, of one run or of all; empty when there are none yet."""

@@ -95,20 +95,26 @@ async def read_claim(db: Database, results: Sequence[Sequence[Row]], stamp: Stam
     )
 
 
+#: The thread's last checkpoint, or its super-step; a run's own, once it has committed any.
+_LATEST: Final = """(
+    SELECT {what} FROM checkpoints WHERE thread_id = ?2 AND checkpoint_ns = '' ORDER BY checkpoint_id DESC LIMIT 1
+)"""
+
+#: What a resumption is in the run's history.
+_RESUMPTION: Final = appended(
+    "resumed",
+    at="?1",
+    attempt="attempt + 1",
+    version="?5",
+    cause=f"COALESCE({_STOPS}, 'cut_off')",
+    checkpoint_id=_LATEST.format(what="checkpoint_id"),
+    step=_LATEST.format(what="json_extract(metadata, '$.step')"),
+)
+
 #: A running run gets a new executor; the old one's attempt is void from here on.
 _RESUME: Final = f"""
 UPDATE runs
-SET attempt = attempt + 1, updated_at = ?1,
-    history = {
-    appended(
-        "resumed",
-        at="?1",
-        attempt="attempt + 1",
-        version="?5",
-        cause=f"COALESCE({_STOPS}, 'cut_off')",
-        checkpoint_id="(SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = ?2 AND checkpoint_ns = '')",
-    )
-}
+SET attempt = attempt + 1, updated_at = ?1, history = {_RESUMPTION}
 WHERE thread_id = ?2 AND run_id = ?3 AND status = 'running' AND attempt = ?4
 """
 
@@ -120,16 +126,24 @@ WHERE thread_id = ? AND run_id = ? AND status = 'running' AND attempt = ? AND up
 """
 
 
-async def resume_running(db: Database, run: Run, stamp: Stamp) -> Run | None:
-    """Take over a running run whose executor died; None when someone else did so first, or it has finished."""
+def resume(run: Run, stamp: Stamp) -> list[Statement]:
+    """Take over a running run whose executor died; the last of these returns it, for `read_resumed`."""
     key = (run.thread_id, run.run_id)
-    _, rows = await db.batch(
-        [
-            Statement(_RESUME, (stamp.now, *key, run.attempt, stamp.version)),
-            Statement(_RESUMED, (*key, run.attempt + 1, stamp.now)),
-        ]
-    )
+    return [
+        Statement(_RESUME, (stamp.now, *key, run.attempt, stamp.version)),
+        Statement(_RESUMED, (*key, run.attempt + 1, stamp.now)),
+    ]
+
+
+def read_resumed(run: Run, rows: Sequence[Row]) -> Run | None:
+    """What `resume` made of a run; None when someone else took it over first, or it has finished."""
     return replace(Run.from_row(rows[0]), kwargs=run.kwargs) if rows else None
+
+
+async def resume_running(db: Database, run: Run, stamp: Stamp) -> Run | None:
+    """Take over a running run, and nothing else."""
+    _, rows = await db.batch(resume(run, stamp))
+    return read_resumed(run, rows)
 
 
 #: A Workflow drives a run from here on, as its history says.

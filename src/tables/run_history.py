@@ -38,6 +38,8 @@ class Entry:
     cause: Literal["cut_off", "stop"] | None = None
     #: Of `resumed`: the thread's last checkpoint, from which the attempt goes on.
     checkpoint_id: str | None = None
+    #: That checkpoint's super-step.
+    step: int | None = None
     #: Of `stop_requested`.
     action: CancelAction | None = None
     #: Of `ended`.
@@ -57,6 +59,11 @@ def appended(event: Event, **fields: str) -> str:
         json_insert(COALESCE(history, '[]'), '$[#]', json_object('event', '{event}', {pairs})),
         CASE WHEN json_array_length(history) >= {MAX_ENTRIES} THEN '$[1]' ELSE '$[#]' END
     )"""
+
+
+def has_begun(history: str | None) -> bool:
+    """Whether the graph was executed, in any attempt."""
+    return any(entry.event == "started" and entry.cause is None for entry in parse(history))
 
 
 def was_handed_over(history: str | None, attempt: int) -> bool:

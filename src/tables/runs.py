@@ -52,6 +52,11 @@ class Run:
         """What `kwargs` says; decoded once, as it may be long."""
         return json.loads(self.kwargs)
 
+    @property
+    def graph_id(self) -> str:
+        """The graph that it executes."""
+        return self.arguments["config"]["configurable"]["graph_id"]
+
     @classmethod
     def from_row(cls, row: Row) -> "Run":
         """The run as stored; when `kwargs_parts` is not 0, `kwargs` is still to be loaded."""

@@ -17,7 +17,8 @@ FROM threads
 WHERE thread_id IN (SELECT value FROM json_each(?)) AND {RESTS}
 """
 
-#: What is left of threads in the JSON list ?1 that are gone. `large_texts` is found by `runs`, so it goes first.
+#: What is left of threads in the JSON list ?1 that are gone. `large_texts` and `dead_letters` are
+#: found by `runs`, so they go first.
 _DELETE_ORPHANS: Final = (
     """
     DELETE FROM large_texts
@@ -28,6 +29,13 @@ _DELETE_ORPHANS: Final = (
         SELECT 'thread:' || thread_id FROM gone
         UNION ALL
         SELECT 'run:' || runs.run_id FROM gone CROSS JOIN runs USING (thread_id) WHERE runs.kwargs_parts > 0
+    )
+    """,
+    """
+    DELETE FROM dead_letters
+    WHERE run_id IN (
+        SELECT runs.run_id FROM json_each(?1) CROSS JOIN runs ON runs.thread_id = value
+        WHERE NOT EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = value)
     )
     """,
     *(

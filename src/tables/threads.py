@@ -320,6 +320,19 @@ def delete_temporary(run: Run) -> Statement:
     return Statement(_DELETE_TEMPORARY, (run.thread_id, run.thread_id, run.run_id, *run.identity))
 
 
+#: The thread of a run that gave up goes some time after it; under the run's fence.
+_LET_EXPIRE: Final = f"""
+UPDATE threads
+SET ttl_minutes = ?, ttl_strategy = 'delete'
+WHERE thread_id = ? AND ttl_minutes IS NULL AND {UNCHANGED}
+"""
+
+
+def let_expire(run: Run, *, minutes: float) -> Statement:
+    """Give a thread without a TTL one, while `run` is what is stored; `settle` begins it."""
+    return Statement(_LET_EXPIRE, (minutes, run.thread_id, *run.identity))
+
+
 async def first_from_rows(db: Database, rows: Sequence[Row]) -> Thread | None:
     """The thread of a statement that returns at most one, with all its values."""
     [thread] = await whole(db, [Thread.from_row(row) for row in rows]) or [None]

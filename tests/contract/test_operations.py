@@ -10,6 +10,8 @@ ELSEWHERE = {"OPTIONS /{any}", "WS /threads/{thread_id}/stream/events", "PATCH /
 OURS = {
     "GET /threads/{thread_id}/stream/events",
     "GET /runs/crons/{cron_id}/fires",
+    "GET /runs/dead-letters",
+    "POST /runs/dead-letters/redrive",
     "GET /runs/webhooks",
     "POST /runs/webhooks/redeliver",
     "GET /threads/{thread_id}/runs/{run_id}/timeline",

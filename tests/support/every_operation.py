@@ -92,6 +92,7 @@ class World:
             "POST /runs/crons": CRON,
             "POST /threads/{thread_id}/runs/crons": CRON,
             "PATCH /runs/crons/{cron_id}": {"enabled": False},
+            "POST /runs/dead-letters/redrive": {"run_ids": [self.ids["run_id"]]},
             "POST /runs/webhooks/redeliver": {"run_ids": [self.ids["run_id"]]},
             "PUT /store/items": {**ITEM, "value": {"a": 2}},
             "DELETE /store/items": ITEM,

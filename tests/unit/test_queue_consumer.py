@@ -1,14 +1,24 @@
 """One decision for each delivery of a queue message."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 import queue_consumer
 from errors import DatabaseError, Unavailable
-from queue_consumer import ACK, MAX_RETRY_SECONDS, Verdict, deliver, deliver_batch
+from queue_consumer import (
+    ACK,
+    DEAD_LETTER_QUEUE,
+    MAX_RETRY_SECONDS,
+    SendWebhook,
+    Verdict,
+    deliver,
+    deliver_batch,
+    keep_batch,
+)
+from tools.local_config import production_config
 
 THREAD = "0b4211ba-46f4-4cdb-830a-6ba6412ee448"
 MESSAGE = {"thread_id": THREAD, "run_id": "r"}
@@ -34,6 +44,24 @@ FOREIGN = [
 ]
 
 
+@dataclass
+class Message:
+    """A message that notes what became of it."""
+
+    body: Any
+    attempts: int = 1
+    verdict: str | int | None = None
+    id: str = "m"
+
+    def ack(self) -> None:
+        """See `ports.QueuedMessage`."""
+        self.verdict = "ack"
+
+    def retry(self, delay_seconds: int) -> None:
+        """See `ports.QueuedMessage`."""
+        self.verdict = delay_seconds
+
+
 class Threads:
     """Thread objects that note who was woken, or are out of reach."""
 
@@ -56,24 +84,47 @@ async def no_webhook(run_id: str) -> int | None:
     raise AssertionError(f"nobody asked to send the webhook of {run_id}")
 
 
+@dataclass
+class Kept:
+    """Where messages are kept that nobody can deliver; the first times fail with `failures`."""
+
+    bodies: list[Any] = field(default_factory=list[Any])
+    failures: int = 0
+
+    async def __call__(self, message_id: str, body: Any) -> None:
+        """See `queue_consumer.Keep`."""
+        if self.failures:
+            self.failures -= 1
+            raise DatabaseError(f"D1 did not take {message_id}")
+        self.bodies.append(body)
+
+
+async def told(
+    body: Any, attempts: int, threads: Threads, send_webhook: SendWebhook = no_webhook, kept: Kept | None = None
+) -> Verdict:
+    """What becomes of one delivery."""
+    return await deliver(Message(body, attempts), threads, send_webhook, kept or Kept())
+
+
 async def test_a_message_wakes_the_object_of_its_thread_however_often_it_comes() -> None:
     threads = Threads()
-    assert [await deliver(MESSAGE, attempt, threads, no_webhook) for attempt in (1, 2)] == [ACK, ACK]
+    assert [await told(MESSAGE, attempt, threads) for attempt in (1, 2)] == [ACK, ACK]
     assert threads.woken == [THREAD, THREAD]
 
 
 @pytest.mark.parametrize("body", FOREIGN, ids=lambda body: repr(body)[:40])
-async def test_a_message_that_names_no_run_is_dropped(body: object) -> None:
-    threads = Threads()
-    assert await deliver(body, 1, threads, no_webhook) == ACK
+async def test_a_message_that_names_no_run_is_kept_for_an_operator(body: object) -> None:
+    threads, kept = Threads(), Kept(failures=1)
+    assert [await told(body, attempt, threads, kept=kept) for attempt in (1, 2)] == [Verdict("retry", 5), ACK]
     assert threads.woken == []
+    assert kept.bodies == [body]
 
 
 async def test_an_object_out_of_reach_is_tried_again_ever_later() -> None:
     threads = Threads(is_reachable=False)
-    delays = [(await deliver(MESSAGE, attempt, threads, no_webhook)).delay_seconds for attempt in (1, 2, 3, 50)]
+    delays = [(await told(MESSAGE, attempt, threads)).delay_seconds for attempt in (1, 2, 3, 50)]
     assert delays == [5, 10, 20, MAX_RETRY_SECONDS]
-    assert await deliver(MESSAGE, 1, threads, no_webhook) == Verdict("retry", 5)
+    assert await told(MESSAGE, 1, threads) == Verdict("retry", 5)
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(None, ACK), (20, Verdict("retry", 20))])
@@ -84,7 +135,7 @@ async def test_a_webhook_is_sent_and_looked_at_again_when_it_says_so(seconds: in
         sent.append(run_id)
         return seconds
 
-    assert await deliver({"webhook": "r"}, 1, Threads(), send) == verdict
+    assert await told({"webhook": "r"}, 1, Threads(), send) == verdict
     assert sent == ["r"]
 
 
@@ -92,24 +143,7 @@ async def test_a_webhook_that_could_not_be_looked_at_is_tried_again() -> None:
     async def fail(run_id: str) -> int | None:
         raise DatabaseError(f"D1 did not answer for {run_id}")
 
-    assert await deliver({"webhook": "r"}, 2, Threads(), fail) == Verdict("retry", 10)
-
-
-@dataclass
-class Message:
-    """A message that notes what became of it."""
-
-    body: Any
-    attempts: int = 1
-    verdict: str | int | None = None
-
-    def ack(self) -> None:
-        """See `ports.QueuedMessage`."""
-        self.verdict = "ack"
-
-    def retry(self, delay_seconds: int) -> None:
-        """See `ports.QueuedMessage`."""
-        self.verdict = delay_seconds
+    assert await told({"webhook": "r"}, 2, Threads(), fail) == Verdict("retry", 10)
 
 
 async def test_no_message_of_a_batch_waits_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +164,7 @@ async def test_no_message_of_a_batch_waits_for_another(monkeypatch: pytest.Monke
             woken.append(thread_id)
 
     delivering = asyncio.ensure_future(
-        deliver_batch([hanging, webhook, *foreign, failing, *good], SomeThreads(), no_webhook)
+        deliver_batch([hanging, webhook, *foreign, failing, *good], SomeThreads(), no_webhook, Kept())
     )
     await asyncio.wait({delivering}, timeout=0.1)
     assert {message.verdict for message in [*foreign, *good]} == {"ack"}
@@ -138,3 +172,21 @@ async def test_no_message_of_a_batch_waits_for_another(monkeypatch: pytest.Monke
     await delivering
     assert hanging.verdict == 5
     assert len(woken) == len(good)
+
+
+async def test_the_dead_letter_queue_wakes_nobody_and_keeps_what_it_gets() -> None:
+    kept = Kept(failures=1)
+    messages = [Message(MESSAGE), Message({"webhook": "r"}), Message(None)]
+    await keep_batch(messages, kept)
+    assert [message.verdict for message in messages] == [5, "ack", "ack"]
+    assert kept.bodies == [{"webhook": "r"}, None]
+
+
+def test_the_dead_letter_queue_is_the_one_of_the_configuration() -> None:
+    queues = production_config()["queues"]
+    assert {queue["queue"] for queue in queues["producers"] if queue["binding"] == "DEAD_LETTER_QUEUE"} == {
+        DEAD_LETTER_QUEUE
+    }
+    moved_to = {queue.get("dead_letter_queue", DEAD_LETTER_QUEUE) for queue in queues["consumers"]}
+    assert moved_to == {DEAD_LETTER_QUEUE}
+    assert DEAD_LETTER_QUEUE in {queue["queue"] for queue in queues["consumers"]}

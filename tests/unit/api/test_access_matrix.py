@@ -94,6 +94,11 @@ CASES: dict[str, Case] = {
     "POST /runs/stream": Case(body=OWN_RUN, is_shared=True),
     "POST /runs/wait": Case(body=OWN_RUN, is_shared=True),
     "POST /runs/batch": Case(body=[RUN, OWN_RUN], is_shared=True),
+    "GET /runs/dead-letters": Case(stranger=EMPTY),
+    "POST /runs/dead-letters/redrive": Case(
+        body={"run_ids": ["{run_id}"]},
+        stranger=(200, None),
+    ),
     "POST /runs/cancel": Case(body={"thread_id": "{thread_id}", "run_ids": ["{run_id}"]}),
     "POST /runs/crons": Case(body={**OWN_RUN, "schedule": "0 0 1 1 *"}, is_shared=True),
     "POST /threads/{thread_id}/runs/crons": Case(body={**RUN, "schedule": "0 0 1 1 *"}),
@@ -256,7 +261,12 @@ async def world(gate: Gate) -> World:
 
 
 def _tell(api: Api) -> None:
-    """Webhooks of all runs, which were given up."""
+    """Webhooks of all runs, which were given up, and dead letters of all."""
+    api.db.connection.execute(
+        "INSERT INTO dead_letters (run_id, thread_id, graph_id, reason, message, created_at) "
+        "SELECT run_id, thread_id, 'sequence', json_object('error', 'E', 'message', ?), '{}', created_at FROM runs",
+        (SECRET,),
+    )
     api.db.connection.execute(
         "INSERT INTO webhooks (run_id, delivery_id, thread_id, metadata, url, body) "
         "SELECT run_id, 'd', thread_id, metadata, 'https://hooks.example.com', '{}' FROM runs"

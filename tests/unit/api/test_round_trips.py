@@ -30,6 +30,7 @@ OTHERS = {
     "GET /threads/{thread_id}/stream": 0,
     "POST /threads/{thread_id}/stream/events": 0,
     "POST /runs/webhooks/redeliver": 1,
+    "POST /runs/dead-letters/redrive": 1,
     "PUT /store/items": 1,
     "DELETE /store/items": 1,
     "POST /mcp": 0,

@@ -17,7 +17,9 @@ from settings import Settings
 from store.d1_store import D1Store
 from streaming.event_log import ENDED_STEP
 from streaming.fanout import RunStreams
-from tests.support.http_api import Api
+from tables import run_claims
+from tables.run_history import Stamp
+from tests.support.http_api import Api, QueueNotes
 from tests.support.object_storage import SqliteObjectStorage
 from tracing.exporter import Exporter
 
@@ -56,6 +58,7 @@ class ThreadObjectInMemory:
         self.alarm = AlarmNotes()
         self.workflows = WorkflowNotes()
         self.webhook_queue = api.webhook_queue
+        self.dead_letter_queue = QueueNotes()
         self.storage = SqliteObjectStorage()
         self._settings = settings or Settings()
         self.incarnate()
@@ -76,6 +79,7 @@ class ThreadObjectInMemory:
                 alarm=self.alarm,
                 workflows=self.workflows,
                 webhook_queue=self.webhook_queue,
+                dead_letter_queue=self.dead_letter_queue,
                 version="test",
             ),
             streams=self.streams,
@@ -137,8 +141,10 @@ async def test_a_run_that_is_given_up_leaves_what_the_thread_shows(thread: Threa
     await thread.runner.work()
     before = await thread.thread()
     assert before["interrupts"]
-    given_up = await thread.create("approval", input={"topic": "t"})
-    thread.api.db.connection.execute("UPDATE runs SET status = 'running', attempt = 2 WHERE run_id = ?", (given_up,))
+    await thread.create("approval", input={"topic": "t"})
+    claim = await run_claims.claim_oldest_pending(thread.api.db, thread.thread_id, Stamp(clock.moment(), "test"))
+    assert claim.claimed
+    assert await run_claims.resume_running(thread.api.db, claim.claimed, Stamp(clock.moment(), "test"))
     await thread.runner.work()
     after = await thread.thread()
     assert (after["status"], after["error"]["error"]) == ("error", "AttemptsExhausted")

@@ -1,0 +1,126 @@
+"""Runs that gave up, and messages that nobody could deliver: kept for an operator, who lets them go on.
+
+The row in `dead_letters` is what counts; the queue of the same name only tells whoever listens to it.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import clock
+import ids
+from compact_json import compact_json
+from errors import Unavailable
+from ports import Database, Row, RunQueue, Statement
+from tables import circuits, dead_letters
+from tables.access import Access
+from tables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+#: A message is for ids; whatever else somebody sent is shown so far.
+MAX_MESSAGE_CHARACTERS: Final = 10_000
+
+#: How many letters a minute forgets.
+PAGE_FORGOTTEN: Final = 1000
+
+#: A graph that has not failed for so long is well.
+CIRCUIT_MEMORY_SECONDS: Final = 24 * 3600
+
+_UNDELIVERABLE: Final = compact_json(
+    {
+        "error": "Undeliverable",
+        "message": "the object of the run's thread could not be woken, however often it was tried; "
+        "the run is not lost: it is announced again each minute until the object answers",
+    }
+)
+_NAMELESS: Final = compact_json({"error": "UnknownMessage", "message": "a queue message that names no run"})
+
+
+async def announce(queue: RunQueue, run: Run) -> None:
+    """Tell whoever listens that a run gave up; what is not told is in the list all the same."""
+    try:
+        await queue.send_batch([(run.thread_id, run.run_id)])
+    except Unavailable:
+        logger.exception("the run is a dead letter and was not announced", extra={"event": "announcement_lost"})
+
+
+async def keep_message(db: Database, message_id: str, body: Any) -> None:
+    """Keep a message that could not be delivered, or means nothing, where an operator sees it. Idempotent.
+
+    What announces a dead letter, or a webhook that has a list of its own, needs nothing.
+    """
+    text, now = _readable(body)[:MAX_MESSAGE_CHARACTERS], clock.now_iso()
+    match body:
+        case {"thread_id": str(thread_id), "run_id": str(run_id)} if ids.canonical(thread_id) == thread_id:
+            await db.batch([dead_letters.insert_message(thread_id, run_id, _UNDELIVERABLE, text, now=now)])
+        case {"webhook": str()}:
+            return
+        case _:
+            said = "kept a queue message that names no run; see who else writes to the queue: %s"
+            logger.error(said, text[:500], extra={"event": "message_unknown"})
+            await db.batch([dead_letters.insert_nameless(message_id, _NAMELESS, text, now=now)])
+
+
+def _readable(body: Any) -> str:
+    """A message as text that any database takes; it may be anything that some other program sent."""
+    try:
+        return json.dumps(body, default=ascii)
+    except (ValueError, RecursionError):
+        return ascii(body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redriven:
+    """What came of letting runs go on."""
+
+    #: (thread_id, run_id) of those that do.
+    runs: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    #: (run_id, reason) of the others.
+    refused: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+
+
+async def redrive(db: Database, queue: RunQueue, run_ids: Sequence[str], access: Access) -> Redriven:
+    """Let runs that gave up go on from their last checkpoints, each with all attempts before it. Idempotent.
+
+    A crash after the batch leaves runs that wait, which the sweeper finds.
+    """
+    looked, redriven, *_ = await db.batch(dead_letters.redrive(run_ids, access, now=clock.now_iso()))
+    letters = {row["run_id"]: row for row in looked}
+    revived = {row["run_id"] for row in redriven}
+    result = Redriven()
+    for run_id in dict.fromkeys(run_ids):
+        letter = letters.get(run_id)
+        if letter is not None and (run_id in revived or letter["status"] in ("pending", "running")):
+            result.runs.append((letter["thread_id"], run_id))
+        else:
+            result.refused.append((run_id, _why_not(letter)))
+    try:
+        await queue.send_batch(result.runs)
+    except Unavailable:
+        logger.exception("%d runs are redriven and were not announced", len(result.runs))
+    return result
+
+
+def _why_not(letter: Row | None) -> str:
+    match letter:
+        case None:
+            return "Dead letter not found."
+        case {"status": None}:
+            return "The message names no run."
+        case {"status": "error", "is_newest": 1}:
+            return "The thread's state was changed after the run gave up: create a run instead."
+        case {"status": "error"}:
+            return "A newer run was created on the thread: create a run instead."
+        case _:
+            return f"The run is {letter['status']}: there is nothing to redrive."
+
+
+def forget(now: str, retention_seconds: int) -> list[Statement]:
+    """What each minute deletes: letters that nobody wanted, and graphs that have been well for long."""
+    return [
+        dead_letters.forget(before=clock.shifted(now, -retention_seconds), limit=PAGE_FORGOTTEN),
+        circuits.forget(since=clock.shifted(now, -CIRCUIT_MEMORY_SECONDS)),
+    ]

@@ -1,0 +1,45 @@
+"""The end of a run that is not tried again: an error, and a dead letter in the same batch."""
+
+import logging
+from dataclasses import replace
+
+from ports import Database, Statement
+from runs import completion, outcome, run_lines
+from runs.attempts import GaveUp
+from runs.completion import Finished
+from settings import Settings
+from streaming.json_text import dumps
+from tables import circuits, dead_letters, threads
+from tables.circuits import Circuit
+from tables.run_history import Stamp
+from tables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+
+async def give_up(db: Database, run: Run, gave_up: GaveUp, stamp: Stamp, settings: Settings) -> Finished | None:
+    """End a run, keep it for an operator, and count it against its graph; see `completion.finish`.
+
+    What the run committed is not read: that may be what its executors died of.
+    """
+    run_lines.given_up(logger, run, gave_up.message)
+    error = {"error": gave_up.error, "message": gave_up.message}
+    result = replace(outcome.failed(None, error), keeps_thread=True)
+    alongside = _kept(run, dumps(error), stamp, settings)
+    if gave_up.counts_since is not None:
+        opens_at = settings.circuit_failures
+        since = gave_up.counts_since
+        alongside.append(circuits.count(run, stamp, cut_off_since=since, opens_at=opens_at))
+    finished = await completion.finish(db, run, result, stamp, alongside=alongside)
+    if finished is not None and gave_up.counts_since is not None:
+        for row in finished.alongside[-1]:
+            run_lines.circuit_counted(logger, Circuit.from_row(row))
+    return finished
+
+
+def _kept(run: Run, reason: str, stamp: Stamp, settings: Settings) -> list[Statement]:
+    """The run as a dead letter; the thread that a stateless one has to itself stays as long as its letter."""
+    letter = dead_letters.insert(run, reason, now=stamp.now)
+    if not run.arguments.get("temporary"):
+        return [letter]
+    return [letter, threads.let_expire(run, minutes=settings.dead_letter_retention_seconds / 60)]

@@ -1,0 +1,104 @@
+"""The table `circuits`: graphs whose runs gave up one after the other, by the Worker version that executed them.
+
+A graph without a row is well: the ordinary run finds nothing here to change.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from ports import Row, Statement
+from tables.run_fence import UNCHANGED
+from tables.run_history import Stamp
+from tables.runs import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """One row."""
+
+    graph_id: str
+    version: str
+    #: Runs that gave up with no success between.
+    failures: int
+    #: Since when it is open; None while it is closed.
+    opened_at: str | None
+    probe_run_id: str | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Circuit":
+        """The row of any statement here that returns `COLUMNS`."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+
+COLUMNS: Final = "graph_id, version, failures, opened_at, probe_run_id"
+
+#: A run gave up that was first cut off after the one before it gave up: what was cut off together counts once. The
+#: circuit opens with enough of them, and opens anew with each further one.
+_COUNT: Final = f"""
+INSERT INTO circuits (graph_id, version, failures, failed_at, opened_at)
+SELECT ?1, ?2, 1, ?3, CASE WHEN 1 >= ?4 THEN ?3 END
+WHERE ?5 <= ?3 AND {UNCHANGED}
+ON CONFLICT (graph_id, version) DO UPDATE SET
+    failures = failures + 1,
+    failed_at = ?3,
+    opened_at = CASE WHEN failures + 1 >= ?4 THEN ?3 END,
+    probe_run_id = NULL,
+    probed_at = NULL
+WHERE failed_at < ?5
+RETURNING {COLUMNS}
+"""
+
+
+def count(run: Run, stamp: Stamp, *, cut_off_since: str, opens_at: int) -> Statement:
+    """Count a run that gives up in this batch, provided that `run` is what is stored; returns what came of it."""
+    return Statement(_COUNT, (run.graph_id, stamp.version, stamp.now, opens_at, cut_off_since, *run.identity))
+
+
+#: A run of the graph ended well.
+_CLOSE: Final = f"""
+DELETE FROM circuits
+WHERE graph_id = ? AND version = ? AND {UNCHANGED}
+RETURNING {COLUMNS}
+"""
+
+
+def close(run: Run, stamp: Stamp) -> Statement:
+    """Forget what was counted, provided that `run`, which ends well, is what is stored; returns what was forgotten."""
+    return Statement(_CLOSE, (run.graph_id, stamp.version, *run.identity))
+
+
+#: A run that was cut off becomes the probe of a circuit that has been open for long enough, unless another one is.
+_PROBE: Final = """
+UPDATE circuits
+SET probe_run_id = ?, probed_at = ?
+WHERE graph_id = ? AND version = ? AND opened_at <= ? AND (probed_at IS NULL OR probed_at <= ?)
+"""
+
+_SELECT: Final = f"SELECT {COLUMNS} FROM circuits WHERE graph_id = ? AND version = ?"
+
+
+def probe(run: Run, stamp: Stamp, *, opened_by: str) -> list[Statement]:
+    """Let a run be the probe if the circuit wants one by now; the last statement returns the circuit, if any."""
+    place = (run.graph_id, stamp.version)
+    return [
+        Statement(_PROBE, (run.run_id, stamp.now, *place, opened_by, opened_by)),
+        Statement(_SELECT, place),
+    ]
+
+
+#: Those that are open; there are as many rows as graphs that failed lately.
+_OPEN: Final = f"SELECT {COLUMNS} FROM circuits WHERE opened_at IS NOT NULL ORDER BY graph_id, version"
+
+
+def select_open() -> Statement:
+    """The circuits that are open, for `Circuit.from_row`."""
+    return Statement(_OPEN)
+
+
+#: Graphs and versions of which nothing was heard for long.
+_FORGET: Final = "DELETE FROM circuits WHERE MAX(failed_at, COALESCE(probed_at, failed_at)) < ?"
+
+
+def forget(*, since: str) -> Statement:
+    """Delete the rows of graphs and versions that did not fail since a time."""
+    return Statement(_FORGET, (since,))

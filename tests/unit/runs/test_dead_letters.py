@@ -1,0 +1,450 @@
+"""Runs that give up, what is left of them, and how they go on: the executor of a thread that dies again and again."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import pytest
+from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
+
+import clock
+import each_minute
+from errors import Unavailable
+from runs import dead_letters
+from settings import Settings
+from streaming import sse
+from streaming.fanout import From
+from tables import dead_letters as letters_table
+from tables import run_history, runs
+from tables.access import EVERYTHING
+from tests.support.http_api import Api
+from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
+
+SETTINGS = Settings(max_attempts=3, circuit_failures=2, circuit_cooldown_seconds=60)
+
+
+class State(TypedDict, total=False):
+    """What the graph has done."""
+
+    log: Annotated[list[int], lambda old, new: old + new]
+
+
+class Outside:
+    """The world of the graph `fragile`: in super-step 2 it waits for ever, until the world is well."""
+
+    def __init__(self) -> None:
+        self.is_well = False
+        self.reached = asyncio.Event()
+        #: In how many super-steps it waits.
+        self.deadly = {2}
+
+    def graph(self, steps: int = 4) -> Any:
+        graph = StateGraph(State)
+
+        def node(number: int) -> Any:
+            async def act(_state: State) -> State:
+                if number in self.deadly and not self.is_well:
+                    self.reached.set()
+                    await asyncio.Event().wait()
+                return {"log": [number]}
+
+            return act
+
+        names = [str(number) for number in range(steps)]
+        for number, name in enumerate(names):
+            graph.add_node(name, node(number))
+        for before, after in zip([START, *names], [*names, END], strict=True):
+            graph.add_edge(before, after)
+        return graph.compile()
+
+
+class Fragile:
+    """Threads whose runs execute the graph `fragile`, and die in it."""
+
+    def __init__(self) -> None:
+        self.api = Api()
+        self.settings = SETTINGS
+        self.outside = Outside()
+        self.api.registry.graphs["fragile"] = self.outside.graph()
+
+    async def thread(self, thread_id: str | None = None) -> ThreadObjectInMemory:
+        return ThreadObjectInMemory(self.api, thread_id or await self.api.new_thread(), self.settings)
+
+    async def kill(self, thread: ThreadObjectInMemory) -> None:
+        """Let the thread work until the graph waits, then lose everything in memory."""
+        self.outside.reached.clear()
+        working = asyncio.ensure_future(thread.runner.work())
+        reaching = asyncio.ensure_future(self.outside.reached.wait())
+        await asyncio.wait({working, reaching}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        assert reaching.done(), "the run did not get so far"
+        working.cancel()
+        await asyncio.wait({working})
+        thread.incarnate()
+
+    async def give_up(self, thread: ThreadObjectInMemory, **body: Any) -> str:
+        """A run that gave up."""
+        run_id = await thread.create("fragile", input={"log": []}, **body)
+        for _ in range(SETTINGS.max_attempts):
+            await self.kill(thread)
+        await thread.runner.work()
+        return run_id
+
+    async def letters(self, query: str = "") -> list[dict[str, Any]]:
+        return await self.api.json("GET", f"/runs/dead-letters{query}")
+
+    async def redrive(self, *run_ids: str) -> dict[str, Any]:
+        return await self.api.json("POST", "/runs/dead-letters/redrive", {"run_ids": list(run_ids)})
+
+
+@pytest.fixture
+def fragile() -> Fragile:
+    return Fragile()
+
+
+async def events(thread: ThreadObjectInMemory, run_id: str, after: Any = From.START) -> list[tuple[str, Any]]:
+    """Everything a stream of the run shows to its end."""
+    subscription = thread.streams.subscribe(run_id, after)
+    text = ""
+    while (chunk := await subscription.next_chunk()) is not None:
+        text += chunk
+    subscription.close()
+    return [(frame.name, json.loads(sse.data_of(frame))) for frame in sse.split(text)]
+
+
+async def test_a_run_gives_up_and_becomes_a_dead_letter(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread, webhook="https://example.com/hook")
+    assert await thread.status(run_id) == "error"
+    [letter] = await fragile.letters()
+    assert letter["reason"]["error"] == "AttemptsExhausted"
+    assert "cut off 3 times in super-step 3" in letter["reason"]["message"]
+    assert (letter["run_id"], letter["thread_id"], letter["graph_id"]) == (run_id, thread.thread_id, "fragile")
+    assert (letter["status"], letter["attempts"], letter["message"]) == ("error", 4, None)
+    assert thread.dead_letter_queue.sent == [(thread.thread_id, run_id)]
+    assert (await thread.thread())["error"] == letter["reason"]
+    assert (await events(thread, run_id))[-1] == ("error", letter["reason"])
+    assert await fragile.letters("?graph_id=sequence") == []
+    assert await fragile.letters("?graph_id=fragile&limit=1") == [letter]
+
+
+async def test_a_run_that_advances_between_its_crashes_does_not_give_up(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    fragile.outside.deadly = set()
+    run_id = await thread.create("fragile", input={"log": []})
+    for step in range(4):
+        for _ in range(SETTINGS.max_attempts - 1):
+            fragile.outside.deadly = {step}
+            await fragile.kill(thread)
+    fragile.outside.is_well = True
+    await thread.runner.work()
+    assert await thread.status(run_id) == "success"
+    assert (await thread.thread())["values"] == {"log": [0, 1, 2, 3]}
+    assert await fragile.letters() == []
+
+
+async def test_a_redriven_run_goes_on_from_its_last_checkpoint(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread, stream_mode="updates")
+    fragile.outside.is_well = True
+    fragile.api.queue.sent.clear()
+    assert await fragile.redrive(run_id) == {
+        "redriven": [{"thread_id": thread.thread_id, "run_id": run_id}],
+        "refused": [],
+    }
+    assert fragile.api.queue.sent == [(thread.thread_id, run_id)]
+    assert (await thread.status(run_id), (await thread.thread())["status"]) == ("pending", "busy")
+    assert await fragile.letters() == []
+    await thread.runner.work()
+    assert await thread.status(run_id) == "success"
+    after = await thread.thread()
+    assert (after["status"], after["values"], after["error"]) == ("idle", {"log": [0, 1, 2, 3]}, None)
+    updates = [data for name, data in await events(thread, run_id) if name == "updates"]
+    assert updates == [{str(number): {"log": [number]}} for number in range(4)]
+    assert "error" not in [name for name, _ in await events(thread, run_id)]
+    stored = await runs.get(fragile.api.db, thread.thread_id, run_id)
+    assert stored
+    assert [entry.event for entry in run_history.parse(stored.history)] == [
+        *("started", *["resumed"] * 3, "ended"),
+        *("redriven", "started", "ended"),
+    ]
+
+
+async def test_whoever_joins_a_redriven_run_gets_to_its_new_end(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    fragile.outside.is_well = True
+    await thread.runner.recall(run_id)
+    assert "AttemptsExhausted" in await thread.streams.result(run_id)
+    await fragile.redrive(run_id)
+    await thread.runner.recall(run_id)
+    joined = asyncio.ensure_future(thread.streams.result(run_id))
+    await asyncio.sleep(0.01)
+    assert not joined.done()
+    await thread.runner.work()
+    assert json.loads(await joined) == {"log": [0, 1, 2, 3]}
+
+
+async def test_a_redriven_run_has_all_its_attempts_and_may_give_up_again(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    await fragile.redrive(run_id)
+    for _ in range(SETTINGS.max_attempts - 1):
+        await fragile.kill(thread)
+        assert await fragile.letters() == []
+    await fragile.kill(thread)
+    await thread.runner.work()
+    [letter] = await fragile.letters()
+    assert "cut off 3 times" in letter["reason"]["message"]
+    assert [name for name, _ in await events(thread, run_id)].count("error") == 1
+
+
+async def test_redriving_twice_does_nothing_more(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    await asyncio.gather(*(fragile.redrive(run_id) for _ in range(3)))
+    assert await fragile.redrive(run_id) == {
+        "redriven": [],
+        "refused": [{"run_id": run_id, "detail": "Dead letter not found."}],
+    }
+    stored = await runs.get(fragile.api.db, thread.thread_id, run_id)
+    assert stored
+    assert [entry.event for entry in run_history.parse(stored.history)].count("redriven") == 1
+
+
+async def test_a_redrive_that_nobody_was_told_of_is_found_by_the_sweeper(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    fragile.api.queue.failure = Unavailable("the queue is gone")
+    assert (await fragile.redrive(run_id))["redriven"]
+    fragile.api.queue.failure = None
+    fragile.outside.is_well = True
+    await thread.runner.work()
+    assert await thread.status(run_id) == "success"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "detail"),
+    [
+        ("POST", "runs", {"assistant_id": "sequence"}, "A newer run was created on the thread"),
+        ("POST", "state", {"values": {"log": [9]}}, "The thread's state was changed after the run gave up"),
+    ],
+)
+async def test_a_thread_that_went_on_keeps_its_dead_run_where_it_is(
+    fragile: Fragile, method: str, path: str, body: Any, detail: str
+) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    await fragile.api.ask(method, f"/threads/{thread.thread_id}/{path}", body)
+    refused = (await fragile.redrive(run_id))["refused"]
+    assert refused == [{"run_id": run_id, "detail": f"{detail}: create a run instead."}]
+    assert await thread.status(run_id) == "error"
+
+
+@pytest.mark.parametrize("path", ["", "/runs/{run_id}"])
+async def test_a_letter_goes_with_its_thread_and_with_its_run(fragile: Fragile, path: str) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    await fragile.api.json("DELETE", f"/threads/{thread.thread_id}{path.format(run_id=run_id)}", status=204)
+    assert fragile.api.rows("dead_letters") == 0
+    assert (await fragile.redrive(run_id))["refused"] == [{"run_id": run_id, "detail": "Dead letter not found."}]
+
+
+@pytest.mark.parametrize("action", ["interrupt", "rollback"])
+async def test_a_redriven_run_that_is_cancelled_before_it_goes_on_leaves_what_was_asked_for(
+    fragile: Fragile, action: str
+) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    await fragile.redrive(run_id)
+    await fragile.api.json("POST", f"/threads/{thread.thread_id}/runs/{run_id}/cancel?action={action}", status=202)
+    await thread.runner.work()
+    after = await thread.thread()
+    values = {"log": [0, 1]} if action == "interrupt" else None
+    assert (after["status"], after["values"]) == ("interrupted" if values else "idle", values)
+    assert bool(fragile.api.rows("checkpoints")) == bool(values)
+
+
+async def test_a_redrive_by_filter_takes_a_page_and_passes_over_what_it_is_told(fragile: Fragile) -> None:
+    fragile.settings = Settings(max_attempts=SETTINGS.max_attempts)
+    threads = [await fragile.thread() for _ in range(3)]
+    run_ids = [await fragile.give_up(thread) for thread in threads]
+    url = "/runs/dead-letters/redrive"
+    nothing = await fragile.api.json("POST", url, {"filter": {"graph_id": "sequence"}})
+    assert nothing == {"redriven": [], "refused": []}
+    newest = await fragile.api.json("POST", url, {"filter": {"graph_id": "fragile"}, "limit": 1})
+    assert [run["run_id"] for run in newest["redriven"]] == run_ids[2:]
+    oldest = await fragile.api.json("POST", url, {"filter": {}, "offset": 1})
+    assert [run["run_id"] for run in oldest["redriven"]] == run_ids[:1]
+    assert [letter["run_id"] for letter in await fragile.letters()] == run_ids[1:2]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"run_ids": []}, {"run_ids": ["x"]}, {"filter": {}, "run_ids": [str(1)]}, {"filter": {}, "limit": 0}]
+)
+async def test_what_cannot_be_meant_is_refused(fragile: Fragile, body: Any) -> None:
+    await fragile.api.detail("POST", "/runs/dead-letters/redrive", body, status=422)
+
+
+async def stateless(fragile: Fragile) -> tuple[ThreadObjectInMemory, str]:
+    """A stateless run that gave up, and its thread."""
+    created = await fragile.api.json("POST", "/runs", {"assistant_id": "fragile", "input": {"log": []}}, status=202)
+    thread = await fragile.thread(created["thread_id"])
+    for _ in range(SETTINGS.max_attempts):
+        await fragile.kill(thread)
+    await thread.runner.work()
+    return thread, created["run_id"]
+
+
+async def test_a_stateless_run_that_gave_up_keeps_its_thread_until_it_is_redriven(fragile: Fragile) -> None:
+    thread, run_id = await stateless(fragile)
+    assert [letter["run_id"] for letter in await fragile.letters()] == [run_id]
+    fragile.outside.is_well = True
+    await fragile.redrive(run_id)
+    await thread.runner.recall(run_id)
+    joined = asyncio.ensure_future(thread.streams.result(run_id))
+    await asyncio.sleep(0)
+    await thread.runner.work()
+    assert json.loads(await joined) == {"log": [0, 1, 2, 3]}
+    assert [fragile.api.rows(table) for table in ("threads", "runs", "checkpoints", "dead_letters")] == [0] * 4
+
+
+async def test_what_nobody_wanted_is_forgotten(fragile: Fragile, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stateless(fragile)
+    kept = await fragile.thread()
+    run_id = await fragile.give_up(kept)
+    await dead_letters.keep_message(fragile.api.db, "m", None)
+    services = fragile.api.services
+    seconds = SETTINGS.dead_letter_retention_seconds
+    for passed, left in ((seconds - 60, (2, 3)), (seconds + 60, (1, 0))):
+        monkeypatch.setattr(clock, "now_iso", lambda passed=passed: clock.iso_of_ms(clock.now_ms() + passed * 1000))
+        tick = each_minute.Tick(services=services, minute=0)
+        for job in (each_minute.forget_dead_letters, each_minute.delete_threads):
+            await job(tick)
+        assert (fragile.api.rows("threads"), fragile.api.rows("dead_letters")) == left
+    assert await kept.status(run_id) == "error"
+
+
+async def test_a_graph_that_fails_every_time_is_not_tried_again(
+    fragile: Fragile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(SETTINGS.circuit_failures):
+        await fragile.give_up(await fragile.thread())
+    [opened] = [record for record in caplog.records if getattr(record, "event", "") == "circuit_opened"]
+    assert (opened.graph_id, opened.failures) == ("fragile", 2)  # type: ignore[attr-defined]
+    thread = await fragile.thread()
+    refused = await thread.create("fragile", input={"log": []})
+    await fragile.kill(thread)
+    await thread.runner.work()
+    letter = (await fragile.letters())[0]
+    assert (letter["run_id"], letter["reason"]["error"]) == (refused, "CircuitOpen")
+
+    moment, seconds = clock.moment, SETTINGS.circuit_cooldown_seconds + 1
+    monkeypatch.setattr(clock, "moment", lambda: clock.shifted(moment(), seconds))
+    probe = await fragile.thread()
+    await probe.create("fragile", input={"log": []})
+    await fragile.kill(probe)
+    other = await fragile.thread()
+    not_the_probe = await other.create("fragile", input={"log": []})
+    await fragile.kill(other)
+    await fragile.kill(probe)
+    await other.runner.work()
+    assert (await fragile.letters())[0]["run_id"] == not_the_probe
+    fragile.outside.is_well = True
+    with caplog.at_level(logging.INFO):
+        await probe.runner.work()
+    assert fragile.api.rows("circuits") == 0
+    assert [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "circuit_closed"]
+
+
+async def test_runs_that_are_cut_off_together_count_once(fragile: Fragile) -> None:
+    """A storm of kills: ten runs die with each other, again and again, until all have given up."""
+    threads = [await fragile.thread() for _ in range(10)]
+    for thread in threads:
+        await thread.create("fragile", input={"log": []})
+    for _ in range(SETTINGS.max_attempts):
+        for thread in threads:
+            await fragile.kill(thread)
+    for thread in threads:
+        await thread.runner.work()
+    assert len(await fragile.letters()) == 10
+    [circuit] = fragile.api.db.connection.execute("SELECT failures, opened_at FROM circuits").fetchall()
+    assert tuple(circuit) == (1, None)
+
+
+async def test_a_success_between_keeps_a_circuit_closed(fragile: Fragile) -> None:
+    for _ in range(SETTINGS.circuit_failures * 2):
+        await fragile.give_up(await fragile.thread())
+        fragile.outside.is_well = True
+        well = await fragile.thread()
+        await well.create("fragile", input={"log": []})
+        await well.runner.work()
+        fragile.outside.is_well = False
+        assert fragile.api.rows("circuits") == 0
+
+
+MESSAGE_ID = "message-1"
+
+
+async def test_a_message_that_could_not_be_delivered_is_shown_while_its_run_waits(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await thread.create("fragile", input={"log": []})
+    body = {"thread_id": thread.thread_id, "run_id": run_id}
+    for _ in range(2):
+        await dead_letters.keep_message(fragile.api.db, MESSAGE_ID, body)
+    [letter] = await fragile.letters("?graph_id=fragile")
+    assert (letter["run_id"], letter["status"], letter["reason"]["error"]) == (run_id, "pending", "Undeliverable")
+    assert json.loads(letter["message"]) == body
+    fragile.outside.is_well = True
+    await thread.runner.work()
+    assert await fragile.letters() == []
+
+
+async def test_redriving_a_message_that_could_not_be_delivered_sends_it_again(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await thread.create("fragile", input={"log": []})
+    await dead_letters.keep_message(fragile.api.db, MESSAGE_ID, {"thread_id": thread.thread_id, "run_id": run_id})
+    fragile.api.queue.sent.clear()
+    assert (await fragile.redrive(run_id))["redriven"] == [{"thread_id": thread.thread_id, "run_id": run_id}]
+    assert fragile.api.queue.sent == [(thread.thread_id, run_id)]
+    assert await fragile.letters() == []
+
+
+LOOP: list[Any] = []
+LOOP.append(LOOP)
+
+
+@pytest.mark.parametrize(
+    "body", [None, b"bytes", "\ud800\0", LOOP, {"thread_id": "x", "run_id": "y"}, {1: {2}}, "x" * 100_000]
+)
+async def test_a_message_that_means_nothing_is_shown_as_it_came(fragile: Fragile, body: Any) -> None:
+    await dead_letters.keep_message(fragile.api.db, MESSAGE_ID, body)
+    await dead_letters.keep_message(fragile.api.db, MESSAGE_ID, body)
+    [letter] = await fragile.letters()
+    assert (letter["run_id"], letter["thread_id"], letter["reason"]["error"]) == (MESSAGE_ID, None, "UnknownMessage")
+    assert letter["message"]
+    assert len(letter["message"]) <= dead_letters.MAX_MESSAGE_CHARACTERS
+
+
+async def test_announcements_and_webhooks_in_the_dead_letter_queue_need_nothing(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    letters = await fragile.letters()
+    for body in ({"thread_id": thread.thread_id, "run_id": run_id}, {"webhook": run_id}):
+        await dead_letters.keep_message(fragile.api.db, MESSAGE_ID, body)
+    assert await fragile.letters() == letters
+
+
+async def test_lists_are_read_from_their_indexes(fragile: Fragile) -> None:
+    for graph_id, index in ((None, "dead_letters_by_created_at"), ("g", "dead_letters_by_graph")):
+        statement = letters_table.select(graph_id, EVERYTHING, limit=10, offset=0)
+        plan = plan_of(fragile.api, statement.sql, statement.params)
+        assert any(index in step for step in plan), plan
+        assert not any("TEMP B-TREE" in step or "SCAN runs" in step for step in plan), plan
+
+
+def plan_of(api: Api, sql: str, params: Sequence[Any]) -> list[str]:
+    """What SQLite is going to do."""
+    return [row["detail"] for row in api.db.connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
