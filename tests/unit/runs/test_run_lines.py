@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from langgraph.graph import START, StateGraph
 
+import clock
 from settings import Settings
+from tables import run_claims
+from tables.run_history import Stamp
 from tests.support.http_api import Api, State
 from tests.support.written_lines import WrittenLines
 from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
@@ -18,9 +21,11 @@ async def thread() -> ThreadObjectInMemory:
     return ThreadObjectInMemory(api, await api.new_thread(), Settings(max_attempts=3))
 
 
-def cut_off(thread: ThreadObjectInMemory, run_id: str) -> None:
-    """What a crash leaves of a run."""
-    thread.api.db.connection.execute("UPDATE runs SET status = 'running', attempt = attempt + 1")
+async def cut_off(thread: ThreadObjectInMemory) -> None:
+    """What an executor leaves of the thread's run that dies right after it took it."""
+    claim = await run_claims.claim_oldest_pending(thread.api.db, thread.thread_id, Stamp(clock.moment(), "v1"))
+    if claim.running:
+        await run_claims.resume_running(thread.api.db, claim.running, Stamp(clock.moment(), "v1"))
     thread.incarnate()
 
 
@@ -40,8 +45,8 @@ async def test_an_ordinary_run_writes_three_lines(thread: ThreadObjectInMemory) 
 
 
 async def test_a_run_that_was_cut_off_says_so(thread: ThreadObjectInMemory) -> None:
-    run_id = await thread.create(input={"topic": "t"})
-    cut_off(thread, run_id)
+    await thread.create(input={"topic": "t"})
+    await cut_off(thread)
     with WrittenLines() as log:
         await thread.runner.work()
     assert log.events("level", "cause", "attempt") == [
@@ -53,19 +58,19 @@ async def test_a_run_that_was_cut_off_says_so(thread: ThreadObjectInMemory) -> N
 async def test_a_run_that_cannot_be_helped_is_an_error_that_says_what_to_do(thread: ThreadObjectInMemory) -> None:
     run_id = await thread.create(input={"topic": "t"})
     for _ in range(3):
-        cut_off(thread, run_id)
+        await cut_off(thread)
     with WrittenLines() as log:
         await thread.runner.work()
     assert log.events("level", "run_id", "status") == [
         ("run_given_up", "error", run_id, None),
         ("run_ended", "warning", run_id, "error"),
     ]
-    assert "see what the lines of its attempts have in common" in log.lines[0]["message"]
+    assert "See the logs of these attempts" in log.lines[0]["message"]
 
 
 async def test_a_stop_is_logged_when_it_is_asked_and_when_it_is_done(thread: ThreadObjectInMemory) -> None:
     run_id = await thread.create(input={"topic": "t"})
-    cut_off(thread, run_id)
+    await cut_off(thread)
     with WrittenLines() as log:
         await thread.api.ask("POST", f"/threads/{thread.thread_id}/runs/{run_id}/cancel")
         await thread.runner.work()
@@ -126,7 +131,7 @@ async def test_a_callers_trace_is_in_every_line_of_the_run_in_all_attempts(threa
     body = {"assistant_id": "sequence", "input": {"topic": "t"}}
     with WrittenLines() as log:
         run = await thread.api.json("POST", f"/threads/{thread.thread_id}/runs", body, status=202, **headers)
-        cut_off(thread, run["run_id"])
+        await cut_off(thread)
         await thread.runner.work()
     assert [line["trace_id"] for line in log.lines] == [TRACE] * 3
     assert run["kwargs"]["config"]["configurable"]["__trace_context__"] == headers
