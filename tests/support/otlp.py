@@ -2,16 +2,15 @@
 
 import base64
 import json
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.support.local_http import Answer, LocalHttp, Request
 
 #: Ids, which OTLP has in hexadecimal where the JSON of protocol buffers has base64.
 _IDS = ("traceId", "spanId", "parentSpanId")
@@ -76,24 +75,16 @@ def _value(value: Any) -> Any:
     return [_value(each) for each in value.array_value.values] if kind == "array_value" else getattr(value, kind)
 
 
-class Collector:
+class Collector(LocalHttp):
     """An OTLP collector on this machine, and a LangSmith. Answers with `status`, after `delay_seconds`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.status = 200
         self.delay_seconds = 0.0
         #: By path, what the last request there said.
         self.headers: dict[str, dict[str, str]] = {}
-        self.requests = 0
-        self._changed = threading.Condition()
         self._spans: list[tuple[str, ReceivedSpan]] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
-        self._http.daemon_threads = True
-
-    @property
-    def url(self) -> str:
-        """What goes into OTEL_EXPORTER_OTLP_ENDPOINT."""
-        return f"http://127.0.0.1:{self._http.server_port}"
 
     def wait_for(
         self, trace_id: str, name: str, *, path: str = "/v1/traces", seconds: float = 40
@@ -109,40 +100,12 @@ class Collector:
                 assert left > 0, f"no span {name} within {seconds} s, but {[span.name for span in found]}"
                 self._changed.wait(left)
 
-    def _handler_class(self) -> type[BaseHTTPRequestHandler]:
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"])).decode()
-                with collector._changed:
-                    collector.requests += 1
-                    collector.headers[self.path] = {name.lower(): value for name, value in self.headers.items()}
-                    if collector.status == 200:
-                        collector._spans += [(self.path, span) for span in spans_of(body)]
-                    collector._changed.notify_all()
-                time.sleep(collector.delay_seconds)
-                self.send_response(collector.status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        return Handler
-
-    @contextmanager
-    def serving(self) -> Iterator["Collector"]:
-        """Listen on a free port of the loopback interface within the block."""
-        thread = threading.Thread(target=self._http.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._http.shutdown()
-            self._http.server_close()
-            thread.join()
+    def answer(self, request: Request) -> Answer:
+        """See `LocalHttp`."""
+        with self._changed:
+            self.headers[request.path] = request.headers
+            if self.status == 200:
+                self._spans += [(request.path, span) for span in spans_of(request.body)]
+            self._changed.notify_all()
+        time.sleep(self.delay_seconds)
+        return Answer(self.status, "{}", {"content-type": "application/json"})
