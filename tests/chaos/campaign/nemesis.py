@@ -49,7 +49,7 @@ class Nemesis:
     random: Random
 
     async def crash(self) -> None:
-        """Let the server work for a moment, mostly with faults, kill it, and return when something moves again."""
+        """Let the server work for a moment, mostly with faults, kill it, and return when it is up again."""
         disturbed_at, logged = self.recorder.now, len(self.server.log())
         is_disturbed = self.random.random() < 0.7 and await self._disturb()
         await asyncio.sleep(self.random.uniform(0.2, 2.0))
@@ -60,7 +60,8 @@ class Nemesis:
             self.recorder.take(Disturbed(at=disturbed_at, until=at, counts=self._faults_since(logged)))
         kind = "power cut" if is_power_cut else "workerd killed"
         self.recorder.take(Crashed(at=at, kind=kind, ready_at=self.recorder.now))
-        await self._movement_since(at)
+        if self.random.random() < 0.7:  # otherwise it dies again while it recovers
+            await self._movement_since(at)
 
     async def _disturb(self) -> bool:
         """Choose what goes wrong from now on; whether the server has heard of it."""
