@@ -1,6 +1,9 @@
 """Runs that outlive a slice: a Workflow drives them on, nobody sees the seams, a crash costs no more than otherwise."""
 
 import asyncio
+import json
+import os
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -27,6 +30,13 @@ from tools.local_server import Server
 
 STEPS = 10
 LIMIT = 9
+
+#: How long the longest run takes; `LONG_RUN_SECONDS=1800` is half an hour.
+LONG_RUN_SECONDS = int(os.environ.get("LONG_RUN_SECONDS", "20"))
+#: Its slices and their super-steps.
+SLICES = 20
+STEPS_OF_A_SLICE = 6
+HEARTBEAT_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +106,58 @@ async def test_a_long_run_survives_a_power_cut(
     steps.release("cut", 4)
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
     await assert_ran_once(client, thread_id, STEPS)
+
+
+async def watched(server: Server, thread_id: str, run_id: str) -> tuple[list[sse_frames.Frame], list[float]]:
+    """A run's stream from beginning to end over one connection, and when its heartbeats came."""
+    content, heartbeats = b"", list[float]()
+    timeout = httpx.Timeout(3 * HEARTBEAT_SECONDS)
+    path = f"/threads/{thread_id}/runs/{run_id}/stream"
+    async with (
+        httpx.AsyncClient(base_url=server.url, timeout=timeout) as http,
+        http.stream("GET", path, headers={"last-event-id": "-1"}) as response,
+    ):
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if b": heartbeat" in chunk:
+                heartbeats.append(time.monotonic())
+    return sse_frames.parse(content), heartbeats
+
+
+async def test_a_run_of_many_slices_is_one_run_to_whoever_watches() -> None:
+    slice_seconds = max(1, LONG_RUN_SECONDS // SLICES)
+    pause = slice_seconds / STEPS_OF_A_SLICE
+    count = round(LONG_RUN_SECONDS / pause)
+    with serving(SLICE_SECONDS=str(slice_seconds)) as server, StepServer(lambda: pause).serving() as steps:
+        async with get_client(url=server.url) as client:
+            thread_id = (await client.threads.create())["thread_id"]
+            run = await client.runs.create(
+                thread_id,
+                **gated(steps, "longest", count),
+                stream_mode=["custom", "updates"],
+                config={"recursion_limit": 2 * count},
+            )
+            began = time.monotonic()
+            frames, heartbeats = await watched(server, thread_id, run["run_id"])
+            seconds = time.monotonic() - began
+            assert (await client.runs.get(thread_id, run["run_id"]))["status"] == "success"
+            assert (await client.threads.get_state(thread_id))["values"]["log"] == list(range(count))
+            [(attempt, history)] = DatabaseFile(server.persist_to).run("SELECT attempt, history FROM runs")
+    assert seconds >= LONG_RUN_SECONDS
+    assert steps.arrivals("longest") == dict.fromkeys(range(count), 1)
+    sse_frames.assert_strictly_increasing(frames)
+    assert [data["step"] for data in sse_frames.named(frames, "custom")] == list(range(count))
+    assert [data["step"]["log"] for data in sse_frames.named(frames, "updates")] == [[n] for n in range(count)]
+    assert len(heartbeats) >= seconds / HEARTBEAT_SECONDS / 2
+    assert (attempt, [entry["event"] for entry in json.loads(history)]) == (1, ["started", "handed_over", "ended"])
+
+
+async def test_a_run_of_a_thousand_super_steps_finishes() -> None:
+    with serving(SLICE_SUPERSTEPS="100") as server, StepServer().serving() as steps:
+        async with get_client(url=server.url, timeout=300) as client:
+            thread_id = (await client.threads.create())["thread_id"]
+            body = {**gated(steps, "thousand", 1000), "config": {"recursion_limit": 1001}}
+            values = await client.runs.wait(thread_id, **body)
+    assert isinstance(values, dict)
+    assert values["log"] == list(range(1000))
+    assert steps.arrivals("thousand") == dict.fromkeys(range(1000), 1)
