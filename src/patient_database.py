@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: How long a batch is sent again. With a slice's default time before it, still less than an alarm's 15 minutes.
+#: How long a batch is sent again. With an alarm's and a slice's time before it, less than an alarm's 15 minutes.
 PATIENCE_SECONDS: Final = 480
 
 #: The first pause is at most so long, each further one at most twice as long; at random, so that not all come at once.

@@ -47,8 +47,8 @@ class Settings:
     circuit_cooldown_seconds: int = 300
     #: How long a run that gave up can be redriven (a stateless one keeps its thread so long).
     dead_letter_retention_seconds: int = 14 * 24 * 3600
-    #: A run that executes for longer than this, or for more super-steps, goes on slice by slice in a Workflow.
-    slice_seconds: int = 300
+    #: A run that takes longer (its CPU, 300 s at most, included), or more super-steps, goes on in slices by a Workflow.
+    slice_seconds: int = 240
     slice_supersteps: int = 1000
     #: A run that has not ended so long after it began is stopped with status `timeout`.
     bg_job_timeout_secs: int = 3600
