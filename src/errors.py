@@ -107,6 +107,13 @@ class ValueTooLarge(DatabaseError):
     retryable = False
 
 
+class StorageUnavailable(SuperstepError):
+    """The object's own storage refused: the platform has cut this incarnation off, and another one goes on."""
+
+    status = 503
+    retryable = True
+
+
 class Unavailable(SuperstepError):
     """A queue or a thread object did not take a call; what was written before stays and will be looked at again."""
 

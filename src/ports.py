@@ -48,7 +48,10 @@ class ObjectStorage(Protocol):
     """The SQLite database inside one Durable Object: synchronous, and durable before any output leaves the object."""
 
     def execute(self, sql: str, *params: SqlValue) -> list[Row]:
-        """Run one statement; its rows. Consecutive calls without an `await` between them commit together."""
+        """Run one statement; its rows. Consecutive calls without an `await` between them commit together.
+
+        Raises `errors.StorageUnavailable`, for one when another incarnation has taken over.
+        """
         ...
 
 

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from js import JSON
-from pyodide.ffi import jsnull
+from pyodide.ffi import JsException, jsnull
 
+from errors import StorageUnavailable
 from ports import Row, SqlValue
 
 
@@ -17,7 +18,10 @@ class DurableObjectStorage:
 
     def execute(self, sql: str, *params: SqlValue) -> list[Row]:
         """See `ports.ObjectStorage.execute`."""
-        cursor = self._sql.exec(sql, *(jsnull if param is None else param for param in params))
+        try:
+            cursor = self._sql.exec(sql, *(jsnull if param is None else param for param in params))
+        except JsException as error:
+            raise StorageUnavailable(f"the object's storage refused a statement: {error.message}") from error
         return json.loads(JSON.stringify(cursor.toArray()))
 
 

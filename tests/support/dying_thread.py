@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import clock
-from errors import DatabaseUnavailable
+from errors import DatabaseUnavailable, StorageUnavailable
 from patient_database import PatientDatabase
 from ports import Row, SqlValue, Statement
 from runs import sweep
@@ -57,10 +57,6 @@ class Connection:
                 await never
 
 
-class CutOffError(Exception):
-    """What the platform says to an incarnation that another one has replaced."""
-
-
 class Storage(SqliteObjectStorage):
     """One incarnation's way to the object's storage, which ends with it."""
 
@@ -69,7 +65,7 @@ class Storage(SqliteObjectStorage):
     def execute(self, sql: str, *params: SqlValue) -> list[Row]:
         """See `ports.ObjectStorage.execute`."""
         if self.is_cut_off:
-            raise CutOffError
+            raise StorageUnavailable("Durable Object reset because its code was updated.")
         return super().execute(sql, *params)
 
 
