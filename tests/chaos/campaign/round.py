@@ -29,7 +29,7 @@ MAIN: Final = Path(__file__).with_name("faulty_entry.py")
 #: Users at any time; each is in the middle of something when the server dies.
 USERS: Final = 12
 #: A crash at the same place again and again is another test's.
-VARIABLES: Final = {"MAX_ATTEMPTS": "1000", "SLICE_SUPERSTEPS": "12"}
+VARIABLES: Final = {"MAX_ATTEMPTS": "100", "SLICE_SUPERSTEPS": "12"}
 #: How often the minute passes, so that the sweeper has more to do than in real life.
 TICK_SECONDS: Final = 5
 TICKS_AT_ONCE: Final = 3
