@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import clock
+import log_lines
 from api import authorization
 from api.context import Call, Services
 from auth.principal import ANYONE, Principal
@@ -80,6 +81,10 @@ class _Round:
             self._unannounced.clear()
 
     async def _fire(self, cron: Cron) -> None:
+        with log_lines.about(cron_id=cron.cron_id):
+            await self._fire_in_order(cron)
+
+    async def _fire_in_order(self, cron: Cron) -> None:
         try:
             for _ in range(min(self.left, MAX_TIMES_IN_A_ROW)):
                 if not cron.is_due(cron.next_run_date, before=self.before):
@@ -95,6 +100,7 @@ class _Round:
         now = clock.now_iso()
         step = plan(cron, now=now, before=self.before)
         if step.missed_until:
+            logger.warning("times up to %s were missed", step.missed_until, extra={"event": "cron_skipped"})
             await self._skip(cron, step, "missed", None, now)
         elif run := await self._run(cron, step, now):
             self._unannounced.append(run)
@@ -109,7 +115,7 @@ class _Round:
             if isinstance(error, DatabaseError) and error.retryable and cron_fires.TAKEN not in str(error):
                 raise
             expected = isinstance(error, SuperstepError)
-            about = {"event": "cron_skipped", "cron_id": cron.cron_id}
+            about = {"event": "cron_skipped"}
             logger.warning("no run for %s: %r", cron.next_run_date, error, exc_info=not expected, extra=about)
             detail = str(error) if expected else type(error).__name__
             await self._skip(cron, step, _reason(error), detail[:MAX_DETAIL_CHARS], now)

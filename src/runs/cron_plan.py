@@ -41,7 +41,7 @@ def plan(cron: Cron, *, now: str, before: str) -> Plan:
         return Plan(missed_until=missed_until, next_run_date=next_run(cron.schedule, cron.timezone, after=handled))
     except SuperstepError:
         said = "the cron does not run any more: its schedule has no next time; give it another one, or delete it"
-        logger.exception(said, extra={"event": "cron_ended", "cron_id": cron.cron_id})
+        logger.exception(said, extra={"event": "cron_ended"})
         return Plan(missed_until=None, next_run_date=NEVER)
 
 

@@ -44,7 +44,8 @@ async def announce(queue: RunQueue, run: Run) -> None:
     try:
         await queue.send_batch([(run.thread_id, run.run_id)])
     except Unavailable:
-        logger.exception("the run is a dead letter and was not announced", extra={"event": "announcement_lost"})
+        said = "the run is a dead letter and was not announced; it is in the list"
+        logger.warning(said, exc_info=True, extra={"event": "announcement_lost"})
 
 
 async def keep_message(db: Database, message_id: str, body: Any) -> None:
@@ -95,12 +96,15 @@ async def redrive(db: Database, queue: RunQueue, run_ids: Sequence[str], access:
         letter = letters.get(run_id)
         if letter is not None and (run_id in revived or letter["status"] in ("pending", "running")):
             result.runs.append((letter["thread_id"], run_id))
+            about = {"event": "run_redriven", "thread_id": letter["thread_id"], "run_id": run_id}
+            logger.info("run redriven", extra=about)
         else:
             result.refused.append((run_id, _why_not(letter)))
     try:
         await queue.send_batch(result.runs)
     except Unavailable:
-        logger.exception("%d runs are redriven and were not announced", len(result.runs))
+        said = "%d runs are redriven and were not announced; the sweeper finds them"
+        logger.warning(said, len(result.runs), exc_info=True, extra={"event": "run_not_announced"})
     return result
 
 

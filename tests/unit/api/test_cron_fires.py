@@ -18,6 +18,7 @@ from runs import creation
 from tables import crons
 from tests.support import owners
 from tests.support.cron_server import NEXT_MINUTE, TICK, CronServer
+from tests.support.written_lines import WrittenLines
 
 
 @pytest.fixture
@@ -92,6 +93,16 @@ async def test_disabled_and_ended_crons_never_run(server: CronServer) -> None:
     assert await server.next_run(ended) == "2026-11-21T04:06:00+00:00"
     await server.api.json("PATCH", f"/runs/crons/{ended['cron_id']}", {"end_time": None})
     assert await server.tick("2026-11-21T04:10:00.000000+00:00") == 1
+
+
+async def test_the_log_says_which_cron_made_a_run_and_each_run_has_a_trace_of_its_own(server: CronServer) -> None:
+    made = [(await server.cron())["cron_id"] for _ in range(2)]
+    with WrittenLines() as log:
+        await server.tick()
+    accepted = [line for line in log.lines if line.get("event") == "run_accepted"]
+    assert sorted(line["cron_id"] for line in accepted) == sorted(made)
+    assert {line["run_id"] for line in accepted} == {run["run_id"] for run in server.runs()}
+    assert len({line["trace_id"] for line in accepted}) == 2
 
 
 async def test_two_ticks_at_once_create_one_run(server: CronServer) -> None:
