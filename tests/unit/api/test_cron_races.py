@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import clock
-from errors import DatabaseError
+from errors import DatabaseUnavailable
 from ports import Row, Statement
 from runs.cron_schedule import next_run
 from tests.support.cron_server import CREATED, CronServer
@@ -35,17 +35,17 @@ class Unreliable:
             await asyncio.sleep(0)
         chance = self._random.random() if self.fails else 1
         if chance < LOST:
-            raise DatabaseError("Network connection lost")
+            raise DatabaseUnavailable("Network connection lost")
         results = await self._batch(statements)
         if chance < LOST + UNANSWERED:
-            raise DatabaseError("Network connection lost")
+            raise DatabaseUnavailable("Network connection lost")
         return results
 
 
 async def ticks(server: CronServer, number: int) -> None:
     """That many at once; those that fail are as good as killed."""
     failures = await asyncio.gather(*(server.tick(server.now) for _ in range(number)), return_exceptions=True)
-    assert {type(failure) for failure in failures} <= {int, DatabaseError}
+    assert {type(failure) for failure in failures} <= {int, DatabaseUnavailable}
 
 
 STEP = st.one_of(
