@@ -17,8 +17,8 @@ FROM threads
 WHERE thread_id IN (SELECT value FROM json_each(?)) AND {RESTS}
 """
 
-#: What is left of threads in the JSON list ?1 that are gone. `large_texts` and `dead_letters` are
-#: found by `runs`, so they go first.
+#: What is left of threads in the JSON list ?1 that are gone. What is found by `runs` goes before them. Webhooks that are
+#: still to be delivered stay, since somebody waits for them.
 _DELETE_ORPHANS: Final = (
     """
     DELETE FROM large_texts
@@ -29,15 +29,22 @@ _DELETE_ORPHANS: Final = (
         SELECT 'thread:' || thread_id FROM gone
         UNION ALL
         SELECT 'run:' || runs.run_id FROM gone CROSS JOIN runs USING (thread_id) WHERE runs.kwargs_parts > 0
+        UNION ALL
+        SELECT 'webhook:' || COALESCE(NULLIF(webhooks.delivery_id, ''), webhooks.run_id)
+        FROM gone CROSS JOIN runs USING (thread_id) CROSS JOIN webhooks ON webhooks.run_id = runs.run_id
+        WHERE webhooks.body_parts > 0 AND webhooks.due_at IS NULL
     )
     """,
-    """
-    DELETE FROM dead_letters
-    WHERE run_id IN (
-        SELECT runs.run_id FROM json_each(?1) CROSS JOIN runs ON runs.thread_id = value
-        WHERE NOT EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = value)
-    )
-    """,
+    *(
+        f"""
+        DELETE FROM {table}
+        WHERE {condition} AND run_id IN (
+            SELECT runs.run_id FROM json_each(?1) CROSS JOIN runs ON runs.thread_id = value
+            WHERE NOT EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = value)
+        )
+        """
+        for table, condition in (("webhooks", "due_at IS NULL"), ("dead_letters", "1"))
+    ),
     *(
         f"""
         DELETE FROM {table}

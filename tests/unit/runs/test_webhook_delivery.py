@@ -275,6 +275,22 @@ async def test_what_was_settled_long_ago_is_forgotten(thread: Thread) -> None:
     assert large_bodies(api) == {stored(api, ids[2])["delivery_id"]}
 
 
+async def test_a_thread_that_is_deleted_takes_along_what_nobody_waits_for(thread: Thread) -> None:
+    api = thread.api
+    body = {"input": {"topic": "x" * 2_000_000}, "webhook": URL}
+    ids = [await thread.create("sequence", **body) for _ in range(3)]
+    await thread.runner.work()
+    for run_id, answer in zip(ids, (200, 410, 500), strict=True):
+        await deliver(api, run_id, Receiver([answer]))
+    await api.json("DELETE", f"/threads/{thread.thread_id}", status=204)
+    assert api.rows("webhooks") == 1
+    let_pass(api, 10)
+    receiver = Receiver()
+    await deliver(api, ids[2], receiver)
+    assert [told.body["run_id"] for told in receiver.received] == [ids[2]]
+    assert api.rows("large_texts") == 0
+
+
 def whsec(key: bytes) -> str:
     return f"whsec_{b64encode(key).decode()}"
 
