@@ -17,8 +17,8 @@ FROM threads
 WHERE thread_id IN (SELECT value FROM json_each(?)) AND {RESTS}
 """
 
-#: What is left of threads in the JSON list ?1 that are gone. What is found by `runs` goes before them. Webhooks that are
-#: still to be delivered stay, since somebody waits for them.
+#: What is left of threads in the JSON list ?1 that are gone. What is found by `runs` goes before them. Webhooks that
+#: are still to be delivered stay, since somebody waits for them.
 _DELETE_ORPHANS: Final = (
     """
     DELETE FROM large_texts

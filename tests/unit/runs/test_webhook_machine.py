@@ -8,6 +8,7 @@ sent again, unless nobody lived to hear that.
 import asyncio
 import json
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -24,31 +25,17 @@ from runs.webhook_delivery import LEASE_SECONDS
 from runs.webhook_schedule import TRIED_SECONDS
 from tables import runs, threads, webhooks
 from tables.access import EVERYTHING
-from tables.runs import Run
 from tests.support.http_api import WebhookQueueNotes
 from tests.support.sqlite_database import SqliteDatabase
 from tests.support.webhook_outside import URL, Names, courier
+from tests.unit.tables.test_runs import DETACHED
 
 T = TypeVar("T")
 
 START = "2026-11-21T04:00:00.000000+00:00"
 MAX_ENDS = 3
 
-RUN = Run(
-    thread_id="11111111-1111-4111-8111-111111111111",
-    run_id="00000000-0000-7000-8000-000000000001",
-    assistant_id="a",
-    status="running",
-    attempt=1,
-    multitask_strategy="enqueue",
-    metadata="{}",
-    kwargs="{}",
-    kwargs_parts=0,
-    error=None,
-    created_at=START,
-    updated_at=START,
-    due_at=None,
-)
+RUN = replace(DETACHED, run_id="00000000-0000-7000-8000-000000000001", status="running", attempt=1)
 
 
 class Died(BaseException):
