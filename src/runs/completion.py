@@ -126,6 +126,7 @@ def _tell_of_closed(result: Outcome, rows: Sequence[Row]) -> None:
 def _ended(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
     """The last of these returns a row exactly when `run` was what is stored."""
     if result.status == "rollback":
+        lifecycle.check(run.run_id, run.status, "gone")
         return runs.delete(run)
     assert result.status != "drained"
     lifecycle.check(run.run_id, run.status, result.status)

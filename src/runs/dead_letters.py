@@ -57,6 +57,8 @@ async def keep_message(db: Database, message_id: str, body: Any) -> None:
     match body:
         case {"thread_id": str(thread_id), "run_id": str(run_id)} if ids.canonical(thread_id) == thread_id:
             await db.batch([dead_letters.insert_message(thread_id, run_id, _UNDELIVERABLE, text, now=now)])
+            about = {"event": "dead_letter_received", "thread_id": thread_id, "run_id": run_id}
+            logger.warning("a run gave up, or could not be announced: see GET /runs/dead-letters", extra=about)
         case {"webhook": str()}:
             return
         case _:

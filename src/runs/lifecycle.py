@@ -3,33 +3,45 @@
 The storage layer repeats the check as compare-and-set, because between reading and writing the world moves.
 """
 
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
-from langgraph_sdk.schema import RunStatus
+from langgraph_sdk.schema import RunStatus, ThreadStatus
 
 from errors import IllegalTransition
 from tables.threads import RestingStatus
 
-#: From each status of a run to those it may have next. `running` → `running` is a resumption after a crash.
-TRANSITIONS: Final[dict[RunStatus, frozenset[RunStatus]]] = {
-    "pending": frozenset({"running", "interrupted", "error"}),
-    "running": frozenset({"running", "success", "error", "timeout", "interrupted"}),
-    "success": frozenset(),
-    "error": frozenset(),
-    "timeout": frozenset(),
-    "interrupted": frozenset(),
+#: `gone`: the row is deleted, as by a rollback.
+Next: TypeAlias = RunStatus | Literal["gone"]
+
+#: From each status of a run to those it may have next. `running` → `running` is a resumption after a crash or a stop;
+#: `error` → `pending` a redrive of a dead letter, the only way out of an end.
+TRANSITIONS: Final[dict[RunStatus, frozenset[Next]]] = {
+    "pending": frozenset({"running", "interrupted", "error", "gone"}),
+    "running": frozenset({"running", "success", "error", "timeout", "interrupted", "gone"}),
+    "success": frozenset({"gone"}),
+    "error": frozenset({"pending", "gone"}),
+    "timeout": frozenset({"gone"}),
+    "interrupted": frozenset({"gone"}),
+}
+
+#: The same for a thread: a run makes it busy, its last run's end or a state that somebody makes by hand lets it rest.
+THREAD_TRANSITIONS: Final[dict[ThreadStatus, frozenset[ThreadStatus]]] = {
+    "idle": frozenset({"busy", "idle", "interrupted"}),
+    "interrupted": frozenset({"busy", "idle", "interrupted"}),
+    "error": frozenset({"busy", "idle", "interrupted"}),
+    "busy": frozenset({"busy", "idle", "interrupted", "error"}),
 }
 
 
-def check(run_id: str, current: RunStatus, new: RunStatus) -> None:
+def check(run_id: str, current: RunStatus, new: Next) -> None:
     """Raise IllegalTransition unless a run may go from `current` to `new`."""
     if new not in TRANSITIONS[current]:
         raise IllegalTransition(f"run {run_id} is {current} and cannot become {new}")
 
 
 def is_finished(status: RunStatus) -> bool:
-    """Whether a run with this status will never run again."""
-    return not TRANSITIONS[status]
+    """Whether nobody executes a run with this status, or is going to unless it is redriven."""
+    return status not in ("pending", "running")
 
 
 def resting_status(ended: RunStatus | Literal["rollback", "drained"], *, has_next: bool) -> RestingStatus:

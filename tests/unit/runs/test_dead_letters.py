@@ -189,7 +189,7 @@ async def test_whoever_joins_a_redriven_run_gets_to_its_new_end(fragile: Fragile
 
 async def test_a_redriven_run_has_all_its_attempts_and_may_give_up_again(fragile: Fragile) -> None:
     thread = await fragile.thread()
-    run_id = await fragile.give_up(thread)
+    run_id = await fragile.give_up(thread, webhook="https://example.com/hook")
     await fragile.redrive(run_id)
     for _ in range(SETTINGS.max_attempts - 1):
         await fragile.kill(thread)
@@ -199,6 +199,8 @@ async def test_a_redriven_run_has_all_its_attempts_and_may_give_up_again(fragile
     [letter] = await fragile.letters()
     assert "cut off 3 times" in letter["reason"]["message"]
     assert [name for name, _ in await events(thread, run_id)].count("error") == 1
+    assert fragile.api.webhook_queue.sent == [run_id] * 2
+    assert fragile.api.rows("webhooks") == 2
 
 
 async def test_redriving_twice_does_nothing_more(fragile: Fragile) -> None:
