@@ -86,13 +86,20 @@ class D1Saver(WaitingSaver):
         self._appended = AppendedValues()
         self._on_commit = on_commit
         self._on_writes: Callable[[str], None] | None = None
+        self._on_read: Callable[[CheckpointTuple], None] | None = None
         #: What was read before it was asked for, by the statements that ask.
         self._ahead: dict[tuple[Statement, ...], list[list[Row]]] = {}
 
     def observed(
-        self, on_commit: Callable[[CommittedCheckpoint], None], on_writes: Callable[[str], None] | None = None
+        self,
+        on_commit: Callable[[CommittedCheckpoint], None],
+        on_writes: Callable[[str], None] | None = None,
+        on_read: Callable[[CheckpointTuple], None] | None = None,
     ) -> Self:
-        """A clone that shares everything and calls `on_commit` as well, first, and `on_writes` with a task's id."""
+        """A clone that shares everything and calls `on_commit` as well, first, `on_writes` with a task's id.
+
+        `on_read` sees each checkpoint that `aget_tuple` finds.
+        """
         clone, other = copy.copy(self), self._on_commit
 
         def both(committed: CommittedCheckpoint) -> None:
@@ -102,6 +109,7 @@ class D1Saver(WaitingSaver):
 
         clone._on_commit = both
         clone._on_writes = on_writes
+        clone._on_read = on_read
         return clone
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
@@ -143,6 +151,8 @@ class D1Saver(WaitingSaver):
         found = rows.checkpoint_tuples(self.serde, checkpoints, blobs, writes)
         for whole in rows.named_values(checkpoints[0], blobs) if checkpoints else ():
             self._appended.learn(thread_id, checkpoint_ns, whole)
+        if found and self._on_read:
+            self._on_read(found[0])
         return found[0] if found else None
 
     async def alist(

@@ -11,10 +11,11 @@ from d1_checkpointer import D1Saver
 from langgraph_terms import Saver
 from runs import answers
 from runs.graph_events import GraphEvents
+from runs.task_names import TaskNames
 from streaming.run_stream import RunStream
 
 
-def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
+def announcing(saver: Saver, events: GraphEvents, stream: RunStream, names: TaskNames) -> Saver:
     """A copy of a checkpointer that tells of every commit, before and after, and of answers to interrupts before."""
     tells_itself = isinstance(saver, D1Saver)
     early: set[str] = set()
@@ -24,7 +25,7 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream) -> Saver:
             stream.task_committed(task_id)
 
     announcer = (
-        saver.observed(lambda committed: stream.committed(committed.checkpoint_ns, committed.step), wrote)
+        saver.observed(lambda committed: stream.committed(committed.checkpoint_ns, committed.step), wrote, names.follow)
         if tells_itself
         else copy.copy(saver)
     )

@@ -31,13 +31,19 @@ async def ask_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> 
     if not isinstance(given, Command) or not await _were_taken(stream.answers(), saver, job.thread_id):
         return given, saver
     left = await _still_to_give(given, graph.copy({"checkpointer": saver}), saver, job.config)
+    return left, _hiding(saver)
+
+
+def _hiding(saver: Saver) -> Saver:
+    """A copy of a checkpointer that hides those answers, and so do LangGraph's own copies of it."""
+
+    class Hiding(type(saver)):
+        async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+            return _without_unclaimed_answer(await super().aget_tuple(config))
+
     hiding = copy.copy(saver)
-
-    async def aget_tuple(config: RunnableConfig) -> CheckpointTuple | None:
-        return _without_unclaimed_answer(await saver.aget_tuple(config))
-
-    setattr(hiding, "aget_tuple", aget_tuple)  # noqa: B010 - see `announcing_saver`
-    return left, hiding
+    hiding.__class__ = Hiding
+    return hiding
 
 
 def given_by(task_id: str, writes: Sequence[tuple[str, Any]]) -> list[int]:

@@ -59,7 +59,7 @@ class Slice:
         )
         self._saver = saver
         self._names = _task_names(job)
-        self._graph = _bound(graph, job, announcing(self._names.following(saver), self._events, stream), provided)
+        self._graph = _bound(graph, job, announcing(saver, self._events, stream, self._names), provided)
         self._config = job.config
         self._callbacks = _callbacks(job, provided)
 

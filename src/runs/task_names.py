@@ -5,7 +5,6 @@ stored when its run was cut off is made anew: with a random id, the tasks after 
 may have been at work already. And it tells the run's id to the tasks of the run's own graph only.
 """
 
-import copy
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,13 +13,10 @@ from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.base import id as uuids
 from langgraph.pregel import _algo, _checkpoint
 from langgraph.runtime import ExecutionInfo
-
-from langgraph_terms import Saver
 
 #: LangGraph counts steps from -2, that of no checkpoint at all.
 _FIRST_STEP: Final = -2
@@ -69,20 +65,10 @@ class TaskNames:
         finally:
             _current.reset(token)
 
-    def following(self, saver: Saver) -> Saver:
-        """A copy of a checkpointer by which the ids learn what the run begins with."""
-        if (ids := self.checkpoint_ids) is None:
-            return saver
-        follower = copy.copy(saver)
-
-        async def aget_tuple(config: RunnableConfig) -> CheckpointTuple | None:
-            saved = await saver.aget_tuple(config)
-            if saved is not None and not config.get("configurable", {}).get("checkpoint_ns"):
-                ids.follow(saved)
-            return saved
-
-        setattr(follower, "aget_tuple", aget_tuple)  # noqa: B010 - see `announcing_saver`
-        return follower
+    def follow(self, saved: CheckpointTuple) -> None:
+        """Learn from a checkpoint that the run has read what it begins with."""
+        if self.checkpoint_ids and not saved.config.get("configurable", {}).get("checkpoint_ns"):
+            self.checkpoint_ids.follow(saved)
 
 
 _current: Final = ContextVar[TaskNames | None]("task_names", default=None)

@@ -167,7 +167,7 @@ def test_ids_sort_by_step_and_after_what_was_there() -> None:
 
 
 def test_a_run_follows_a_state_that_was_made_by_a_faster_clock() -> None:
-    driver = RunDriver(many_places(Seen(list)))
+    driver = RunDriver(many_places(Seen(list)), D1Opener(write_behind=True))
     early = CheckpointIds(RUN, clock.shifted(clock.now_iso(), 3600)).of_step(0)
     config: Any = {"configurable": {"thread_id": driver.thread_id, "checkpoint_ns": ""}}
 
