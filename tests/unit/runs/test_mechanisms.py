@@ -1,0 +1,155 @@
+"""What each mechanism is for: take one away, leave the others, and see what does not happen, or only later."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from langgraph.graph import START, StateGraph
+
+from runs import thread_runner
+from settings import Settings
+from tests.support.dying_thread import DyingThread
+from tests.support.http_api import Api, State
+
+STEPS = 4
+
+
+async def new(**settings: Any) -> DyingThread:
+    """A thread with a graph of four super-steps."""
+    api = Api()
+    graph = StateGraph(State)
+    graph.add_sequence([(f"n{n}", lambda _state, n=n: {"log": [str(n)]}) for n in range(STEPS)])
+    api.registry.graphs["steps"] = graph.add_edge(START, "n0").compile()
+    return DyingThread(api, await api.new_thread(), Settings(**settings), patience_seconds=10)
+
+
+async def settled() -> None:
+    """Whatever is at work goes on."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+
+
+async def time_passes(thread: DyingThread) -> None:
+    """Alarms ring."""
+    for _ in range(10):
+        thread.ring()
+        await settled()
+
+
+async def killed_while_it_executes(thread: DyingThread) -> str:
+    """A run whose object died in the middle of it."""
+    run_id = await thread.create("steps", input={"topic": "t"})
+    await thread.runner.wake()
+    thread.ring()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert await thread.status(run_id) == "running"
+    thread.die()
+    return run_id
+
+
+async def test_with_the_alarm_a_killed_run_goes_on_by_itself() -> None:
+    thread = await new()
+    run_id = await killed_while_it_executes(thread)
+    await time_passes(thread)
+    assert await thread.status(run_id) == "success"
+
+
+async def test_without_the_alarm_a_killed_run_waits_for_the_sweeper() -> None:
+    thread = await new()
+    run_id = await killed_while_it_executes(thread)
+    thread.alarm.at_ms = None
+    await time_passes(thread)
+    assert await thread.status(run_id) == "running"
+    await thread.sweep()
+    await time_passes(thread)
+    assert await thread.status(run_id) == "success"
+
+
+async def test_without_the_queue_a_background_run_waits_for_the_sweeper() -> None:
+    thread = await new()
+    run_id = await thread.create("steps", input={"topic": "t"})
+    await time_passes(thread)
+    assert await thread.status(run_id) == "pending"
+    await thread.sweep()
+    await time_passes(thread)
+    assert await thread.status(run_id) == "success"
+
+
+async def test_without_alarm_and_sweeper_a_killed_run_waits_for_whoever_asks_for_its_thread_next() -> None:
+    thread = await new()
+    killed = await killed_while_it_executes(thread)
+    thread.alarm.at_ms = None
+    await time_passes(thread)
+    assert await thread.status(killed) == "running"
+    # A message about the next run is a hint to look at the first.
+    await thread.create("steps", input={"topic": "t"})
+    await thread.runner.wake()
+    await time_passes(thread)
+    assert await thread.status(killed) == "success"
+
+
+@pytest.mark.parametrize("has_workflows", [True, False])
+async def test_without_the_workflow_each_slice_waits_for_the_watchdog_and_costs_an_attempt(
+    has_workflows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watchdog's minute is none here."""
+    if not has_workflows:
+        monkeypatch.setattr(thread_runner, "WORKFLOW_SILENCE_SECONDS", 0)
+    thread = await new(slice_supersteps=1)
+    run_id = await thread.create("steps", input={"topic": "t"})
+    await thread.runner.wake()
+    for _ in range(5 * STEPS):
+        if has_workflows:
+            thread.step_workflows()
+        thread.ring()
+        await settled()
+    assert await thread.status(run_id) == "success"
+    [(attempt,)] = thread.api.db.connection.execute("SELECT attempt FROM runs").fetchall()
+    assert attempt == 1 if has_workflows else attempt > 1
+
+
+async def test_an_interrupted_run_leaves_nothing_at_work_and_is_answered_after_a_restart() -> None:
+    thread = await new()
+    run_id = await thread.create("approval", input={"topic": "t"})
+    await thread.runner.wake()
+    await time_passes(thread)
+    assert (await thread.status(run_id), (await thread.thread())["status"]) == ("success", "interrupted")
+    assert (thread.alarm.at_ms, thread.workflows.started, thread.streams.followed()) == (None, [], [])
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await thread.sweep()
+    assert thread.api.queue.sent == []
+    thread.die()
+    answer = await thread.create("approval", command={"resume": "yes"})
+    await thread.runner.wake()
+    await time_passes(thread)
+    assert await thread.status(answer) == "success"
+    assert (await thread.thread())["values"]["log"] == ["yes"]
+
+
+@pytest.mark.parametrize("is_workflow_alive", [True, False])
+async def test_a_run_times_out_between_its_slices(is_workflow_alive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread_runner, "WORKFLOW_SILENCE_SECONDS", 0)
+    thread = await new(slice_supersteps=1)
+    run_id = await thread.create("steps", input={"topic": "t"})
+    await thread.runner.work()
+    thread.api.db.connection.execute("UPDATE runs SET started_at = '2026-01-01T00:00:00.000000+00:00'")
+    if is_workflow_alive:
+        assert not await thread.runner.run_slice(run_id, 1)
+    await time_passes(thread)
+    assert await thread.status(run_id) == "timeout"
+    assert (await thread.thread())["status"] == "error"
+
+
+async def test_a_workflow_whose_attempt_was_replaced_is_sent_away_at_once() -> None:
+    thread = await new(slice_supersteps=1)
+    run_id = await thread.create("steps", input={"topic": "t"})
+    await thread.runner.work()
+    working = asyncio.ensure_future(thread.runner.run_slice(run_id, 1))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    sent_away = asyncio.ensure_future(thread.runner.run_slice(run_id, 0))
+    await asyncio.sleep(0)
+    assert sent_away.done()
+    assert not sent_away.result()
+    await working
