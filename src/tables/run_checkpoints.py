@@ -23,22 +23,20 @@ def id_at(iso: str, shift_seconds: int) -> str:
 
 #: A page of the checkpoints of run ?2 on thread ?1, oldest first, from checkpoint ?3 on.
 _PAGE: Final = f"""
-WITH run AS (
-    SELECT thread_id, run_id,
-        COALESCE(json_extract(history, '$[0].at'), started_at, created_at) AS began_at,
-        CASE WHEN status NOT IN ('pending', 'running') THEN updated_at END AS ended_at
+WITH range AS (
+    SELECT
+        COALESCE(?3, {id_at("COALESCE(json_extract(history, '$[0].at'), started_at, created_at)", -1)}) AS first,
+        CASE WHEN status IN ('pending', 'running') THEN 'g' ELSE {id_at("updated_at", 2)} END AS beyond
     FROM runs
     WHERE thread_id = ?1 AND run_id = ?2
 ),
 page AS (
-    SELECT checkpoints.checkpoint_id, checkpoints.parent_checkpoint_id, checkpoints.metadata
-    FROM run
-    CROSS JOIN checkpoints
-    WHERE checkpoints.thread_id = ?1 AND checkpoints.checkpoint_ns = ''
-        AND checkpoints.checkpoint_id >= COALESCE(?3, {id_at("run.began_at", -1)})
-        AND checkpoints.checkpoint_id < CASE WHEN run.ended_at IS NULL THEN 'g' ELSE {id_at("run.ended_at", 2)} END
-        AND json_extract(checkpoints.metadata, '$.run_id') = ?2
-    ORDER BY checkpoints.checkpoint_id
+    SELECT checkpoint_id, parent_checkpoint_id, metadata
+    FROM checkpoints
+    WHERE thread_id = ?1 AND checkpoint_ns = ''
+        AND checkpoint_id >= (SELECT first FROM range) AND checkpoint_id < (SELECT beyond FROM range)
+        AND json_extract(metadata, '$.run_id') = ?2
+    ORDER BY checkpoint_id
     LIMIT ?4
 )
 """
