@@ -1,11 +1,9 @@
 """LangGraph's words as every layer uses them: graphs, savers, and what of a config names a checkpoint."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias, cast
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.base.id import UUID
 from langgraph.pregel import Pregel
 
 Graph: TypeAlias = Pregel[Any, Any, Any, Any]
@@ -17,8 +15,6 @@ _ADDRESS_KEYS: Final = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoi
 #: The same within a thread.
 CHECKPOINT_KEYS: Final = tuple(key for key in _ADDRESS_KEYS if key != "thread_id")
 
-_UUID_EPOCH: Final = datetime(1582, 10, 15, tzinfo=UTC)
-
 
 def checkpoint_address(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The checkpoint that a config names, as callers see it; None when it names none."""
@@ -26,18 +22,6 @@ def checkpoint_address(config: Mapping[str, Any] | None) -> dict[str, Any] | Non
     if configurable.get("checkpoint_id") is None:
         return None
     return {key: configurable[key] for key in _ADDRESS_KEYS if key in configurable}
-
-
-def checkpoint_time(checkpoint_id: str) -> str | None:
-    """When a checkpoint was made, as times are stored; None for an id that LangGraph did not make."""
-    try:
-        made = UUID(checkpoint_id)
-    except ValueError:
-        return None
-    if made.version != 6:
-        return None
-    since_epoch = timedelta(microseconds=made.time // 10)
-    return (_UUID_EPOCH + since_epoch).isoformat(timespec="microseconds")
 
 
 def _copy(graph: Graph, update: dict[str, Any] | None = None) -> Graph:

@@ -118,6 +118,7 @@ def _overflowing(checkpoint_id: str, body: dict[str, Any], blobs: list[Blob]) ->
             "channel_values": body["channel_values"],
             "blobs": body["blobs"] | {OVERFLOW_CHANNEL: checkpoint_id},
             "overflows": True,
+            "ts": body["ts"],
         }
     )
     if len(text) > MAX_BODY_CHARS:

@@ -2,7 +2,6 @@
 
 import clock
 import d1_usage
-from langgraph_terms import checkpoint_time
 from runs.outcome import Outcome
 from tables import run_history
 from tables.run_history import Entry, Stamp
@@ -40,5 +39,4 @@ def _started_at(entries: list[Entry]) -> str | None:
 
 def _gap(since: str, resumed: Entry) -> float:
     """How long a run stood still that was cut off, at most: since its last entry, or the last checkpoint after it."""
-    stored = resumed.checkpoint_id and checkpoint_time(resumed.checkpoint_id)
-    return clock.seconds_between(max(since, stored or since), resumed.at)
+    return clock.seconds_between(max(since, resumed.checkpoint_at or since), resumed.at)

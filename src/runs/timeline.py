@@ -2,12 +2,11 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import clock
-from langgraph_terms import checkpoint_time
 from ports import Row
 from runs import lifecycle, run_lines
 from tables import run_history
@@ -15,11 +14,8 @@ from tables.runs import Run
 from wire.bodies import JsonObject
 from wire.timeline import TimelineEvent, TimelineObject
 
-#: What orders events: the millisecond (the rest of a row's times is random, see `clock.moment`); in the same one,
-#: whether before (0), among (1) or after the checkpoints; the checkpoint.
-Place: TypeAlias = tuple[str, int, str]
-
-_AFTER_CHECKPOINTS: Final = {"interrupted": 2, "failed": 2, "ended": 3, "webhook_sent": 4, "webhook_due": 4}
+#: Where an event of an attempt stands among those of the same millisecond: before its checkpoints (0), among or after.
+_RANKS: Final = {"input": 1, "superstep": 1, "handed_over": 2, "interrupted": 3, "failed": 3, "ended": 4, "redriven": 5}
 
 
 def of(
@@ -39,15 +35,13 @@ def of(
     did: dict[str, list[Row]] = defaultdict(list)
     for row in tasks:
         did[row["checkpoint_id"]].append(row)
-    following = [row["checkpoint_id"] for row in checkpoints if row["checkpoint_id"] != after]
-    last = following[limit - 1] if len(following) > limit else None
-    events = [
-        *_of_row(run),
-        *_of_webhooks(webhooks),
-        *(_committed(row, did[row["parent_checkpoint_id"]]) for row in checkpoints),
-    ]
-    if checkpoints and lifecycle.is_finished(run.status):
+    most = limit + 1 if checkpoints and checkpoints[0]["checkpoint_id"] == after else limit
+    last = checkpoints[most - 1]["checkpoint_id"] if len(checkpoints) > most else None
+    checkpoints = checkpoints[:most]
+    events = [*_of_row(run), *_of_webhooks(webhooks), *_of_checkpoints(run, checkpoints, did)]
+    if checkpoints and last is None and lifecycle.is_finished(run.status):
         events += _left_undone(run, did[checkpoints[-1]["checkpoint_id"]])
+    shown = list(_timed(events))
     return TimelineObject(
         thread_id=run.thread_id,
         run_id=run.run_id,
@@ -58,11 +52,7 @@ def of(
         created_at=run.created_at,
         started_at=run.started_at,
         ended_at=run.updated_at if lifecycle.is_finished(run.status) else None,
-        events=[
-            event
-            for event in _timed(events)
-            if (after is None or _place(event) > _at(after)) and (last is None or _place(event) <= _at(last))
-        ],
+        events=shown[_behind(after, shown) if after else 0 : _behind(last, shown) if last else None],
         next=last,
     )
 
@@ -75,18 +65,20 @@ def _timed(events: Iterable[TimelineEvent]) -> Iterator[TimelineEvent]:
         before = event.at
 
 
-def _place(event: TimelineEvent) -> Place:
-    if event.event in ("input", "superstep"):
-        return _at(event.checkpoint_id or "")
-    return event.at[:23], _AFTER_CHECKPOINTS.get(event.event, 0), ""
+def _place(event: TimelineEvent) -> tuple[str, bool, int, int, str]:
+    """What orders events. Of a row's times the rest, below the millisecond, is random (`clock.moment`)."""
+    is_webhook = event.delivery_id is not None
+    return event.at[:23], is_webhook, event.attempt or 0, _RANKS.get(event.event, 0), event.checkpoint_id or ""
 
 
-def _at(checkpoint_id: str) -> Place:
-    return _time(checkpoint_id)[:23], 1, checkpoint_id
-
-
-def _time(checkpoint_id: str) -> str:
-    return checkpoint_time(checkpoint_id) or ""
+def _behind(checkpoint_id: str, events: Sequence[TimelineEvent]) -> int:
+    """Where the events after a checkpoint begin."""
+    places = (
+        place
+        for place, event in enumerate(events, 1)
+        if event.checkpoint_id == checkpoint_id and event.step is not None
+    )
+    return next(places, 0)
 
 
 def _of_row(run: Run) -> Iterator[TimelineEvent]:
@@ -117,27 +109,31 @@ def _of_webhooks(rows: Iterable[Row]) -> Iterator[TimelineEvent]:
     for row in rows:
         for attempt in json.loads(row["history"]):
             told = {"response_status": attempt.get("status"), "problem": attempt.get("problem")}
-            yield _event(attempt["at"], "webhook_sent", delivery_id=row["delivery_id"] or None, **told)
+            yield _event(attempt["at"], "webhook_sent", delivery_id=row["delivery_id"], **told)
         if row["due_at"]:
-            yield _event(row["due_at"], "webhook_due", delivery_id=row["delivery_id"] or None)
+            yield _event(row["due_at"], "webhook_due", delivery_id=row["delivery_id"])
 
 
-def _committed(row: Row, did: Sequence[Row]) -> TimelineEvent:
-    return _event(
-        _time(row["checkpoint_id"]),
-        "input" if row["source"] == "input" else "superstep",
-        attempt=row["attempt"],
-        checkpoint_id=row["checkpoint_id"],
-        step=row["step"],
-        **_whose(did, "tasks"),
-    )
+def _of_checkpoints(run: Run, rows: Iterable[Row], did: Mapping[str, Sequence[Row]]) -> Iterator[TimelineEvent]:
+    at = run.started_at or run.created_at
+    for row in rows:
+        # Their ids are in order, whatever the clocks of several machines say.
+        at = max(at, row["at"] or at)
+        yield _event(
+            at,
+            "input" if row["source"] == "input" else "superstep",
+            attempt=row["attempt"],
+            checkpoint_id=row["checkpoint_id"],
+            step=row["step"],
+            **_whose(did.get(row["parent_checkpoint_id"], ()), "tasks"),
+        )
 
 
 def _left_undone(run: Run, did: Sequence[Row]) -> Iterator[TimelineEvent]:
     """Tasks of the super-step in which the run ended."""
     for event in ("interrupted", "failed"):
         if whose := _whose(did, event):
-            yield _event(run.updated_at, event, **whose)
+            yield _event(run.updated_at, event, attempt=run.attempt, **whose)
 
 
 def _whose(did: Sequence[Row], what: str) -> JsonObject:

@@ -31,7 +31,7 @@ WITH range AS (
     WHERE thread_id = ?1 AND run_id = ?2
 ),
 page AS (
-    SELECT checkpoint_id, parent_checkpoint_id, metadata
+    SELECT checkpoint_id, parent_checkpoint_id, json_extract(checkpoint, '$.ts') AS at, metadata
     FROM checkpoints
     WHERE thread_id = ?1 AND checkpoint_ns = ''
         AND checkpoint_id >= (SELECT first FROM range) AND checkpoint_id < (SELECT beyond FROM range)
@@ -43,7 +43,7 @@ page AS (
 
 _CHECKPOINTS: Final = f"""
 {_PAGE}
-SELECT checkpoint_id, parent_checkpoint_id,
+SELECT checkpoint_id, parent_checkpoint_id, at,
     json_extract(metadata, '$.step') AS step,
     json_extract(metadata, '$.source') AS source,
     json_extract(metadata, '$.run_attempt') AS attempt

@@ -95,7 +95,7 @@ async def read_claim(db: Database, results: Sequence[Sequence[Row]], stamp: Stam
     )
 
 
-#: The thread's last checkpoint, or its super-step; a run's own, once it has committed any.
+#: The thread's last checkpoint, its super-step or its time; a run's own, once it has committed any.
 _LATEST: Final = """(
     SELECT {what} FROM checkpoints WHERE thread_id = ?2 AND checkpoint_ns = '' ORDER BY checkpoint_id DESC LIMIT 1
 )"""
@@ -109,6 +109,7 @@ _RESUMPTION: Final = appended(
     cause=f"COALESCE({_STOPS}, 'cut_off')",
     checkpoint_id=_LATEST.format(what="checkpoint_id"),
     step=_LATEST.format(what="json_extract(metadata, '$.step')"),
+    checkpoint_at=_LATEST.format(what="json_extract(checkpoint, '$.ts')"),
 )
 
 #: A running run gets a new executor; the old one's attempt is void from here on.

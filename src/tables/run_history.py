@@ -38,8 +38,9 @@ class Entry:
     cause: Literal["cut_off", "stop"] | None = None
     #: Of `resumed`: the thread's last checkpoint, from which the attempt goes on.
     checkpoint_id: str | None = None
-    #: That checkpoint's super-step.
+    #: That checkpoint's super-step, and when it was made.
     step: int | None = None
+    checkpoint_at: str | None = None
     #: Of `stop_requested`.
     action: CancelAction | None = None
     #: Of `ended`.
