@@ -57,7 +57,7 @@ def metrics_table() -> str:
         pending_runs_wait_time_med_secs=None,
         pending_unblocked_runs_wait_time_max_secs=None,
     )
-    families = metrics.families(nothing_waits, {}, [])
+    families = metrics.families(nothing_waits, [], [], [], [])
     return "".join(f"| `{family.name}` | {family.kind} | {family.meaning} |\n" for family in families)
 
 

@@ -17,7 +17,7 @@ from api.prometheus import Family, Sample
 from compact_json import compact_json
 from http_messages import HttpResponse, Reply, json_response
 from ports import Row
-from tables import run_figures, run_metrics, webhooks
+from tables import circuits, dead_letters, run_figures, run_metrics, webhooks
 from tables.run_figures import RunFigures
 from wire.queries import Query
 
@@ -63,12 +63,18 @@ class MetricsObject(BaseModel):
 async def metrics(call: Call[None, MetricsQuery]) -> Reply:
     """How many runs wait, for how long, and how many execute; for Prometheus also how those went that have ended."""
     now = clock.now_iso()
-    [unfinished], ended, [undelivered] = await call.services.db.batch(
-        [run_figures.select(now=now), run_metrics.select(), webhooks.count()]
+    [unfinished], *found = await call.services.db.batch(
+        [
+            run_figures.select(now=now),
+            webhooks.count(),
+            dead_letters.count(),
+            circuits.select_open(),
+            run_metrics.select(),
+        ]
     )
     queue = _queue(RunFigures(**unfinished), now)
     if call.query.format != "json":
-        text = prometheus.exposition(families(queue, undelivered, ended))
+        text = prometheus.exposition(families(queue, *found))
         return HttpResponse(200, {"content-type": prometheus.CONTENT_TYPE}, text)
     return json_response(
         compact_json(
@@ -94,10 +100,29 @@ def _queue(figures: RunFigures, now: str) -> QueueFigures:
     )
 
 
-def families(queue: QueueFigures, undelivered: Row, ended: Sequence[Row]) -> Iterator[Family]:
-    """All metrics, from rows of `webhooks.count` and `run_metrics.select`."""
+def families(
+    queue: QueueFigures, undelivered: Sequence[Row], letters: Sequence[Row], opened: Sequence[Row], ended: Sequence[Row]
+) -> Iterator[Family]:
+    """All metrics, from what tables say about webhooks, dead letters, open circuits and runs that have ended."""
     yield from _of_queue(queue)
-    yield _of_webhooks(undelivered)
+    yield Family(
+        "superstep_webhooks",
+        "gauge",
+        "Webhooks that are still tried, or were given up.",
+        [Sample(number, {"status": status}) for row in undelivered for status, number in row.items()],
+    )
+    yield Family(
+        "superstep_dead_letters",
+        "gauge",
+        "Runs that gave up and wait for somebody to let them go on, and messages that nobody could deliver.",
+        [Sample(row["number"], {"graph": row["graph_id"]}) for row in letters],
+    )
+    yield Family(
+        "superstep_circuit_open",
+        "gauge",
+        "1 for a graph whose runs are not retried when they are cut off, because too many gave up.",
+        [Sample(1, {"graph": row["graph_id"], "version": row["version"]}) for row in opened],
+    )
     yield from _of_ended(ended)
 
 
@@ -124,11 +149,6 @@ def _of_queue(queue: QueueFigures) -> Iterator[Family]:
         ("workers_active", queue.n_running, "Threads that execute a run."),
     ):
         yield Family(f"lg_api_{name}", "gauge", meaning, [Sample(value or 0, {})])
-
-
-def _of_webhooks(undelivered: Row) -> Family:
-    samples = [Sample(number, {"status": status}) for status, number in undelivered.items()]
-    return Family("superstep_webhooks", "gauge", "Webhooks that are still tried, or were given up.", samples)
 
 
 #: Column of `run_metrics`, name and meaning of each counter.

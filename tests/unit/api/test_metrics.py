@@ -11,7 +11,7 @@ import each_minute
 from http_messages import HttpResponse
 from runs import completion, tallying
 from runs.outcome import RunEnd
-from tables import run_claims, run_metrics, runs
+from tables import circuits, dead_letters, run_claims, run_metrics, runs
 from tables.run_history import Stamp
 from tables.runs import Run
 from tests.support.endings import ending
@@ -145,6 +145,20 @@ async def test_recovery_is_from_the_last_sign_of_an_attempt_to_the_next() -> Non
     assert samples["superstep_run_recovery_seconds_total"] == {labels: 9}
 
 
+async def test_what_an_attempt_committed_is_a_sign_of_it() -> None:
+    api = Api()
+    run = await started(api, await created(api, await api.new_thread()))
+    api.db.connection.execute(
+        "INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, format, checkpoint, metadata)"
+        " VALUES (?, '', '1', 1, json_object('ts', ?), '{}')",
+        (run.thread_id, at(7)),
+    )
+    resumed = await run_claims.resume_running(api.db, run, Stamp(at(9), "v1"))
+    assert resumed
+    assert await completion.finish(api.db, resumed, ending("success"), Stamp(at(10), "v1"))
+    assert list((await scraped(api))["superstep_run_recovery_seconds_total"].values()) == [2]
+
+
 async def test_what_a_run_asked_of_d1_counts_with_its_super_steps() -> None:
     api = Api()
     thread = ThreadObjectInMemory(api, await api.new_thread())
@@ -196,6 +210,23 @@ async def test_webhooks_that_are_not_delivered_are_counted() -> None:
         assert await completion.finish(api.db, run, ending("success"), Stamp(at(1), "v1"))
     api.db.connection.execute("UPDATE webhooks SET due_at = NULL WHERE run_id = ?", (run.run_id,))
     assert (await scraped(api))["superstep_webhooks"] == {("pending",): 2, ("dead",): 1}
+
+
+async def test_what_waits_for_an_operator_is_counted() -> None:
+    api = Api()
+    run = await started(api, await created(api, await api.new_thread()))
+    now = clock.now_iso()
+    await api.db.batch(
+        [
+            dead_letters.insert(run, "{}", now=now),
+            dead_letters.insert_nameless("m", "{}", "?", now=now),
+            circuits.count(run, Stamp(now, "v1"), cut_off_since=now, opens_at=1),
+            circuits.count(run, Stamp(now, "v2"), cut_off_since=now, opens_at=2),
+        ]
+    )
+    samples = await scraped(api)
+    assert samples["superstep_dead_letters"] == {("sequence",): 1, ("",): 1}
+    assert samples["superstep_circuit_open"] == {("sequence", "v1"): 1}
 
 
 async def test_labels_may_be_anything() -> None:

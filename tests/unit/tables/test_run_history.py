@@ -71,7 +71,8 @@ async def test_a_resumption_says_who_took_over_why_and_from_where(db: SqliteData
     await committed(db, "subgraph:1")
     assert await run_claims.resume_running(db, second, LATER)
     resumed = Entry(at=LATER.now, event="resumed", attempt=2, version="v2", cause="cut_off")
-    assert await history(db) == [resumed, replace(resumed, attempt=3, checkpoint_id=checkpoint_id, step=1)]
+    later = replace(resumed, attempt=3, checkpoint_id=checkpoint_id, step=1, checkpoint_at=NOW)
+    assert await history(db) == [resumed, later]
 
 
 async def test_a_wish_to_stop_and_its_execution_are_two_entries(db: SqliteDatabase) -> None:
