@@ -29,11 +29,6 @@ def about(**fields: object) -> Generator[None]:
         _about.reset(token)
 
 
-def current() -> Mapping[str, object]:
-    """What lines say just now."""
-    return _about.get()
-
-
 class JsonLines(logging.Formatter):
     """Lines that say first what `always` knows: the deployed version, say."""
 

@@ -19,9 +19,12 @@ class ConsoleHandler(logging.Handler):
     """Writes to the JavaScript console; Python's own standard error would cut a traceback into lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line."""
+        """Write one line; one that cannot be written, as its words do not fit its values say, harms nobody."""
         write = next((method for level, method in _METHODS if record.levelno >= level), console.debug)
-        write(self.format(record))
+        try:
+            write(self.format(record))
+        except Exception:  # noqa: BLE001 - as every handler of Python's
+            self.handleError(record)
 
 
 class PrintedLines(io.TextIOBase):
@@ -38,7 +41,7 @@ class PrintedLines(io.TextIOBase):
     def write(self, text: str) -> int:
         """Log each line once it is whole."""
         *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
+        for line in filter(str.strip, lines):
             self._logger.info("%s", line)
         return len(text)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.utils import convert_to_openai_messages
 from langchain_core.outputs import LLMResult
 from langgraph.errors import GraphBubbleUp
@@ -86,21 +86,19 @@ class SpanRecorder(BaseCallbackHandler):
         self, serialized: Any, messages: Sequence[Sequence[BaseMessage]], *, run_id: UUID, **about: Any
     ) -> None:
         """A call of a chat model."""
-        self._begin_model("chat", run_id, serialized, about, lambda: _messages(messages[0]))
+        self._begin_model("chat", run_id, serialized, about, messages[0])
 
     def on_llm_start(self, serialized: Any, prompts: Sequence[str], *, run_id: UUID, **about: Any) -> None:
         """A call of a model that completes text."""
-        as_messages = {"messages": [{"role": "user", "content": prompt} for prompt in prompts]}
-        self._begin_model("text_completion", run_id, serialized, about, lambda: as_messages)
+        self._begin_model("text_completion", run_id, serialized, about, [HumanMessage(prompt) for prompt in prompts])
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_about: Any) -> None:
         """See `on_chat_model_start`."""
         if span := self._open.get(run_id):
             generation = response.generations[0][0]
-            message = getattr(generation, "message", None)
-            span.attributes |= _answered(message) if isinstance(message, BaseMessage) else {}
-            told = [{"role": "assistant", "content": generation.text}]
-            self._end(run_id, outputs=_messages([message]) if message else {"messages": told})
+            message: BaseMessage = getattr(generation, "message", None) or AIMessage(generation.text)
+            span.attributes |= _answered(message)
+            self._end(run_id, outputs=self._messages([message]))
 
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **_about: Any) -> None:
         """See `on_chat_model_start`."""
@@ -144,7 +142,12 @@ class SpanRecorder(BaseCallbackHandler):
         self._end(run_id, error=error)
 
     def _begin_model(
-        self, operation: str, run_id: UUID, serialized: Any, about: Mapping[str, Any], inputs: Callable[[], Any]
+        self,
+        operation: str,
+        run_id: UUID,
+        serialized: Any,
+        about: Mapping[str, Any],
+        messages: Sequence[BaseMessage],
     ) -> None:
         metadata = about.get("metadata") or {}
         given = {name: metadata[key] for key, name in _MODEL_NAMES.items() if metadata.get(key) is not None}
@@ -155,7 +158,7 @@ class SpanRecorder(BaseCallbackHandler):
             f"{operation} {model}",
             run_type="llm",
             attributes={"gen_ai.operation.name": operation, **given},
-            inputs=inputs() if self._captures_content else None,
+            inputs=self._messages(messages),
         )
 
     def _begin(
@@ -201,12 +204,11 @@ class SpanRecorder(BaseCallbackHandler):
         span = self._open.get(run_id)
         return span.span_id if span else self._inside.get(run_id, self._inside[self._run])
 
+    def _messages(self, messages: Sequence[BaseMessage]) -> Any:
+        return {"messages": convert_to_openai_messages(messages)} if self._captures_content else None
+
     def _content(self, value: Any) -> str | None:
         return dumps(value) if self._captures_content and value is not None else None
-
-
-def _messages(messages: Sequence[BaseMessage]) -> dict[str, Any]:
-    return {"messages": convert_to_openai_messages(messages)}
 
 
 def _answered(message: BaseMessage) -> dict[str, Value]:
