@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 import clock
 import each_minute
 from errors import Unavailable
+from http_messages import HttpResponse
 from runs import dead_letters
 from settings import Settings
 from streaming import sse
@@ -336,6 +337,10 @@ async def test_a_graph_that_fails_every_time_is_not_tried_again(
         await fragile.give_up(await fragile.thread())
     [opened] = [record for record in caplog.records if getattr(record, "event", "") == "circuit_opened"]
     assert (opened.graph_id, opened.failures) == ("fragile", 2)  # type: ignore[attr-defined]
+    answer = await fragile.api.ask("GET", "/metrics")
+    assert isinstance(answer, HttpResponse)
+    assert 'superstep_circuit_open{graph="fragile",version="test"} 1' in answer.body
+    assert 'superstep_dead_letters{graph="fragile"} 2' in answer.body
     thread = await fragile.thread()
     refused = await thread.create("fragile", input={"log": []})
     await fragile.kill(thread)
