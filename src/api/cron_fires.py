@@ -26,7 +26,7 @@ from runs.cron_plan import LATE_SECONDS, Plan, plan
 from runs.run_row import Creator
 from tables import cron_fires, crons
 from tables.access import NOTHING
-from tables.cron_fires import Fire, Reason
+from tables.cron_fires import Reason
 from tables.crons import Cron
 from tables.runs import Run
 from wire.bodies import JsonObject
@@ -122,14 +122,7 @@ class _Round:
         return None
 
     async def _skip(self, cron: Cron, step: Plan, reason: Reason, detail: str | None, now: str) -> None:
-        fire = Fire(
-            cron_id=cron.cron_id,
-            scheduled_at=cron.next_run_date,
-            scheduled_until=step.missed_until,
-            reason=reason,
-            detail=detail,
-            created_at=now,
-        )
+        fire = cron_fires.without_run(cron, reason, detail, until=step.missed_until, now=now)
         await self.services.db.batch(cron_fires.skipped(cron, fire, next_run_date=step.next_run_date))
 
 

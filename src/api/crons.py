@@ -20,7 +20,6 @@ from runs import creation, webhook_url
 from runs.cron_plan import NEVER
 from runs.cron_schedule import last_run, next_run
 from tables import assistants, cron_fires, crons, threads
-from tables.cron_fires import Fire
 from tables.crons import Cron
 from tables.idempotency_keys import remember_made
 from wire.bodies import JsonObject
@@ -150,13 +149,7 @@ def _overtaken(cron: Cron, changed: Cron) -> list[Statement]:
     if changed.next_run_date == cron.next_run_date or not cron.is_due(cron.next_run_date, before=now):
         return []
     last = last_run(cron.schedule, cron.timezone, first=cron.next_run_date, until=min(now, cron.end_time or now))
-    fire = Fire(
-        cron_id=cron.cron_id,
-        scheduled_at=cron.next_run_date,
-        scheduled_until=last,
-        reason="rescheduled",
-        created_at=now,
-    )
+    fire = cron_fires.without_run(cron, "rescheduled", until=last, now=now)
     return [cron_fires.note(fire, changed)]
 
 

@@ -92,6 +92,18 @@ def ran(cron: Cron, run: Run, *, next_run_date: str) -> list[Statement]:
     return _leave(cron, Statement(_RAN, (*fire.values(), run.thread_id, run.run_id)), next_run_date)
 
 
+def without_run(cron: Cron, reason: Reason, detail: str | None = None, *, until: str | None = None, now: str) -> Fire:
+    """What came of a cron's next time, or of all from then on `until` a later one."""
+    return Fire(
+        cron_id=cron.cron_id,
+        scheduled_at=cron.next_run_date,
+        scheduled_until=None if until == cron.next_run_date else until,
+        reason=reason,
+        detail=detail,
+        created_at=now,
+    )
+
+
 def skipped(cron: Cron, fire: Fire, *, next_run_date: str) -> list[Statement]:
     """A cron moves on without a run."""
     return _leave(cron, note(fire, cron), next_run_date)
