@@ -126,8 +126,10 @@ class Soak:
         )
 
 
-async def soak(server: Server, runs: int, parts: int, advance: Callable[[], None]) -> list[Sample]:
-    """One sample after each part of the runs."""
+async def soak(
+    server: Server, runs: int, parts: int, advance: Callable[[], None], tell: Callable[[Sample], None]
+) -> list[Sample]:
+    """One sample after each part of the runs, told as it comes."""
     samples: list[Sample] = []
     async with httpx.AsyncClient(base_url=server.url, timeout=300) as http:
         soaking = Soak(server, http)
@@ -141,6 +143,7 @@ async def soak(server: Server, runs: int, parts: int, advance: Callable[[], None
 
             await asyncio.gather(*(drive(client) for client in range(CLIENTS)))
             samples.append(await soaking.sample((part + 1) * runs // parts))
+            tell(samples[-1])
     return samples
 
 
@@ -179,7 +182,7 @@ def main() -> int:
         task = progress.add_task("", total=options.runs)
         began = time.monotonic()
         advance = partial(progress.advance, task)
-        samples = asyncio.run(soak(server, options.runs, options.samples, advance))
+        samples = asyncio.run(soak(server, options.runs, options.samples, advance, progress.console.print))
         seconds = time.monotonic() - began
     found = verdicts(samples)
     for table in tables(samples, found):

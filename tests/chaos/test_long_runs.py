@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -26,6 +27,7 @@ from tests.support import sse_frames
 from tests.support.database_file import DatabaseFile
 from tests.support.project_server import serving
 from tests.support.step_server import StepServer
+from tools import local_server, node_runtime
 from tools.local_server import Server
 
 STEPS = 10
@@ -161,3 +163,38 @@ async def test_a_run_of_a_thousand_super_steps_finishes() -> None:
     assert isinstance(values, dict)
     assert values["log"] == list(range(1000))
     assert steps.arrivals("thousand") == dict.fromkeys(range(1000), 1)
+
+
+def instances(server: Server, command: str, run_id: str) -> None:
+    """What an operator may do to the Workflow instance of a run."""
+    subprocess.run(
+        [
+            *node_runtime.wrangler(),
+            *("workflows", "instances", command, "superstep-run", f"run-{run_id}-1"),
+            *("--local", f"--port={server.port}", f"--config={server.config}"),
+        ],
+        env=local_server.wrangler_environment(),
+        cwd=server.config.parent,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+
+
+@pytest.mark.parametrize("commands", [("restart",), ("pause", "resume"), ("terminate",)], ids="-".join)
+async def test_nobody_notices_what_happens_to_a_workflow(
+    server: Server, client: LangGraphClient, thread_id: str, steps: StepServer, commands: tuple[str, ...]
+) -> None:
+    name = commands[0]
+    steps.hold(name, 4)
+    run = await client.runs.create(thread_id, **gated(steps, name, STEPS), stream_mode="updates")
+    watching = asyncio.create_task(watched(server, thread_id, run["run_id"]))
+    await reached(steps, name, 4)
+    for command in commands:
+        await asyncio.to_thread(instances, server, command, run["run_id"])
+    steps.release(name, 4)
+    frames, _ = await watching
+    assert (await client.runs.get(thread_id, run["run_id"]))["status"] == "success"
+    assert [data["step"]["log"] for data in sse_frames.named(frames, "updates")] == [[n] for n in range(STEPS)]
+    await assert_ran_once(client, thread_id, STEPS)
+    assert steps.arrivals(name) == dict.fromkeys(range(STEPS), 1)
