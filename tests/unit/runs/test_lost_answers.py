@@ -106,6 +106,10 @@ class Thread(ThreadObjectInMemory):
             "checkpoints": [tuple(row) for row in checkpoints],
             "webhooks": [(body["status"], body["values"]) for body in told],
             "metrics": [tuple(row) for row in metrics],
+            "circuits": [
+                tuple(row) for row in self.api.db.connection.execute("SELECT graph_id, failures FROM circuits")
+            ],
+            "dead letters": self.api.rows("dead_letters"),
             "announced": len(self.webhook_queue.sent),
             "thread": {name: thread.get(name) for name in ("status", "values", "error")},
             "asks": len(thread.get("interrupts") or {}),
@@ -216,6 +220,15 @@ async def goes_on_after_a_crash(thread: Thread) -> Any:
     return await stream()
 
 
+async def gives_up(thread: Thread) -> Any:
+    run_id = await thread.create("counting", input={"topic": "a"}, webhook=WEBHOOK)
+    thread.api.db.connection.execute("UPDATE runs SET status = 'running', attempt = 1")
+    stream = await thread.follow(run_id)
+    await thread.runner.work()
+    assert await thread.status(run_id) == "error"
+    return await stream()
+
+
 async def is_rolled_back(thread: Thread) -> Any:
     """After it has ended all but its row."""
     await thread.create("counting", input={"topic": "a"})
@@ -250,6 +263,7 @@ STORIES: dict[str, tuple[Story, dict[str, Any]]] = {
         (fails, {}),
         (is_driven_in_slices, {"slice_supersteps": 1}),
         (goes_on_after_a_crash, {}),
+        (gives_up, {"max_attempts": 1}),
         (is_rolled_back, {}),
         (is_cancelled_while_it_waits, {}),
     )
