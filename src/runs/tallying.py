@@ -20,7 +20,7 @@ def of(run: Run, result: Outcome, stamp: Stamp) -> Tally:
     before = [started_at or waiting_since, *(entry.at for entry in entries)]
     gaps = [_gap(at, entry) for at, entry in zip(before, entries, strict=False) if entry.cause == "cut_off"]
     return Tally(
-        graph_id=run.arguments["config"]["configurable"]["graph_id"],
+        graph_id=run.graph_id,
         version=stamp.version,
         status=result.status,
         since=started_at or waiting_since,

@@ -46,7 +46,7 @@ def of(
         thread_id=run.thread_id,
         run_id=run.run_id,
         assistant_id=run.assistant_id,
-        graph_id=run.arguments["config"]["configurable"]["graph_id"],
+        graph_id=run.graph_id,
         status=run.status,
         attempt=run.attempt,
         created_at=run.created_at,
@@ -73,11 +73,7 @@ def _place(event: TimelineEvent) -> tuple[str, bool, int, int, str]:
 
 def _behind(checkpoint_id: str, events: Sequence[TimelineEvent]) -> int:
     """Where the events after a checkpoint begin."""
-    places = (
-        place
-        for place, event in enumerate(events, 1)
-        if event.checkpoint_id == checkpoint_id and event.step is not None
-    )
+    places = (place for place, event in enumerate(events, 1) if event.checkpoint_id == checkpoint_id)
     return next(places, 0)
 
 
