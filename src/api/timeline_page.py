@@ -30,13 +30,18 @@ td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabula
 td.details { overflow-wrap: anywhere }
 td.bar { width: 45%; min-width: 10rem }
 td.bar i { display: block; height: .9rem; margin-top: .2rem; min-width: 3px; border-radius: 3px }
-.waiting i { background: #9ca3af99 !important }
+.waiting i, .afterwards i { background: #9ca3af99 !important }
 .gap i { background: repeating-linear-gradient(135deg, #dc2626 0 5px, transparent 5px 9px) !important }
 .failed i { background: #dc2626 !important }
 """
 
 #: What the time before an event was, when it is not a super-step's.
-_CLASSES: Final = {"due": "waiting", "started": "waiting", "redriven": "waiting", "resumed": "gap", "failed": "failed"}
+_CLASSES: Final = {
+    **dict.fromkeys(("due", "started", "redriven"), "waiting"),
+    **dict.fromkeys(("webhook_sent", "webhook_due"), "afterwards"),
+    "resumed": "gap",
+    "failed": "failed",
+}
 
 #: What is not among the details of an event.
 _ELSEWHERE: Final = {"at", "event", "seconds", "step", "checkpoint_id"}
@@ -59,7 +64,8 @@ def page(timeline: TimelineObject, *, now: str) -> str:
     """The page; a run that has not ended has a last bar up to now."""
     bars = [*_bars(timeline), *_present(timeline, now)]
     first = min((bar.start for bar in bars), default=0)
-    span = max((bar.end for bar in bars), default=0) - first
+    # Webhooks may be tried for a day: what is after the run would leave it no room.
+    span = max((bar.end for bar in bars if bar.kind != "afterwards"), default=first) - first
     run_id, more = escape(timeline.run_id), ""
     if timeline.next:
         more = f'<p><a href="?format=html&amp;after={escape(timeline.next)}">Later</a>'
@@ -99,11 +105,11 @@ def _present(timeline: TimelineObject, now: str) -> Iterator[_Bar]:
 
 def _row(bar: _Bar, first: float, span: float) -> str:
     colour = f"hsl({(140 + 75 * bar.attempt) % 360}, 60%, 52%)"
-    left, width = (bar.start - first) / span * 100, (bar.end - bar.start) / span * 100
+    left, right = (min(100, (seconds - first) / span * 100) for seconds in (bar.start, bar.end))
     return (
         f'<tr class="{bar.kind}" title="{escape(bar.title)}"><td>{bar.label}'
         f'<td class="number">{bar.end:.3f} s<td class="number">{bar.end - bar.start:.3f} s'
-        f'<td class="bar"><i style="margin-left:{left:.2f}%;width:{width:.2f}%;background:{colour}"></i>'
+        f'<td class="bar"><i style="margin-left:{left:.2f}%;width:{right - left:.2f}%;background:{colour}"></i>'
         f'<td class="details">{escape(bar.details)}'
     )
 
