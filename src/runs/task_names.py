@@ -16,6 +16,7 @@ from uuid import UUID
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.base import id as uuids
 from langgraph.pregel import _algo, _checkpoint
+from langgraph.pregel._loop import PregelLoop
 from langgraph.runtime import ExecutionInfo
 
 #: LangGraph counts steps from -2, that of no checkpoint at all.
@@ -53,6 +54,7 @@ class TaskNames:
     """What the tasks of a run are named by."""
 
     run_id: str
+    thread_id: str
     #: None for LangGraph's own.
     checkpoint_ids: CheckpointIds | None
 
@@ -72,11 +74,23 @@ class TaskNames:
 
 
 _current: Final = ContextVar[TaskNames | None]("task_names", default=None)
+#: Those of the graph that makes a checkpoint just now.
+_ids: Final = ContextVar[CheckpointIds | None]("checkpoint_ids", default=None)
+
+
+def _put_checkpoint(loop: Any, metadata: Any) -> None:
+    """A graph of the run's own thread makes a checkpoint; one that a node runs on another thread makes another's."""
+    names = _current.get()
+    is_own = names is not None and loop.config["configurable"].get("thread_id") == names.thread_id
+    token = _ids.set(names.checkpoint_ids if names and is_own else None)
+    try:
+        _put(loop, metadata)
+    finally:
+        _ids.reset(token)
 
 
 def _new_id(node: int | None = None, clock_seq: int | None = None) -> UUID:
-    names = _current.get()
-    ids = names and names.checkpoint_ids
+    ids = _ids.get()
     return uuids.uuid6(node, clock_seq) if ids is None or clock_seq is None else ids.of_step(clock_seq)
 
 
@@ -88,5 +102,7 @@ def _execution_info(**fields: Any) -> ExecutionInfo:
 # A checkpointer is given a checkpoint when tasks were named by it, so its id is chosen where LangGraph makes it.
 assert _checkpoint.uuid6 is uuids.uuid6, "LangGraph makes the ids of checkpoints somewhere else now"
 assert _algo.ExecutionInfo is ExecutionInfo, "LangGraph tells tasks about themselves somewhere else now"
+_put: Final = cast(Any, PregelLoop)._put_checkpoint
+cast(Any, PregelLoop)._put_checkpoint = _put_checkpoint
 cast(Any, _checkpoint).uuid6 = _new_id
 cast(Any, _algo).ExecutionInfo = _execution_info

@@ -4,11 +4,13 @@ import asyncio
 import operator
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 import pytest
 from langgraph.checkpoint.base.id import uuid6
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime, get_runtime
@@ -185,3 +187,23 @@ def test_a_run_follows_a_state_that_was_made_by_a_faster_clock() -> None:
     assert ended is not None
     assert ended.metadata.get("run_id") == driver.job(2).run_id
     assert ended.checkpoint["id"] > str(early)
+
+
+async def test_a_graph_on_another_thread_keeps_the_ids_of_the_clock() -> None:
+    """Others may have worked there since this run began."""
+    other = StateGraph(State).add_node("note", lambda _: {"log": ["other"]}).add_edge(START, "note")
+    remembering = other.compile(checkpointer=InMemorySaver())
+    elsewhere: Any = {"configurable": {"thread_id": "elsewhere", "checkpoint_ns": ""}}
+
+    async def act(_: State) -> State:
+        await remembering.ainvoke({"log": []}, elsewhere)
+        return {"log": ["act"]}
+
+    driver = RunDriver(StateGraph(State).add_node(act).add_edge(START, "act").compile())
+    job = replace(driver.job(input={}), started_at=clock.shifted(clock.now_iso(), -3600))
+    before = str(uuid6())
+    await driver.slice(job)
+    own = await driver.saver.aget_tuple({"configurable": {"thread_id": driver.thread_id, "checkpoint_ns": ""}})
+    foreign = await remembering.aget_state(elsewhere)
+    assert own is not None
+    assert own.checkpoint["id"] < before < foreign.config["configurable"]["checkpoint_id"]
