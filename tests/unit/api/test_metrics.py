@@ -11,6 +11,7 @@ import each_minute
 from http_messages import HttpResponse
 from runs import completion, tallying
 from runs.outcome import RunEnd
+from settings import Settings
 from tables import circuits, dead_letters, run_claims, run_metrics, runs
 from tables.run_history import Stamp
 from tables.runs import Run
@@ -173,6 +174,22 @@ async def test_what_a_run_asked_of_d1_counts_with_its_super_steps() -> None:
     await thread.create(input={"topic": "t"})
     await thread.runner.work()
     assert list((await scraped(api))["superstep_run_supersteps_total"].values()) == [6]
+
+
+async def test_all_slices_of_a_run_count() -> None:
+    api = Api()
+    thread = ThreadObjectInMemory(api, await api.new_thread(), Settings(slice_supersteps=1))
+    await thread.create(input={"topic": "t"}, durability="sync")
+    await thread.runner.work()
+    slices = 1
+    while await thread.runner.run_slice(*thread.workflows.started[0][1:]):
+        slices += 1
+    samples = await scraped(api)
+    assert slices > 1
+    assert list(samples["superstep_run_supersteps_total"].values()) == [3]
+    # One row says that a Workflow drives it.
+    stored = sum(map(api.rows, ("checkpoints", "checkpoint_blobs", "checkpoint_writes")))
+    assert list(samples["superstep_run_d1_rows_written_total"].values()) == [stored + 1]
 
 
 async def test_a_run_from_before_there_was_a_history_is_counted_by_its_row() -> None:
