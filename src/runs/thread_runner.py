@@ -29,11 +29,12 @@ from runs import (
 from runs.attempts import GaveUp
 from runs.executor import Executor
 from runs.outcome import Outcome
+from runs.stop_wishes import StopWishes
 from runs.stream_ends import StreamEnds
 from settings import Settings
 from streaming.fanout import RunStreams
 from streaming.run_stream import RunStream
-from tables import run_claims, run_history, runs, threads
+from tables import run_claims, run_history, runs
 from tables.access import EVERYTHING
 from tables.run_claims import Claim
 from tables.run_history import Stamp
@@ -73,6 +74,7 @@ class ThreadRunner:
         self._settings = settings
         self._ends = StreamEnds(thread_id, platform.brief_database, streams, self._executes)
         self._executor = executor
+        self._wishes = StopWishes(thread_id, platform, executor, self._ends, self._tell_of_end)
         self._executing = asyncio.Lock()
         #: Whether somebody has asked for a look that has not begun yet.
         self._is_woken = False
@@ -96,7 +98,7 @@ class ThreadRunner:
         await self._platform.alarm.set(clock.now_ms() + 1)
         if self._executing.locked():
             try:
-                await self._heed()
+                await self._wishes.heed(self._run, self._stamp())
             except DatabaseError:
                 logger.warning("could not see whether runs were asked to stop", exc_info=True)
 
@@ -297,34 +299,6 @@ class ThreadRunner:
     async def _tell_of_end(self, run: Run, ended: Outcome) -> None:
         self._executor.trace_end(run, ended)
         await webhook_delivery.announce(self._platform.webhook_queue, run)
-
-    async def _heed(self) -> None:
-        """Stop what was asked to stop while this object executes, and would not look at its rows for a while."""
-        executing = self._run
-        [unfinished] = await self._platform.brief_database.batch([runs.unfinished_of_thread(self._thread_id)])
-        self._executor.watch_time()
-        for row in unfinished:
-            if row["cancel_action"] is not None:
-                if row["status"] == "running":
-                    self._executor.stop(row["run_id"])
-                else:
-                    await self._end_unbegun(row["run_id"])
-        if executing is not None and executing.run_id not in {row["run_id"] for row in unfinished}:
-            self._executor.stop(executing.run_id)  # it was deleted
-
-    async def _end_unbegun(self, run_id: str) -> None:
-        """End a run that was asked to stop while it waits for another one."""
-        database = self._platform.brief_database
-        run = await runs.get(database, self._thread_id, run_id)
-        if run is None or run.status != "pending" or run.cancel_action is None or run_history.has_begun(run.history):
-            return
-        shown = await threads.values_text(database, self._thread_id)
-        result = outcome.never_begun(run.cancel_action, run.error, shown)
-        finished = await completion.finish(database, run, result, self._stamp(), claims_next=False)
-        if finished:
-            if run_id in self._streams.followed():
-                self._ends.end(run_id, result.wait_result, "interrupted")
-            await self._tell_of_end(run, result)
 
     async def stop(self, run_id: str, message: str) -> None:
         """Interrupt a run unless it has ended; `message` says why."""
