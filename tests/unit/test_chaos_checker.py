@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tests.chaos.campaign import checker
+from tests.chaos.campaign import checker, results
 from tests.chaos.campaign.history import (
     Answered,
     Asked,
@@ -102,7 +102,7 @@ GOOD = History(
 
 def test_a_good_history_is_believed() -> None:
     assert checker.check(GOOD) == []
-    assert checker.recovery_times(GOOD) == [(3, 2)]
+    assert results.recovery_times(GOOD) == [(3, 2)]
 
 
 def thread(**changes: Any) -> Change:

@@ -4,36 +4,25 @@ A model of the graph says what every thread's state must be: each of its runs ad
 the order in which the runs were created. Whatever anybody saw on the way must be a part of that.
 """
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from itertools import chain, groupby, pairwise
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from tests.chaos.campaign.facts import Facts
 from tests.chaos.campaign.history import (
-    Answered,
-    Asked,
     Crashed,
-    Disturbed,
     History,
     RunAtEnd,
     Shown,
     Stepped,
-    StopAsked,
     StreamEnded,
     Surprised,
     ThreadAtEnd,
-    ThreadDeleted,
     Told,
 )
-
-EventT = TypeVar("EventT")
-
-#: The strategies with which a newer run stops those before it.
-STOPPING: Final = ("interrupt", "rollback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,70 +34,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.promise}: {self.what}"
-
-
-class Facts:
-    """A history, arranged for questions."""
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self.asked = {event.name: event for event in self.of(Asked)}
-        self.threads = {thread.thread_id: thread for thread in history.threads}
-        self.deleted = {event.thread_id for event in self.of(ThreadDeleted)}
-
-    def of(self, kind: type[EventT]) -> list[EventT]:
-        """All events of one kind, in the order of time."""
-        return sorted((event for event in self.history.events if isinstance(event, kind)), key=_at)
-
-    @cached_property
-    def steps(self) -> dict[str, list[Stepped]]:
-        """Side effects by the name of the run that had its input; not those of crons, whose runs have no name."""
-        return _by_name([visit for visit in self.of(Stepped) if visit.name in self.asked])
-
-    @cached_property
-    def troubles(self) -> list[tuple[float, float]]:
-        """From when until when something was broken on purpose."""
-        return sorted(
-            [(crash.at, crash.ready_at) for crash in self.of(Crashed)]
-            + [(fault.at, fault.until) for fault in self.of(Disturbed)]
-        )
-
-    @cached_property
-    def stops(self) -> Mapping[str, set[str]]:
-        """Runs that somebody asked to stop, or that a newer run may have replaced, and how."""
-        found: defaultdict[str, set[str]] = defaultdict(set)
-        for event in self.of(StopAsked):
-            found[event.name].add(event.action)
-        for newer in self.asked.values():
-            for old in self.asked.values():
-                if newer.strategy in STOPPING and old.thread_id == newer.thread_id and old.at < newer.at:
-                    found[old.name].add(newer.strategy)
-        return dict(found)
-
-    @cached_property
-    def refused(self) -> set[str]:
-        """Runs that were not to be, because their thread was busy."""
-        return {event.name for event in self.of(Answered) if event.answer == "refused"}
-
-    @cached_property
-    def accepted(self) -> dict[str, float]:
-        """When somebody was told that there is such a run."""
-        return {event.name: event.at for event in reversed(self.of(Answered)) if event.answer == "accepted"}
-
-    def runs(self) -> Iterator[tuple[ThreadAtEnd, RunAtEnd]]:
-        """Every run that there is in the end."""
-        return ((thread, run) for thread in self.history.threads for run in thread.runs)
-
-
-def _at(event: Any) -> float:
-    return event.at
-
-
-def _by_name(events: Sequence[EventT]) -> dict[str, list[EventT]]:
-    found: defaultdict[str, list[EventT]] = defaultdict(list)
-    for event in events:
-        found[event.name].append(event)  # type: ignore[attr-defined]
-    return found
 
 
 def check(history: History) -> list[Violation]:
@@ -237,7 +162,7 @@ def _what_was_shown_does_not_run_again(facts: Facts) -> Iterator[str]:
 
 def _one_run_at_a_time(facts: Facts) -> Iterator[str]:
     visits: defaultdict[str, list[tuple[str, Stepped]]] = defaultdict(list)
-    for visit in sorted(chain(*facts.steps.values()), key=_at):
+    for visit in sorted(chain(*facts.steps.values()), key=lambda visit: visit.at):
         run = _executing(facts, visit)
         visits[facts.asked[run].thread_id].append((run, visit))
     for thread_id, of_thread in visits.items():
@@ -366,22 +291,3 @@ PROMISES: Final[dict[str, Callable[[Facts], Iterator[str]]]] = {
     "webhooks are delivered at least once": _webhooks_are_delivered,
     "crons fire exactly once": _crons_fire_once,
 }
-
-
-def recovery_times(history: History) -> list[tuple[float, float]]:
-    """For each run that was inside a step at a crash and whose next step came before the next crash: seconds from the
-    crash, and from the moment when the server answered again."""
-    facts = Facts(history)
-    crashes = facts.of(Crashed)
-    ends = [crash.at for crash in crashes]
-    times: list[tuple[float, float]] = []
-    for visits in facts.steps.values():
-        for visit in visits:
-            number = bisect_right(ends, visit.at)
-            crash = crashes[number] if number < len(crashes) else None
-            if crash is None or visit.until < crash.at:
-                continue
-            following = [later.at for later in visits if later.at > crash.at]
-            if following and (number + 1 == len(crashes) or following[0] < ends[number + 1]):
-                times.append((following[0] - crash.at, max(0.0, following[0] - crash.ready_at)))
-    return times

@@ -1,6 +1,7 @@
 """What a campaign came to, in numbers: the table on the terminal and those of docs/reliability.md."""
 
 import json
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Final
 from rich.table import Table
 
 from tests.chaos.campaign import checker
+from tests.chaos.campaign.facts import Facts
 from tests.chaos.campaign.history import Crashed, Disturbed, History, Shown
 from tools import paths
 
@@ -51,7 +53,7 @@ def result_of(history: History, *, seed: int, seconds: float) -> Result:
     for event in history.events:
         if isinstance(event, Disturbed):
             faults.update(event.counts)
-    times = checker.recovery_times(history)
+    times = recovery_times(history)
     return Result(
         seed=seed,
         day=datetime.now(UTC).date().isoformat(),
@@ -67,6 +69,25 @@ def result_of(history: History, *, seed: int, seconds: float) -> Result:
         own_recoveries=_rounded(own for _, own in times),
         violations=[str(violation) for violation in checker.check(history)],
     )
+
+
+def recovery_times(history: History) -> list[tuple[float, float]]:
+    """For each run that was inside a step at a crash and whose next step came before the next crash: seconds from the
+    crash, and from the moment when the server answered again."""
+    facts = Facts(history)
+    crashes = facts.of(Crashed)
+    ends = [crash.at for crash in crashes]
+    times: list[tuple[float, float]] = []
+    for visits in facts.steps.values():
+        for visit in visits:
+            number = bisect_right(ends, visit.at)
+            crash = crashes[number] if number < len(crashes) else None
+            if crash is None or visit.until < crash.at:
+                continue
+            following = [later.at for later in visits if later.at > crash.at]
+            if following and (number + 1 == len(crashes) or following[0] < ends[number + 1]):
+                times.append((following[0] - crash.at, max(0.0, following[0] - crash.ready_at)))
+    return times
 
 
 def _rounded(seconds: Iterable[float]) -> list[float]:
