@@ -1,7 +1,7 @@
 """What `/wait` and `/join` answer for a run that nobody executes any more, as far as the rows tell."""
 
 import json
-from typing import Final, get_args
+from typing import Any, Final, cast, get_args
 
 from ports import Database
 from runs.attempts import GiveUpError
@@ -19,7 +19,8 @@ def gave_up(result: str) -> bool:
     """Whether this is the result of a run that gave up, and that an operator may let go on."""
     if not result.startswith('{"__error__"'):
         return False
-    return json.loads(result)["__error__"].get("error") in get_args(GiveUpError)
+    error = json.loads(result)["__error__"]
+    return isinstance(error, dict) and cast(dict[str, Any], error).get("error") in get_args(GiveUpError)
 
 
 async def of(db: Database, run: Run) -> tuple[str, StreamEnd]:

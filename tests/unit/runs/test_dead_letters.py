@@ -14,13 +14,14 @@ import clock
 import each_minute
 from errors import Unavailable
 from http_messages import HttpResponse
-from runs import dead_letters
+from runs import attempts, dead_letters, stored_result
 from settings import Settings
 from streaming import sse
 from streaming.fanout import From
 from tables import dead_letters as letters_table
-from tables import run_history, runs
+from tables import run_claims, run_history, runs
 from tables.access import EVERYTHING
+from tables.run_history import Stamp
 from tests.support.http_api import Api
 from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
 
@@ -202,6 +203,40 @@ async def test_a_redriven_run_has_all_its_attempts_and_may_give_up_again(fragile
     assert [name for name, _ in await events(thread, run_id)].count("error") == 1
     assert fragile.api.webhook_queue.sent == [run_id] * 2
     assert fragile.api.rows("webhooks") == 2
+
+
+async def test_who_dies_while_giving_up_gives_up_the_next_time(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await thread.create("fragile", input={"log": []})
+    for _ in range(SETTINGS.max_attempts):
+        await fragile.kill(thread)
+    database = fragile.api.db
+    claim = await run_claims.claim_oldest_pending(database, thread.thread_id, Stamp(clock.moment(), "test"))
+    assert claim.running
+    taken = await attempts.take_over(database, claim.running, Stamp(clock.moment(), "test"), SETTINGS)
+    assert taken
+    assert taken.gave_up
+    assert await fragile.letters() == []
+    await thread.runner.work()
+    assert [letter["run_id"] for letter in await fragile.letters()] == [run_id]
+
+
+async def test_who_dies_right_after_giving_up_leaves_an_end_for_whoever_joins(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    thread.streams.log.reopen(run_id)  # what was to be written next
+    thread.incarnate()
+    await thread.runner.recall(run_id)
+    assert "AttemptsExhausted" in await thread.streams.result(run_id)
+    fragile.outside.is_well = True
+    await fragile.redrive(run_id)
+    await thread.runner.work()
+    assert await thread.status(run_id) == "success"
+
+
+@pytest.mark.parametrize("result", ['{"__error__":"x"}', '{"__error__":{"error":"ValueError"}}', "null", "[1]"])
+def test_other_results_are_final(result: str) -> None:
+    assert not stored_result.gave_up(result)
 
 
 async def test_redriving_twice_does_nothing_more(fragile: Fragile) -> None:
