@@ -11,9 +11,9 @@ class DatabaseFile:
 
     def __init__(self, persist_to: Path) -> None:
         folder = persist_to / "v3" / "d1"
-        (self._path,) = (path for path in folder.rglob("*.sqlite") if path.name != "metadata.sqlite")
+        (self.path,) = (path for path in folder.rglob("*.sqlite") if path.name != "metadata.sqlite")
 
     def run(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
         """One statement, committed."""
-        with closing(sqlite3.connect(self._path, timeout=10)) as connection, connection:
+        with closing(sqlite3.connect(self.path, timeout=10)) as connection, connection:
             return connection.execute(sql, params).fetchall()
