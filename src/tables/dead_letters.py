@@ -99,9 +99,9 @@ def _within(access: Access) -> tuple[str, tuple[SqlValue, ...]]:
     return f"EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = letter.thread_id AND {where})", params
 
 
-#: The letters of some runs, and what keeps them from being redriven.
+#: The letters of some runs, and what may keep them from being redriven.
 _LOOK: Final = f"""
-SELECT letter.run_id, letter.thread_id, runs.status, {_IS_NEWEST} AS is_newest, {_IS_UNTOUCHED} AS is_untouched
+SELECT letter.run_id, letter.thread_id, runs.status, {_IS_NEWEST} AS is_newest
 FROM {_LETTERS.format(index="")}
 WHERE letter.run_id IN (SELECT value FROM json_each(?)) AND {_STANDS} AND {{allowed}}
 """
