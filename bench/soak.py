@@ -1,7 +1,7 @@
 """`python -m bench.soak`: many runs on one server, and whether what it holds stays flat.
 
-Clients start runs of every kind on fresh threads and on threads of their own. From time to time they pause until idle
-objects are gone, and a graph (`graphs/probe.py`) looks at the Worker's memory from inside, this process from outside.
+Clients start runs of every kind on fresh threads and on threads of their own. From time to time they pause, and a graph
+(`graphs/probe.py`) looks at the Worker's memory from inside, this process from outside.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from tools import local_server, worker_copy
 from tools.local_server import Server
 
 CLIENTS: Final = 12
-#: Local workerd lets an idle object go after ten seconds.
+#: Whatever is under way ends. The objects of the last minute are still there, equally many each time.
 PAUSE_SECONDS: Final = 12
 RUNS_OF_A_THREAD: Final = 10
 

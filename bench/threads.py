@@ -19,7 +19,7 @@ CREATES_AT_ONCE: Final = 16
 
 
 async def at_once(calls: Calls, threads: int) -> Figure:
-    """How long until runs on so many threads have succeeded, each of which waits; `bare` is one after the other."""
+    """How long until runs on so many threads have succeeded, each of which waits."""
     creating = asyncio.Semaphore(CREATES_AT_ONCE)
 
     async def one() -> tuple[str, str]:
@@ -33,7 +33,7 @@ async def at_once(calls: Calls, threads: int) -> Figure:
         await calls.join(thread_id, run_id)
     seconds = time.perf_counter() - began
     name = f"{threads:,} runs of {NAP_SECONDS:g} s on as many threads"
-    return Figure(name=name, unit="s", value=seconds, samples=threads, bare=threads * NAP_SECONDS)
+    return Figure(name=name, unit="s", value=seconds, samples=threads)
 
 
 async def quick_ones(calls: Calls) -> Samples:
