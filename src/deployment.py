@@ -14,7 +14,7 @@ from bindings.thread_objects import thread_objects
 from bindings.webhook_sender import FetchWebhookSender
 from d1_checkpointer import D1Saver
 from graphs.deployed import AUTH, CONFIG, REGISTRY, UI
-from runs.webhook_delivery import Courier
+from webhooks.delivery import Courier
 
 
 @lru_cache(maxsize=1)

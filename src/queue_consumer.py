@@ -27,7 +27,7 @@ MAX_RETRY_SECONDS = 3600
 #: An object that has not answered by then is asked again later.
 WAKE_SECONDS = 20
 
-#: `runs.webhook_delivery.Courier.deliver`: when to look again, in seconds.
+#: `webhooks.delivery.Courier.deliver`: when to look again, in seconds.
 SendWebhook: TypeAlias = Callable[[str], Awaitable[int | None]]
 
 #: `runs.dead_letters.keep_message` for the id and the body of a message.

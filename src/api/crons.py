@@ -16,12 +16,13 @@ from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
 from ports import Statement
-from runs import creation, webhook_url
+from runs import creation
 from runs.cron_plan import NEVER
 from runs.cron_schedule import last_run, next_run
 from tables import assistants, cron_fires, crons, threads
 from tables.crons import Cron
 from tables.idempotency_keys import remember_made
+from webhooks import url as webhook_url
 from wire.bodies import JsonObject
 from wire.crons import CronCount, CronCreate, CronFiresQuery, CronPatch, CronSearch, in_utc
 from wire.json_objects import join_array

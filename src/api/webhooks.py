@@ -9,8 +9,8 @@ from api.context import Call
 from compact_json import compact_json
 from http_messages import Reply, json_response
 from ports import Row
-from runs import webhook_delivery
 from tables import webhooks
+from webhooks import delivery as webhook_delivery
 from wire.webhooks import DEFAULT_LIMIT, WebhooksQuery, WebhooksRedeliver
 
 

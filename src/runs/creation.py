@@ -19,13 +19,14 @@ from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from ports import Database, Row, Statement
 from project_config import WebhookUrlPolicy
-from runs import admission, cancellation, run_lines, run_row, webhook_url
+from runs import admission, cancellation, run_lines, run_row
 from runs.run_row import Creator, Surroundings
-from runs.webhook_url import STRICT_URLS
 from tables import assistants, idempotency_keys, run_stops, runs, threads
 from tables.access import EVERYTHING
 from tables.assistants import Assistant
 from tables.runs import Run
+from webhooks import url as webhook_url
+from webhooks.url import STRICT_URLS
 from wire.runs import RunCreate
 
 logger = logging.getLogger(__name__)

@@ -15,17 +15,7 @@ import errors
 from d1_usage import D1Usage
 from errors import DatabaseError, StaleAttempt
 from ports import Platform
-from runs import (
-    attempts,
-    cancellation,
-    completion,
-    dead_letters,
-    giving_up,
-    outcome,
-    run_lines,
-    stored_result,
-    webhook_delivery,
-)
+from runs import attempts, cancellation, completion, dead_letters, giving_up, outcome, run_lines, stored_result
 from runs.attempts import GaveUp
 from runs.executor import Executor
 from runs.outcome import Outcome
@@ -39,6 +29,7 @@ from tables.access import EVERYTHING
 from tables.run_claims import Claim
 from tables.run_history import Stamp
 from tables.runs import Run
+from webhooks import delivery as webhook_delivery
 
 logger = logging.getLogger(__name__)
 

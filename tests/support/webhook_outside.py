@@ -8,7 +8,7 @@ from typing import Any, Literal
 from errors import Unavailable
 from ports import Database, DnsResolver, WebhookAnswer, WebhookSender
 from project_config import ProjectConfig
-from runs.webhook_delivery import Courier
+from webhooks.delivery import Courier
 
 URL = "https://hooks.example.com/done"
 

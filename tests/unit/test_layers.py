@@ -17,7 +17,7 @@ LAYERS = (
     ("deployment",),
     ("api", "queue_consumer", "bindings"),
     ("runs",),
-    ("tracing",),
+    ("tracing", "webhooks"),
     ("streaming", "graphs", "auth", "store", "d1_checkpointer", "d1_cache"),
     ("tables", "wire", "checkpoints"),
     (

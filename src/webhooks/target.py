@@ -13,7 +13,7 @@ from typing import Final, Literal
 from errors import Unavailable
 from ports import DnsResolver
 from project_config import WebhookUrlPolicy
-from runs import webhook_url
+from webhooks import url as webhook_url
 
 #: Record types by the names under which they are asked for (RFC 1035, RFC 3596).
 _TYPES: Final[dict[Literal["A", "AAAA"], int]] = {"A": 1, "AAAA": 28}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clock
-from runs.webhook_schedule import JITTER, MAX_RETRY_AFTER_SECONDS, TRIED_SECONDS, next_attempt
+from webhooks.schedule import JITTER, MAX_RETRY_AFTER_SECONDS, TRIED_SECONDS, next_attempt
 
 SINCE = "2026-11-21T04:00:00.000000+00:00"
 

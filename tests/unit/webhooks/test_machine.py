@@ -21,14 +21,14 @@ import ids
 from errors import Unavailable
 from ports import Row, Statement, WebhookAnswer
 from runs import sweep
-from runs.webhook_delivery import LEASE_SECONDS
-from runs.webhook_schedule import TRIED_SECONDS
 from tables import runs, threads, webhooks
 from tables.access import EVERYTHING
 from tests.support.http_api import WebhookQueueNotes
 from tests.support.sqlite_database import SqliteDatabase
 from tests.support.webhook_outside import URL, Names, courier
 from tests.unit.tables.test_runs import DETACHED
+from webhooks.delivery import LEASE_SECONDS
+from webhooks.schedule import TRIED_SECONDS
 
 T = TypeVar("T")
 

@@ -15,14 +15,15 @@ import trace_context
 from errors import Unavailable
 from ports import WebhookAnswer
 from project_config import HttpConfig, ProjectConfig, WebhookConfig, WebhookUrlPolicy
-from runs import completion, outcome, sweep, webhook_delivery
-from runs.webhook_delivery import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DELAY_SECONDS
+from runs import completion, outcome, sweep
 from tables import runs
 from tables.run_history import Stamp
 from tests.support.http_api import Api, WebhookQueueNotes
 from tests.support.webhook_outside import URL, Names, NoNames, Receiver, courier
 from tests.unit.runs.test_stopping_runs import INTERRUPT, ROLLBACK, Thread
 from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
+from webhooks import delivery as webhook_delivery
+from webhooks.delivery import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DELAY_SECONDS
 
 DAY = 24 * 3600
 

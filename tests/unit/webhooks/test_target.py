@@ -7,9 +7,9 @@ import pytest
 
 from errors import Unavailable, Unprocessable
 from project_config import WebhookUrlPolicy
-from runs import webhook_target
 from tests.support.webhook_outside import URL, Names, dns_json
-from tests.unit.runs.test_webhook_url import LOOPBACK, PRIVATE
+from tests.unit.webhooks.test_url import LOOPBACK, PRIVATE
+from webhooks import target as webhook_target
 
 PUBLIC = "93.184.216.34"
 

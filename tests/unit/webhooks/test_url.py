@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from errors import Unprocessable
 from project_config import WebhookUrlPolicy
-from runs.webhook_url import check
+from webhooks.url import check
 
 
 def refusal(url: str, **policy: Any) -> str | None:

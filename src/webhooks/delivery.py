@@ -22,10 +22,10 @@ from compact_json import compact_json
 from errors import Unavailable, Unprocessable
 from ports import Database, DnsResolver, WebhookAnswer, WebhookQueue, WebhookSender
 from project_config import ProjectConfig
-from runs import webhook_schedule, webhook_signature, webhook_target
 from tables import webhooks
 from tables.runs import Run
 from tables.webhooks import Webhook
+from webhooks import schedule, signature, target
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Courier:
             return _Attempt(problem=f"gave up after {MAX_ATTEMPTS} attempts", is_final=True)
         try:
             # The rules may be stricter than when the run was created, and names resolve anew.
-            await webhook_target.check(webhook.url, self.config.webhooks.url, self.resolver)
+            await target.check(webhook.url, self.config.webhooks.url, self.resolver)
             body = f'{webhook.body.removesuffix("}")},"webhook_sent_at":{compact_json(clock.now_iso())}}}'
             answer = await self.sender.post(webhook.url, self._headers(webhook, body), body)
         except Unprocessable as error:
@@ -154,14 +154,14 @@ class Courier:
         own = {
             **trace_context.outgoing(),
             "content-type": "application/json",
-            **webhook_signature.headers(webhook.message_id, body, secrets=self.secrets, at=at),
+            **signature.headers(webhook.message_id, body, secrets=self.secrets, at=at),
         }
         given = self.config.webhooks.headers.items()
         return {**{name: _VARIABLE.sub(value, text) for name, text in given if name.lower() not in own}, **own}
 
 
 def _next_attempt(webhook: Webhook, attempt: _Attempt, now: str) -> str | None:
-    return webhook_schedule.next_attempt(
+    return schedule.next_attempt(
         webhook.attempts,
         since=webhook.since,
         now=now,

@@ -1,0 +1,1 @@
+"""Telling of a run's end, over HTTP, until somebody takes it."""
