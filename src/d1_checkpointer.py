@@ -10,8 +10,8 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Self, TypeAlias, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -28,20 +28,17 @@ from langgraph.checkpoint.serde._msgpack import STRICT_MSGPACK_ENABLED
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from checkpoints import codec, retention, rows
+from checkpoints import codec, retention, rows, selection
 from checkpoints.appended_values import AppendedValues
 from checkpoints.group_commit import GroupCommit
 from checkpoints.rows import Key
+from checkpoints.selection import Question, Where, namespace_of
 from checkpoints.waiting_saver import WaitingSaver
-from ports import Database, Row, SqlValue, Statement
+from ports import Database, Row, Statement
 from tables import checkpoints as sql
 
 T = TypeVar("T")
 
-#: So many keys of a filter are compared by the database; each takes two of D1's 100 parameters. The rest come after.
-MAX_LISTED_KEYS: Final = 40
-#: Checkpoints that one round trip of a listing reads, each with its channel values.
-PAGE_CHECKPOINTS: Final = 10
 #: Ancestors that one round trip of a delta channel's reconstruction walks.
 PAGE_ANCESTORS: Final = 500
 #: Checkpoints, without their values, that one round trip of retention reads or deletes.
@@ -124,7 +121,7 @@ class D1Saver(WaitingSaver):
         """Wait while more is to be committed than one batch may hold: LangGraph itself never waits for its saver."""
         await self._commits.room()
 
-    async def read_ahead(self, questions: Sequence["Question"], also: Sequence[Statement]) -> list[list[Row]]:
+    async def read_ahead(self, questions: Sequence[Question], also: Sequence[Statement]) -> list[list[Row]]:
         """The rows of `also`; the same round trip answers `questions`, each when it is asked for the first time.
 
         What is put in between is not in those answers.
@@ -145,8 +142,8 @@ class D1Saver(WaitingSaver):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The checkpoint that `config` names, or the latest of its namespace; one round trip."""
-        thread_id, checkpoint_ns = _namespace(config)
-        checkpoints, blob_rows, writes = await self._read(one(config))
+        thread_id, checkpoint_ns = namespace_of(config)
+        checkpoints, blob_rows, writes = await self._read(selection.one(config))
         blobs = rows.stored_blobs(blob_rows)
         found = rows.checkpoint_tuples(self.serde, checkpoints, blobs, writes)
         for whole in rows.named_values(checkpoints[0], blobs) if checkpoints else ():
@@ -165,12 +162,12 @@ class D1Saver(WaitingSaver):
     ) -> AsyncIterator[CheckpointTuple]:
         """Checkpoints, newest first, whose metadata has all of `filter`; a dict in it matches what contains it."""
         wanted = filter or {}
-        where = _listing(config, wanted, before)
+        where = selection.listing(config, wanted, before)
         remaining = sys.maxsize if limit is None else limit
         while remaining > 0:
-            size = _page_size(wanted, remaining)
+            size = selection.page_size(wanted, remaining)
             page = await self._page(where, size)
-            found = [checkpoint for checkpoint in page if _contains(checkpoint.metadata, wanted)][:remaining]
+            found = [checkpoint for checkpoint in page if selection.contains(checkpoint.metadata, wanted)][:remaining]
             for checkpoint in found:
                 yield checkpoint
             if len(page) < size:
@@ -186,7 +183,7 @@ class D1Saver(WaitingSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Commit a checkpoint and the values of the channels in `new_versions`; the config that names it."""
-        key = Key(*_namespace(config), checkpoint["id"])
+        key = Key(*namespace_of(config), checkpoint["id"])
         stored_metadata = get_serializable_checkpoint_metadata(config, metadata)
         encoded = codec.encode_checkpoint(self.serde, checkpoint, new_versions)
         metadata_json = codec.encode_metadata(stored_metadata)
@@ -227,7 +224,7 @@ class D1Saver(WaitingSaver):
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Commit what a task wrote, pending on the checkpoint of `config`; a second time changes nothing."""
-        key = (*_namespace(config), get_checkpoint_id(config), task_id)
+        key = (*namespace_of(config), get_checkpoint_id(config), task_id)
         entries, data = codec.encode_writes(self.serde, writes)
         about = (codec.FORMAT, _run_id(config), task_path)
         first, *others = codec.split(data)
@@ -283,7 +280,7 @@ class D1Saver(WaitingSaver):
         seeds: dict[str, Any] = {}
         start, missing = get_checkpoint_id(config), codec.to_json(list(dict.fromkeys(channels)))
         while missing != "[]":
-            params = (*_namespace(config), start, missing, PAGE_ANCESTORS)
+            params = (*namespace_of(config), start, missing, PAGE_ANCESTORS)
             found, blobs, calls = await self._read([Statement(statement, params) for statement in sql.SELECT_ANCESTRY])
             stretch = rows.ancestry(self.serde, found, rows.stored_blobs(blobs), calls)
             for channel, newest_first in stretch.writes.items():
@@ -299,7 +296,7 @@ class D1Saver(WaitingSaver):
         number = 0 if current is None else int(str(current).split(".")[0])
         return f"{number + 1:032}.{random.random():016}"  # noqa: S311
 
-    async def _page(self, where: "_Where", limit: int) -> list[CheckpointTuple]:
+    async def _page(self, where: Where, limit: int) -> list[CheckpointTuple]:
         checkpoints, blobs, writes = await self._read(where.select(limit))
         return rows.checkpoint_tuples(self.serde, checkpoints, rows.stored_blobs(blobs), writes)
 
@@ -324,89 +321,6 @@ class D1Saver(WaitingSaver):
             await self._commits.commit(
                 [Statement(statement, (thread_id, page)) for statement in sql.DELETE_CHECKPOINTS]
             )
-
-
-#: What `aget_tuple` or `alist` asks the database first.
-Question: TypeAlias = Sequence[Statement]
-
-
-def one(config: RunnableConfig) -> Question:
-    """What `aget_tuple` asks."""
-    thread_id, checkpoint_ns = _namespace(config)
-    where = _Where().equal(thread_id=thread_id, checkpoint_ns=checkpoint_ns, checkpoint_id=get_checkpoint_id(config))
-    return where.select(1)
-
-
-def page(
-    config: RunnableConfig, *, filter: Mapping[str, Any] | None, before: RunnableConfig | None, limit: int
-) -> Question:
-    """What `alist` asks for its first page."""
-    return _listing(config, filter or {}, before).select(_page_size(filter, limit))
-
-
-def _page_size(wanted: Mapping[str, Any] | None, remaining: int) -> int:
-    return PAGE_CHECKPOINTS if wanted else min(remaining, PAGE_CHECKPOINTS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Where:
-    """A selection of checkpoints, built condition by condition."""
-
-    conditions: tuple[str, ...] = ()
-    params: tuple[SqlValue, ...] = ()
-
-    def also(self, condition: str, *params: SqlValue) -> "_Where":
-        """Narrowed by `condition`."""
-        return replace(self, conditions=(*self.conditions, condition), params=(*self.params, *params))
-
-    def equal(self, **columns: str | None) -> "_Where":
-        """Narrowed to these values; None is any."""
-        where = self
-        for column, value in columns.items():
-            if value is not None:
-                where = where.also(f"{column} = ?", value)
-        return where
-
-    def after(self, config: RunnableConfig) -> "_Where":
-        """Narrowed to what a listing shows after the checkpoint of `config`."""
-        order = "(checkpoint_id, thread_id, checkpoint_ns)"
-        return self.also(f"{order} < (?, ?, ?)", get_checkpoint_id(config), *_namespace(config))
-
-    def select(self, limit: int) -> list[Statement]:
-        """The statements that read the first `limit` of them."""
-        where = " AND ".join(self.conditions) or "TRUE"
-        return [Statement(statement.replace("{where}", where), (*self.params, limit)) for statement in sql.SELECT_PAGE]
-
-
-def _listing(config: RunnableConfig | None, metadata: Mapping[str, Any], before: RunnableConfig | None) -> _Where:
-    """At least the checkpoints of a listing: conditions on metadata that SQL cannot tell exactly are left out."""
-    where = _Where()
-    if config:
-        where = where.equal(
-            thread_id=_namespace(config)[0],
-            checkpoint_ns=config.get("configurable", {}).get("checkpoint_ns"),
-            checkpoint_id=get_checkpoint_id(config),
-        )
-    if before and (before_id := get_checkpoint_id(before)):
-        where = where.also("checkpoint_id < ?", before_id)
-    for key, value in list(metadata.items())[:MAX_LISTED_KEYS]:
-        if key.isascii() and key.isidentifier() and isinstance(value, str) and "\0" not in value:
-            where = where.also("json_extract(metadata, ?) = ?", f"$.{key}", value)
-    return where
-
-
-def _contains(actual: Any, wanted: Any) -> bool:
-    """Whether `actual` equals `wanted` or, both being dicts, has all of it."""
-    if isinstance(actual, dict) and isinstance(wanted, dict):
-        have, need = cast(dict[str, Any], actual), cast(dict[str, Any], wanted)
-        return all(key in have and _contains(have[key], value) for key, value in need.items())
-    return actual == wanted
-
-
-def _namespace(config: RunnableConfig) -> tuple[str, str]:
-    """The thread id and checkpoint namespace that `config` names."""
-    configurable = config.get("configurable", {})
-    return configurable["thread_id"], configurable.get("checkpoint_ns", "")
 
 
 def _run_id(config: RunnableConfig) -> str | None:

@@ -11,11 +11,11 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Interrupt, PregelTask, StateSnapshot
 from pydantic import Field
 
-import d1_checkpointer
 from api.context import Call
 from api.threads import thread_not_found
+from checkpoints import selection
+from checkpoints.selection import Question
 from compact_json import compact_json
-from d1_checkpointer import Question
 from errors import BadRequest, NotFound, SuperstepError, Unavailable
 from http_messages import Reply, json_response
 from langgraph_terms import Graph, checkpoint_address
@@ -108,7 +108,7 @@ async def _tell_followers(call: Call[Any, Any], snapshot: StateSnapshot) -> None
 async def _answer_state(call: Call[Any, Any], ref: CheckpointRef, *, subgraphs: bool) -> Reply:
     thread_id = call.path["thread_id"]
     config = _config(thread_id, ref)
-    async with _graph(call, config, d1_checkpointer.one(config)) as graph:
+    async with _graph(call, config, selection.one(config)) as graph:
         if graph is None:
             return json_response(dumps(state_object(_NEVER_RUN)))
         with _answering_what_it_raises():
@@ -121,7 +121,7 @@ async def _answer_history(call: Call[Any, Any], search: HistorySearch) -> Reply:
     ref = search.checkpoint or CheckpointRef()
     config = _config(thread_id, ref.model_copy(update={"checkpoint_ns": ref.checkpoint_ns or ""}))
     before, limit = _before(thread_id, search), search.limit or 1
-    first = d1_checkpointer.page(config, filter=search.metadata, before=before, limit=limit)
+    first = selection.page(config, filter=search.metadata, before=before, limit=limit)
     async with _graph(call, config, first) as graph:
         if graph is None:
             return json_response("[]")

@@ -15,7 +15,7 @@ from langgraph.errors import InvalidUpdateError
 from langgraph.types import StateSnapshot, StateUpdate
 
 import clock
-import d1_checkpointer
+from checkpoints import selection
 from checkpoints.group_commit import MAX_BATCH_CHARS, GroupCommit
 from errors import BadRequest, Conflict, DatabaseError, NotFound, SuperstepError
 from langgraph_terms import Graph, checkpoint_address
@@ -65,7 +65,7 @@ async def update(
         config: RunnableConfig = {"configurable": {**address, "thread_id": thread_id}}
         latest_of = [_config(thread_id, namespace) for namespace in namespaces]
         heads, unfinished, latest = await saver.read_ahead(
-            [d1_checkpointer.one(each) for each in (config, *latest_of)],
+            [selection.one(each) for each in (config, *latest_of)],
             also=[
                 threads.select_head(thread_id, access),
                 runs.unfinished_of_thread(thread_id),

@@ -19,7 +19,8 @@ LAYERS = (
     ("runs",),
     ("tracing", "webhooks"),
     ("streaming", "graphs", "auth", "store", "d1_checkpointer", "d1_cache"),
-    ("tables", "wire", "checkpoints"),
+    ("checkpoints",),
+    ("tables", "wire"),
     (
         "ports",
         "errors",
