@@ -5,11 +5,13 @@ stored when its run was cut off is made anew: with a random id, the tasks after 
 may have been at work already. And it tells the run's id to the tasks of the run's own graph only.
 """
 
-from collections.abc import Generator, Mapping
+import hashlib
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -42,10 +44,11 @@ class CheckpointIds:
         is_own = metadata.get("run_id") == self._run_id
         self._begin = max(self._begin, ticks - (metadata["step"] - _FIRST_STEP) if is_own else ticks + 1)
 
-    def of_step(self, step: int) -> uuids.UUID:
-        """The id of a step's checkpoint, in the namespace of the run's own graph and in that of any subgraph."""
+    def of_step(self, namespace: str, step: int) -> uuids.UUID:
+        """The id of a step's checkpoint in the run's own graph ("") or in a subgraph."""
         ticks = self._begin + step - _FIRST_STEP
-        number = (ticks >> 12) << 80 | (ticks & 0xFFF) << 64 | (step & 0x3FFF) << 48 | self._node
+        node = self._node ^ int.from_bytes(hashlib.sha256(namespace.encode()).digest()[:6], "big")
+        number = (ticks >> 12) << 80 | (ticks & 0xFFF) << 64 | (step & 0x3FFF) << 48 | node
         return uuids.UUID(int=number, version=6)
 
 
@@ -74,15 +77,15 @@ class TaskNames:
 
 
 _current: Final = ContextVar[TaskNames | None]("task_names", default=None)
-#: Those of the graph that makes a checkpoint just now.
-_ids: Final = ContextVar[CheckpointIds | None]("checkpoint_ids", default=None)
+#: By step, those of the graph that makes a checkpoint just now.
+_ids: Final = ContextVar[Callable[[int], UUID] | None]("checkpoint_ids", default=None)
 
 
 def _put_checkpoint(loop: Any, metadata: Any) -> None:
     """A graph of the run's own thread makes a checkpoint; one that a node runs on another thread makes another's."""
-    names = _current.get()
-    is_own = names is not None and loop.config["configurable"].get("thread_id") == names.thread_id
-    token = _ids.set(names.checkpoint_ids if names and is_own else None)
+    names, place = _current.get(), loop.config["configurable"]
+    ids = names.checkpoint_ids if names and place.get("thread_id") == names.thread_id else None
+    token = _ids.set(ids and partial(ids.of_step, place.get("checkpoint_ns", "")))
     try:
         _put(loop, metadata)
     finally:
@@ -91,7 +94,7 @@ def _put_checkpoint(loop: Any, metadata: Any) -> None:
 
 def _new_id(node: int | None = None, clock_seq: int | None = None) -> UUID:
     ids = _ids.get()
-    return uuids.uuid6(node, clock_seq) if ids is None or clock_seq is None else ids.of_step(clock_seq)
+    return uuids.uuid6(node, clock_seq) if ids is None or clock_seq is None else ids(clock_seq)
 
 
 def _execution_info(**fields: Any) -> ExecutionInfo:

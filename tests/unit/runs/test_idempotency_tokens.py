@@ -162,15 +162,18 @@ async def test_a_node_learns_whose_assistant_it_works_for() -> None:
 
 def test_ids_sort_by_step_and_after_what_was_there() -> None:
     ids = CheckpointIds(RUN, clock.shifted(clock.now_iso(), -1))
-    steps = [ids.of_step(step) for step in (-2, -1, 0, 1, 9, 10, 5000, 100_000)]
+    steps = [ids.of_step("", step) for step in (-2, -1, 0, 1, 9, 10, 5000, 100_000)]
     assert list(map(str, steps)) == sorted(map(str, steps))
     assert all(UUID(str(each)).version == 6 for each in steps)
-    assert str(steps[-1]) < str(uuid6()) < str(CheckpointIds(RUN, clock.shifted(clock.now_iso(), 1)).of_step(-2))
+    assert (
+        len({*steps, *(ids.of_step("child:1", step) for step in (0, 1)), ids.of_step("child:2", 0)}) == len(steps) + 3
+    )
+    assert str(steps[-1]) < str(uuid6()) < str(CheckpointIds(RUN, clock.shifted(clock.now_iso(), 1)).of_step("", -2))
 
 
 def test_a_run_follows_a_state_that_was_made_by_a_faster_clock() -> None:
     driver = RunDriver(many_places(Seen(list)), D1Opener(write_behind=True))
-    early = CheckpointIds(RUN, clock.shifted(clock.now_iso(), 3600)).of_step(0)
+    early = CheckpointIds(RUN, clock.shifted(clock.now_iso(), 3600)).of_step("", 0)
     config: Any = {"configurable": {"thread_id": driver.thread_id, "checkpoint_ns": ""}}
 
     async def begin() -> None:
