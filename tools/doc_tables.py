@@ -1,4 +1,4 @@
-"""Writes the tables of README.md that the code knows better: `python -m tools.readme`. A test keeps them true."""
+"""Writes the tables of docs/ that the code knows better: `python -m tools.doc_tables`. A test keeps them true."""
 
 import inspect
 import re
@@ -14,18 +14,17 @@ from api import metrics
 from api.routes import ROUTES
 from settings import Settings
 
-README: Final = paths.ROOT / "README.md"
+#: Each document that has generated tables, between marks such as `<!-- settings -->` and `<!-- /settings -->`.
+DOCUMENTS: Final = (paths.ROOT / "docs" / "api.md", paths.ROOT / "docs" / "operating.md")
 
 
 def with_tables(text: str) -> str:
-    """The README with its generated tables brought up to date."""
-    tables = {"settings": settings_table(), "operations": operations_table(), "metrics": metrics_table()}
-    for name, table in tables.items():
-        marked = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if not marked.search(text):
-            raise ValueError(f"README.md has lost its <!-- {name} --> marks")
-        text = marked.sub(lambda found, table=table: found[1] + table + found[2], text)
-    return text
+    """A document with its generated tables brought up to date."""
+
+    def current(marked: re.Match[str]) -> str:
+        return f"<!-- {marked[1]} -->\n{TABLES[marked[1]]()}<!-- /{marked[1]} -->"
+
+    return re.sub(r"<!-- (\w+) -->\n.*?<!-- /\1 -->", current, text, flags=re.DOTALL)
 
 
 def settings_table() -> str:
@@ -78,5 +77,9 @@ def _code(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
+TABLES: Final = {"settings": settings_table, "operations": operations_table, "metrics": metrics_table}
+
+
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text()))
+    for document in DOCUMENTS:
+        document.write_text(with_tables(document.read_text()))
