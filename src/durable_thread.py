@@ -1,6 +1,6 @@
 """One Durable Object for each thread: one run at a time, its live subscribers, its alarm.
 
-Only unwraps, calls and wraps; what happens is in `runs/thread_runner.py` and `streaming/`. The alarm keeps work alive:
+Only unwraps, calls and wraps; what happens is in `runs/thread_object/` and `streaming/`. The alarm keeps work alive:
 what a request started is dropped some time after that request, an alarm is waited for and fires again after a crash.
 """
 
@@ -30,11 +30,11 @@ from d1_cache import D1Cache
 from graphs.deployed import REGISTRY, RELEASE
 from http_messages import HttpResponse
 from ports import Platform
-from runs import following, thread_object_paths
-from runs.executor import Executor
-from runs.provided import Provided
-from runs.thread_object_paths import FollowRequest, RunRequest
-from runs.thread_runner import ThreadRunner
+from runs.execution.executor import Executor
+from runs.execution.provided import Provided
+from runs.thread_object import following, object_paths
+from runs.thread_object.object_paths import FollowRequest, RunRequest
+from runs.thread_object.thread_runner import ThreadRunner
 from streaming import sse
 from streaming.events import EventId
 from streaming.fanout import From, RunStreams, Subscription
@@ -112,12 +112,12 @@ class ThreadObject(DurableObject):
         self._streams.state_updated(self._thread_id, state)
 
     async def fetch(self, request: Request) -> Any:
-        """Streams and results; paths are `runs/thread_object_paths.py`'s."""
+        """Streams and results; paths are `runs/thread_object/object_paths.py`'s."""
         with self._lines():
             return await self._answer(request)
 
     async def _answer(self, request: Request) -> Any:
-        wanted = thread_object_paths.parse(request.url)
+        wanted = object_paths.parse(request.url)
         if isinstance(wanted, FollowRequest):
             return self._connect(request, wanted) if wanted.kind == "socket" else self._follow(wanted)
         if wanted.joins:
@@ -130,13 +130,11 @@ class ThreadObject(DurableObject):
 
     def _stream(self, wanted: RunRequest) -> Any:
         subscription = self._streams.subscribe(wanted.run_id, _position(wanted), wanted.stream_modes)
-        return _event_stream(
-            subscription, thread_object_paths.response_headers(wanted), lambda: self._client_left(wanted)
-        )
+        return _event_stream(subscription, object_paths.response_headers(wanted), lambda: self._client_left(wanted))
 
     def _follow(self, wanted: FollowRequest) -> Any:
         subscription = following.subscription(self._streams, wanted)
-        return _event_stream(subscription, thread_object_paths.response_headers(wanted))
+        return _event_stream(subscription, object_paths.response_headers(wanted))
 
     def _connect(self, request: Request, wanted: FollowRequest) -> Any:
         """Open a socket of the streaming protocol; it outlives this incarnation."""
@@ -168,7 +166,7 @@ class ThreadObject(DurableObject):
             wait_until(self._runner.stop(wanted.run_id, DISCONNECTED))
 
     async def _result(self, wanted: RunRequest) -> Any:
-        headers = thread_object_paths.response_headers(wanted)
+        headers = object_paths.response_headers(wanted)
         result = asyncio.ensure_future(self._streams.result(wanted.run_id))
         if not wanted.cancel_on_disconnect:
             # Most runs are short, and a plain body costs less than a stream. Only a stream notices a client leaving.

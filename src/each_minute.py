@@ -14,7 +14,8 @@ import errors
 import log_lines
 from api import cron_fires
 from api.context import Services
-from runs import dead_letters, sweep, thread_deletion, thread_pruning
+from runs import dead_letters, sweep
+from runs.threads import thread_deletion, thread_pruning
 from tables import idempotency_keys, node_cache, run_metrics, store_items
 from webhooks import delivery as webhook_delivery
 

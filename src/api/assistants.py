@@ -17,7 +17,7 @@ from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound
 from http_messages import HttpResponse, Reply, json_response
 from ports import Row, Statement
-from runs import thread_deletion
+from runs.threads import thread_deletion
 from tables import assistant_versions, assistants, thread_search
 from tables.assistant_versions import AssistantVersion
 from tables.assistants import Assistant

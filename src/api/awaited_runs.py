@@ -10,8 +10,9 @@ from api import authorization
 from api.context import Call
 from api.thread_runs import OPEN_TRIES, run_path
 from errors import AccessRefused, SuperstepError, Unavailable
-from runs import creation, thread_object_paths
-from runs.thread_object_paths import Kind, RunRequest
+from runs import creation
+from runs.thread_object import object_paths
+from runs.thread_object.object_paths import Kind, RunRequest
 from streaming import sse
 from tables.runs import Run
 from wire.json_rpc import INVALID_PARAMS, RpcRefusal
@@ -71,4 +72,4 @@ async def _result(call: Call[Any, Any], run: Run) -> Any:
 def _read(call: Call[Any, Any], thread_id: str, run_id: str, kind: Kind) -> AsyncGenerator[str]:
     path = run_path(thread_id, run_id)
     request = RunRequest(run_id=run_id, kind=kind, joins=kind == "cancel", location=path, content_location=path)
-    return call.services.thread_objects.read(thread_id, thread_object_paths.build(request))
+    return call.services.thread_objects.read(thread_id, object_paths.build(request))

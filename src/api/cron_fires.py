@@ -22,7 +22,7 @@ from compact_json import compact_json
 from errors import AccessRefused, Conflict, DatabaseError, NotFound, SuperstepError, Unavailable
 from http_messages import HttpRequest
 from runs import creation
-from runs.cron_plan import LATE_SECONDS, Plan, plan
+from runs.crons.plan import LATE_SECONDS, Plan, plan
 from runs.run_row import Creator
 from tables import cron_fires, crons
 from tables.access import NOTHING

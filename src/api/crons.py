@@ -17,8 +17,8 @@ from errors import BadRequest, Conflict, NotFound, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
 from ports import Statement
 from runs import creation
-from runs.cron_plan import NEVER
-from runs.cron_schedule import last_run, next_run
+from runs.crons.plan import NEVER
+from runs.crons.schedule import last_run, next_run
 from tables import assistants, cron_fires, crons, threads
 from tables.crons import Cron
 from tables.idempotency_keys import remember_made

@@ -14,9 +14,10 @@ from compact_json import compact_json
 from errors import AccessRefused, BadRequest, Conflict, MethodNotAllowed, NotFound, SuperstepError, Unavailable
 from http_messages import Passthrough, Reply, json_response
 from ids import random_id
-from runs import creation, following, thread_object_paths
-from runs.protocol_items import PROTOCOL_MODES
-from runs.thread_object_paths import FollowRequest
+from runs import creation
+from runs.execution.protocol_items import PROTOCOL_MODES
+from runs.thread_object import following, object_paths
+from runs.thread_object.object_paths import FollowRequest
 from tables import threads
 from tables.runs import Run
 from wire import bodies, protocol
@@ -52,7 +53,7 @@ async def open_socket(call: ProtocolCall) -> Reply:
     options = compact_json({"query": call.request.query})
     if len(options) + sum(map(len, chain(*call.request.headers.items()))) > MAX_HANDSHAKE_CHARACTERS:
         raise BadRequest("The headers and the query of a request for a WebSocket are too long to be kept with it.")
-    path = thread_object_paths.build(FollowRequest(kind="socket", options=options, is_hidden=await _is_new(call)))
+    path = object_paths.build(FollowRequest(kind="socket", options=options, is_hidden=await _is_new(call)))
     return Passthrough(await call.services.thread_objects.connect(call.path["thread_id"], path, call.request.headers))
 
 

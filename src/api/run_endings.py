@@ -9,9 +9,10 @@ from api.context import Call, Services
 from api.thread_runs import open_run, run_path
 from errors import NotFound, Unavailable
 from http_messages import HttpResponse, Reply
-from runs import cancellation, deletion
-from runs.graph_reader import GraphReader
-from runs.thread_object_paths import RunRequest
+from runs import cancellation
+from runs.thread_object.object_paths import RunRequest
+from runs.threads import run_deletion
+from runs.threads.graph_reader import GraphReader
 from wire.queries import Query
 from wire.runs import RunsCancel
 
@@ -81,7 +82,7 @@ async def delete(call: Call[None, None]) -> Reply:
             return await open_run(call, thread_id, request)
         case "ended":
             graphs = GraphReader(services.registry, services.store)
-            await deletion.delete_ended(services.db, graphs, services.checkpointer(), thread_id, run_id)
+            await run_deletion.delete_ended(services.db, graphs, services.checkpointer(), thread_id, run_id)
             return HttpResponse(204)
 
 

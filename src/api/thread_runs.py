@@ -15,9 +15,10 @@ from api.threads import thread_not_found
 from compact_json import compact_json
 from errors import NotFound, Unavailable
 from http_messages import EVENT_STREAM_HEADERS, HttpResponse, Passthrough, Reply, json_response
-from runs import creation, thread_object_paths
+from runs import creation
 from runs.run_object import run_text
-from runs.thread_object_paths import Kind, RunRequest
+from runs.thread_object import object_paths
+from runs.thread_object.object_paths import Kind, RunRequest
 from tables import runs, threads
 from tables.access import EVERYTHING
 from tables.runs import Run
@@ -126,7 +127,7 @@ async def open_created(
 
 async def open_run(call: Call[Any, Any], thread_id: str, request: RunRequest) -> Reply:
     """Ask the thread's object about a run; its answer."""
-    path = thread_object_paths.build(request)
+    path = object_paths.build(request)
     for _ in range(OPEN_TRIES - 1):
         try:
             return Passthrough(await call.services.thread_objects.open(thread_id, path))

@@ -19,7 +19,7 @@ from compact_json import compact_json
 from errors import BadRequest, NotFound, SuperstepError, Unavailable
 from http_messages import Reply, json_response
 from langgraph_terms import Graph, checkpoint_address
-from runs import state_update
+from runs.threads import state_update
 from streaming.json_text import described, dumps
 from tables import threads
 from wire.bodies import MAX_LIMIT, JsonObject

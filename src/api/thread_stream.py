@@ -10,8 +10,8 @@ from api.context import Call
 from api.thread_runs import error_stream
 from errors import Unprocessable
 from http_messages import Passthrough, Reply
-from runs import following, thread_object_paths
-from runs.thread_object_paths import FollowRequest
+from runs.thread_object import following, object_paths
+from runs.thread_object.object_paths import FollowRequest
 from streaming.events import START, EventId
 from tables import threads
 from tables.access import EVERYTHING
@@ -58,7 +58,7 @@ def _position(header: str | None) -> EventId | None:
 async def follow(call: Call[Any, Any], request: FollowRequest) -> Reply:
     """Hand a follower of the thread, whose `standing` is known, over to the thread's object."""
     thread_id = call.path["thread_id"]
-    return Passthrough(await call.services.thread_objects.open(thread_id, thread_object_paths.build(request)))
+    return Passthrough(await call.services.thread_objects.open(thread_id, object_paths.build(request)))
 
 
 async def standing(call: Call[Any, Any]) -> Standing:

@@ -16,7 +16,8 @@ from compact_json import compact_json
 from errors import Conflict, NotFound, SuperstepError, Unprocessable
 from http_messages import HttpResponse, Reply, json_response
 from ports import Row, Statement
-from runs import graph_input, state_update, thread_deletion, thread_pruning
+from runs.execution import graph_input
+from runs.threads import state_update, thread_deletion, thread_pruning
 from tables import idempotency_keys, runs, thread_copy, thread_search, thread_storage, threads
 from tables.access import EVERYTHING
 from tables.threads import Thread, Ttl

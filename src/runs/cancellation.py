@@ -1,6 +1,6 @@
 """Asking runs to stop: the wish is stored on their rows before anybody is told, so a crash cannot undo it.
 
-Their threads' objects carry it out (`runs/stopping.py`), whichever incarnation looks at the rows next.
+Their threads' objects carry it out (`runs/execution/stopping.py`), whichever incarnation looks at the rows next.
 """
 
 import logging

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from runs import thread_object_paths
-from runs.thread_object_paths import RunRequest
+from runs.thread_object import object_paths
+from runs.thread_object.object_paths import RunRequest
 from streaming.fanout import From
 from tests.support.http_api import Api, ThreadObjectNotes
-from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
+from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
 
 
 class ExecutingThreadObjects(ThreadObjectNotes):
@@ -26,7 +26,7 @@ class ExecutingThreadObjects(ThreadObjectNotes):
         """See `ports.ThreadObjects`."""
         if self.failures:
             raise self.failures.pop(0)
-        thread, wanted = self.object(thread_id), thread_object_paths.parse(path)
+        thread, wanted = self.object(thread_id), object_paths.parse(path)
         assert isinstance(wanted, RunRequest)
         work = asyncio.ensure_future(thread.runner.work())
         if wanted.kind != "stream":

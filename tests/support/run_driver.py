@@ -1,4 +1,4 @@
-"""Drives `runs.execution` as a thread object does, without one: attempts, slices, crashes, and what clients see."""
+"""Drives `runs/execution` as a thread object does, without one: attempts, slices, crashes, and what clients see."""
 
 import asyncio
 import sqlite3
@@ -15,10 +15,10 @@ import clock
 from d1_checkpointer import D1Saver
 from langgraph_terms import Graph
 from ports import Row, Statement
-from runs import execution
-from runs.job import Job
+from runs.execution import graph_execution
+from runs.execution.job import Job
+from runs.execution.provided import Provided
 from runs.outcome import Outcome, stream_end
-from runs.provided import Provided
 from streaming import sse
 from streaming.events import START, EventId, Frame
 from streaming.fanout import RunStreams
@@ -118,7 +118,7 @@ class RunDriver:
         """Execute one slice, and end the stream unless it drained."""
         stream = self.streams.open(job.run_id)
         try:
-            outcome = await execution.execute(
+            outcome = await graph_execution.execute(
                 job, self.graph, self.saver, stream, control or RunControl(), self.provided
             )
             if outcome.status != "drained":

@@ -16,7 +16,7 @@ import clock
 from d1_cache import MAX_VALUE_BYTES, D1Cache
 from d1_checkpointer import D1Saver
 from errors import DatabaseError
-from runs.provided import Provided
+from runs.execution.provided import Provided
 from tables import node_cache
 from tests.support.run_driver import RunDriver
 from tests.support.sqlite_database import SqliteDatabase

@@ -9,7 +9,8 @@ import clock
 import each_minute
 from api import cron_fires
 from project_config import CheckpointerConfig, ProjectConfig, StoreConfig, StoreTtl, ThreadTtl
-from runs import sweep, thread_pruning
+from runs import sweep
+from runs.threads import thread_pruning
 from tests.support.http_api import Api
 
 #: 2026-11-21T04:06:00Z

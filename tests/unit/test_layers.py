@@ -65,6 +65,23 @@ def test_imports_point_down(path: Path) -> None:
             assert floor or LEVEL[own] < LEVEL[name], f"{own} must not import {module}"
 
 
+#: The packages of `runs`, from the top down; its own modules lie below them all.
+RUNS = ("thread_object", "execution", "threads", "crons")
+
+
+@pytest.mark.parametrize("path", sorted((paths.SOURCE / "runs").rglob("*.py")), ids=lambda path: path.stem)
+def test_imports_within_runs_point_down(path: Path) -> None:
+    own = _rank(path.relative_to(paths.SOURCE / "runs").parts[0])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (parts := (node.module or "").split("."))[0] == "runs":
+            for name in parts[1:2] or [alias.name for alias in node.names]:
+                assert own <= _rank(name), f"{path.relative_to(paths.SOURCE)} must not import runs.{name}"
+
+
+def _rank(name: str) -> int:
+    return RUNS.index(name) if name in RUNS else len(RUNS)
+
+
 def test_every_module_has_a_layer() -> None:
     assert {name_of(path) for path in SOURCES} - set(LEVEL) == set()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import clock
 from errors import DatabaseUnavailable
 from ports import Row, Statement
-from runs.cron_schedule import next_run
+from runs.crons.schedule import next_run
 from tests.support.cron_server import CREATED, CronServer
 
 #: How often a call to the database fails: before it does anything, or after it has done everything.

@@ -21,7 +21,7 @@ from errors import DatabaseError
 from http_messages import HttpResponse, Reply
 from ports import Row, Statement
 from project_config import ProjectConfig
-from runs.thread_object_paths import parse
+from runs.thread_object.object_paths import parse
 from settings import Settings
 from tests.support import every_operation
 from tests.support.every_operation import RUN

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from http_messages import HttpResponse, Passthrough
-from runs import thread_object_paths
-from runs.thread_object_paths import FollowRequest
+from runs.thread_object import object_paths
+from runs.thread_object.object_paths import FollowRequest
 from streaming.protocol_view import Wanted
 from tests.support.http_api import Api
 
@@ -136,7 +136,7 @@ async def wanted(api: Api, body: dict[str, Any]) -> Wanted:
     """What the thread's object is asked for."""
     answer = await api.ask("POST", f"/threads/{THREAD}/stream/events", body)
     assert isinstance(answer, Passthrough)
-    request = thread_object_paths.parse(api.thread_objects.opened[-1][1])
+    request = object_paths.parse(api.thread_objects.opened[-1][1])
     assert isinstance(request, FollowRequest)
     assert request.kind == "events"
     return Wanted.of(json.loads(request.options))

@@ -8,7 +8,7 @@ import pytest
 import clock
 from errors import Unavailable
 from http_messages import HttpResponse, Passthrough
-from runs.thread_object_paths import RunRequest, parse
+from runs.thread_object.object_paths import RunRequest, parse
 from settings import Settings
 from tables import runs
 from tests.support.http_api import Api

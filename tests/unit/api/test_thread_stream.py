@@ -5,8 +5,8 @@ import json
 import pytest
 
 from http_messages import Passthrough
-from runs import thread_object_paths
-from runs.thread_object_paths import FollowRequest
+from runs.thread_object import object_paths
+from runs.thread_object.object_paths import FollowRequest
 from tests.support.http_api import Api
 
 UNKNOWN = "3a8483bb-a45e-424a-ae57-0bebddbee6e3"
@@ -16,7 +16,7 @@ async def asked(api: Api, thread_id: str, query: str = "", **headers: str) -> di
     """The options that the thread's object is asked with."""
     answer = await api.ask("GET", f"/threads/{thread_id}/stream{query}", headers=headers)
     assert isinstance(answer, Passthrough)
-    request = thread_object_paths.parse(api.thread_objects.opened[-1][1])
+    request = object_paths.parse(api.thread_objects.opened[-1][1])
     assert isinstance(request, FollowRequest)
     assert request.kind == "stream"
     return json.loads(request.options)

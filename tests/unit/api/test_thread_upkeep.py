@@ -12,7 +12,8 @@ import clock
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
 from project_config import ProjectConfig
-from runs import completion, thread_deletion, thread_pruning
+from runs import completion
+from runs.threads import thread_deletion, thread_pruning
 from tables import run_claims
 from tables.large_text import PART_BYTES
 from tables.run_history import Stamp

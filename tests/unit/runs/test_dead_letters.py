@@ -14,7 +14,8 @@ import clock
 import each_minute
 from errors import Unavailable
 from http_messages import HttpResponse
-from runs import attempts, dead_letters, stored_result
+from runs import attempts, dead_letters
+from runs.thread_object import stored_result
 from settings import Settings
 from streaming import sse
 from streaming.fanout import From
@@ -23,7 +24,7 @@ from tables import run_claims, run_history, runs
 from tables.access import EVERYTHING
 from tables.run_history import Stamp
 from tests.support.http_api import Api
-from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
+from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
 
 SETTINGS = Settings(max_attempts=3, circuit_failures=2, circuit_cooldown_seconds=60)
 

@@ -19,7 +19,7 @@ from settings import Settings
 from streaming import sse
 from streaming.fanout import From
 from tests.support.http_api import Api, State
-from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
+from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from langgraph.graph import START, StateGraph
 
-from runs import thread_runner
+from runs.thread_object import thread_runner
 from settings import Settings
 from tests.support.dying_thread import DyingThread
 from tests.support.http_api import Api, State

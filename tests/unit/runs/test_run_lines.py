@@ -12,7 +12,7 @@ from tables import run_claims
 from tables.run_history import Stamp
 from tests.support.http_api import Api, State
 from tests.support.written_lines import WrittenLines
-from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
+from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from langgraph.types import interrupt
 
 import patient_database
 from http_messages import HttpResponse
-from runs import thread_runner
+from runs.thread_object import thread_runner
 from settings import Settings
 from tests.support.dying_thread import DyingThread, Fault, graveyard
 from tests.support.http_api import Api

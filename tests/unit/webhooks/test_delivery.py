@@ -20,8 +20,8 @@ from tables import runs
 from tables.run_history import Stamp
 from tests.support.http_api import Api, WebhookQueueNotes
 from tests.support.webhook_outside import URL, Names, NoNames, Receiver, courier
-from tests.unit.runs.test_stopping_runs import INTERRUPT, ROLLBACK, Thread
-from tests.unit.runs.test_thread_runner import ThreadObjectInMemory
+from tests.unit.runs.thread_object.test_stopping_runs import INTERRUPT, ROLLBACK, Thread
+from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
 from webhooks import delivery as webhook_delivery
 from webhooks.delivery import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DELAY_SECONDS
 

@@ -1,0 +1,1 @@
+"""When crons run."""

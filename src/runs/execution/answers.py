@@ -1,0 +1,108 @@
+"""Which answers a run has given already, asked when it starts over after a crash.
+
+A node that asks twice runs from its beginning for each answer: LangGraph keeps the ones it has beside the question
+until the super-step is over. Giving the same `Command(resume=…)` again would answer the second question like the first.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph._internal._constants import NULL_TASK_ID, RESUME  # how savers name an answer
+from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.types import (
+    Command,
+    StateSnapshot,
+    _interrupt_id,  # pyright: ignore[reportPrivateUsage] - the only way to tell a task's questions apart
+)
+
+from langgraph_terms import Graph, Saver
+from runs.execution import graph_input
+from runs.execution.job import Job
+from streaming.run_stream import RunStream
+
+_NAMESPACE_SEPARATOR: Final = "|"
+
+
+async def ask_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> tuple[Any, Saver]:
+    """The request of a run that starts over, without the answers it has given already, and a saver that hides those."""
+    given = graph_input.first_input(job.kwargs)
+    if not isinstance(given, Command) or not await _were_taken(stream.answers(), saver, job.thread_id):
+        return given, saver
+    left = await _still_to_give(given, graph.copy({"checkpointer": saver}), saver, job.config)
+    return left, _hiding(saver)
+
+
+def _hiding(saver: Saver) -> Saver:
+    """A copy of a checkpointer that hides those answers, and so do LangGraph's own copies of it."""
+
+    class Hiding(type(saver)):
+        async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+            return _without_unclaimed_answer(await super().aget_tuple(config))
+
+    hiding = copy.copy(saver)
+    hiding.__class__ = Hiding
+    return hiding
+
+
+def given_by(task_id: str, writes: Sequence[tuple[str, Any]]) -> list[int]:
+    """How many answers a task has with these writes; empty when they hold none."""
+    return [_count(value) for channel, value in writes if channel == RESUME and task_id != NULL_TASK_ID]
+
+
+async def _were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, thread_id: str) -> bool:
+    """Whether any answer of this run is stored; `noted`: what it was about to store, as (namespace, task id, count)."""
+    for namespace, task_id, count in noted:
+        saved = await saver.aget_tuple({"configurable": {"thread_id": thread_id, "checkpoint_ns": namespace}})
+        if _answers(saved, task_id) >= count:
+            return True
+    return False
+
+
+async def _still_to_give(
+    command: Command[Any], graph: Graph, saver: Saver, config: RunnableConfig
+) -> Command[Any] | None:
+    """What is left of a resuming command after some of its answers were taken; None when nothing is."""
+    if not isinstance(command.resume, Mapping):
+        return None
+    taken: dict[str, bool] = {}
+    await _collect(await graph.aget_state(config, subgraphs=True), saver, taken)
+    resume = cast(Mapping[str, Any], command.resume)
+    left = {key: value for key, value in resume.items() if not taken.get(key, True)}
+    return Command(resume=left) if left else None
+
+
+def _without_unclaimed_answer(saved: CheckpointTuple | None) -> CheckpointTuple | None:
+    """A checkpoint without the answer that waits for whichever interrupt comes first."""
+    if saved is None or not saved.pending_writes:
+        return saved
+    writes = [write for write in saved.pending_writes if write[:2] != (NULL_TASK_ID, RESUME)]
+    return saved._replace(pending_writes=writes)
+
+
+async def _collect(state: StateSnapshot, saver: Saver, taken: dict[str, bool]) -> None:
+    """For each interrupt that waits, whether its answer is stored; in subgraphs too."""
+    saved: CheckpointTuple | None = None
+    for task in state.tasks:
+        if isinstance(task.state, StateSnapshot):
+            await _collect(task.state, saver, taken)
+        elif task.interrupts:
+            saved = saved or await saver.aget_tuple(state.config)
+            parent: str = state.config.get("configurable", {}).get("checkpoint_ns", "")
+            own = f"{task.name}:{task.id}"
+            namespace = f"{parent}{_NAMESPACE_SEPARATOR}{own}" if parent else own
+            answers = _answers(saved, task.id)
+            for interrupt in task.interrupts:
+                taken[interrupt.id] = answers > 0 and interrupt.id == _interrupt_id(namespace, answers - 1)
+
+
+def _answers(saved: CheckpointTuple | None, task_id: str) -> int:
+    for writer, channel, value in (saved and saved.pending_writes) or ():
+        if writer == task_id and channel == RESUME:
+            return _count(value)
+    return 0
+
+
+def _count(value: object) -> int:
+    return len(cast(list[Any], value)) if isinstance(value, list) else 1

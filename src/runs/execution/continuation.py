@@ -1,0 +1,93 @@
+"""Where a run goes on that an earlier slice began: what it may assume is what is committed, never what was shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
+
+from langgraph_terms import Graph, Saver
+from runs.execution import graph_input
+from runs.execution.job import Job
+from streaming.run_stream import RunStream
+
+_START_NODE: Final = "__start__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuation:
+    """The run committed something before: it goes on from there instead of from its input."""
+
+    saved: CheckpointTuple
+    #: Super-steps this run has used of its recursion limit.
+    steps_used: int
+
+
+class RemainingLimit(int):
+    """A run's recursion limit, some of which is used; an int that is the whole limit to whoever prints or compares it.
+
+    LangGraph adds the limit to the step at which a graph starts: first the run's own graph, to which only what is left
+    applies, then its subgraphs, each of which has the whole limit.
+    """
+
+    steps_used = 0
+
+    def __radd__(self, step: int) -> int:
+        used, self.steps_used = self.steps_used, 0
+        return step + int(self) - used
+
+
+async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None:
+    """Find out how far this run has come, and bring its stream to the same point.
+
+    Only checkpoints written by this very run count. Without one, nothing of it is committed and its input or command is
+    simply applied again.
+    """
+    if job.attempt == 1 and stream.first_step is None:
+        return None
+    saved = await _own_checkpoint(job, saver, "")
+    if saved is None:
+        stream.resume({})
+        return None
+    committed = {"": _step(saved)}
+    finished_tasks = _finished_tasks(saved)
+    for namespace in stream.held_namespaces() - {""}:
+        if own := await _own_checkpoint(job, saver, namespace):
+            committed[namespace] = _step(own)
+            finished_tasks |= _finished_tasks(own)
+    first_step = committed[""] if stream.first_step is None else stream.first_step
+    stream.resume(committed, finished_tasks)
+    return Continuation(saved=saved, steps_used=committed[""] - first_step + 1)
+
+
+async def stands_at_breakpoint(job: Job, graph: Graph, saved: CheckpointTuple) -> bool:
+    """Whether the run had reached a breakpoint when it was cut off: going on without input would pass it."""
+    before, after = job.kwargs.get("interrupt_before"), job.kwargs.get("interrupt_after")
+    if not (before or after) or cast(Mapping[str, Any], saved.metadata).get("source") != "loop":
+        return False
+    state = await graph.aget_state(graph_input.without_checkpoint(job.config))
+    if _matches(before, state.next):
+        return True
+    if not after or saved.parent_config is None:
+        return False
+    parent = await graph.aget_state(saved.parent_config)
+    return _matches(after, parent.next)
+
+
+async def _own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
+    saved = await saver.aget_tuple({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}})
+    is_own = saved is not None and cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
+    return saved if is_own else None
+
+
+def _finished_tasks(saved: CheckpointTuple) -> set[str]:
+    return {task_id for task_id, channel, _ in saved.pending_writes or () if channel not in WRITES_IDX_MAP}
+
+
+def _step(saved: CheckpointTuple) -> int:
+    return cast(Mapping[str, Any], saved.metadata)["step"]
+
+
+def _matches(breakpoints: Any, nodes: tuple[str, ...]) -> bool:
+    reached = [node for node in nodes if node != _START_NODE]
+    return bool(reached) if breakpoints == "*" else any(node in (breakpoints or ()) for node in reached)

@@ -1,0 +1,363 @@
+"""What LangGraph streams, as the events of the wire: names, JSON, and the super-step each one belongs to.
+
+LangGraph does not say which super-step an event belongs to, but it streams a `checkpoints` item at the end of each. So
+that mode is always on, asked for or not, and whatever comes between two of them is of the later one's super-step.
+"""
+
+import asyncio
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+
+from langgraph.types import StreamMode
+
+from langgraph_terms import checkpoint_address
+from runs.execution.protocol_items import Elsewhere
+from streaming.events import Delivery, Event, Superstep
+from streaming.json_text import RunEncoder, dumps, told_message_fields
+from streaming.message_events import MessageEvents
+from streaming.run_stream import RunStream
+
+#: Modes whose events no resumed run emits again; LangGraph must hand them over before it commits the super-step.
+RECORD_MODES: Final = frozenset({"updates", "tasks", "debug"})
+
+#: Turns of the event loop that an item of a subgraph needs to get here; counted, and doubled.
+CATCH_UP_TURNS: Final = 12
+
+#: The same with the protocol, whose items pass through LangGraph's transformers first.
+PROTOCOL_CATCH_UP_TURNS: Final = 40
+
+_ALWAYS: Final[tuple[StreamMode, ...]] = ("values", "checkpoints")
+_PASSED_ON: Final = frozenset({"values", "updates", "custom", "tasks", "checkpoints", "debug"})
+
+
+def langgraph_modes(requested: Collection[str]) -> list[StreamMode]:
+    """The modes to ask LangGraph for."""
+    modes = {*_ALWAYS, *(_PASSED_ON & set(requested))}
+    if "messages" in requested or "messages-tuple" in requested:
+        modes.add("messages")
+    if not RECORD_MODES.isdisjoint(requested):
+        # Tells which task an update is of.
+        modes.add("tasks")
+    return cast(list[StreamMode], sorted(modes))
+
+
+class GraphEvents:
+    """Feeds one slice of a run into its stream.
+
+    `gated` false (durability "exit": nothing is committed before the end) shows everything at once. `resumed` hides
+    what LangGraph repeats when it goes on from a checkpoint: the snapshots that the stream already shows.
+    """
+
+    def __init__(
+        self, stream: RunStream, requested: Collection[str], *, subgraphs: bool, gated: bool, resumed: bool
+    ) -> None:
+        self._stream = stream
+        self._requested = frozenset(requested)
+        self._gated = gated
+        self._streams_subgraphs = subgraphs
+        self._streams_subgraph_records = subgraphs and gated and bool(RECORD_MODES & self._requested)
+        # The events of the streaming protocol tell of whole super-steps.
+        self._settles_tasks = gated and bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
+        self._resumed = resumed
+        self._encoder = RunEncoder()
+        speaks_protocol = "lifecycle" in self._requested
+        self._shown_encoder = RunEncoder(told_message_fields) if speaks_protocol else self._encoder
+        self._catch_up_turns = PROTOCOL_CATCH_UP_TURNS if speaks_protocol else CATCH_UP_TURNS
+        self._messages = MessageEvents()
+        self._metadata: Mapping[str, Any] | None = None
+        self._metadata_text = ""
+        self._first_step: dict[str, int] = {}
+        self._running: dict[str, int] = {}
+        self._records: list[_Item] = []
+        #: The tasks of each graph's super-step: begun and not finished, and finished.
+        self._begun: defaultdict[str, set[str]] = defaultdict(set)
+        self._finished: defaultdict[str, set[str]] = defaultdict(set)
+        #: How many updates of which nodes a resumed run repeats although they are shown.
+        self._repeated_updates: dict[str, Counter[str]] = {}
+        self._repeated_values: dict[str, _Item] = {}
+        self._shown_snapshots: set[str] = set()
+        #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
+        self.values: Any = None
+        #: The last `checkpoints` item of the run's own graph.
+        self.checkpoint: Mapping[str, Any] | None = None
+
+    def take(self, path: tuple[str, ...], mode: str, payload: Any) -> None:
+        """One item of `astream`."""
+        if not path:
+            self._remember(mode, payload)
+        namespace = "|".join(path)
+        if mode == "checkpoints":
+            # The item itself belongs to the super-step it ends.
+            self._running[namespace] = payload["metadata"]["step"]
+            self._take_repeated_values(namespace, payload["metadata"]["source"])
+        elif mode == "tasks" and self._settles_tasks:
+            self._note_task(namespace, payload)
+        if mode == "messages":
+            self._take_message(namespace, payload)
+        elif mode in self._requested:
+            self._take_requested(_Item(namespace, mode, payload))
+        if mode == "checkpoints":
+            self.emit_records()
+            self._stream.close_superstep(namespace, self._running[namespace])
+            self._running[namespace] += 1
+            self._first_step.setdefault(namespace, self._running[namespace])
+            self._begun[namespace].clear()
+            self._finished[namespace].clear()
+            if self._resumed and namespace not in self._repeated_updates:
+                shown = [task["name"] for task in payload["tasks"] if task["id"] in self._stream.shown_tasks]
+                self._repeated_updates[namespace] = Counter(shown)
+
+    def take_callback(self, event: Mapping[str, Any]) -> None:
+        """One item of `astream_events` other than the graph's own stream."""
+        self._emit("", "events", self._encoder.dumps(event), Delivery.LIVE)
+
+    def show_breakpoint(self, values: Any) -> None:
+        """What LangGraph would stream at a breakpoint that the run had reached before it was cut off."""
+        self.values = values
+        for item in (_Item("", "values", values), _Item("", "updates", {"__interrupt__": []})):
+            if item.mode in self._requested:
+                self._emit_item(item, _delivery(item))
+
+    def emit_records(self, task_id: str | None = None) -> None:
+        """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.
+
+        Records are encoded only now because the end of the super-step gives messages their ids. Those of a task that
+        is ahead of its super-step go without.
+        """
+        records, self._records = self._records, []
+        for item in records:
+            if task_id is None or item.task == task_id:
+                self._emit_item(item, Delivery.RECORD)
+            else:
+                self._records.append(item)
+
+    async def catch_up(self, namespace: str, step: int) -> None:
+        """Let the events of a super-step arrive, for its commit must not come first.
+
+        LangGraph passes its items on through the event loop. They have arrived when the one after them has; at the
+        end of the graph and with durability "sync" that one comes only after the commit, hence the bound.
+        """
+        if not self._gated or (namespace and not self._streams_subgraph_records):
+            return
+        for _ in range(self._catch_up_turns):
+            if self._running.get(namespace, step) > step:
+                return
+            await asyncio.sleep(0)
+
+    async def is_ahead(self, namespace: str, task_id: str) -> bool:
+        """Whether a task has finished, with its events here, while others of its super-step still run.
+
+        What it wrote is committed before its super-step is, and so may its events be shown.
+        """
+        if not self._settles_tasks or (namespace and not self._streams_subgraph_records):
+            return False
+        for _ in range(CATCH_UP_TURNS):
+            if task_id in self._finished[namespace]:
+                return bool(self._begun[namespace])
+            await asyncio.sleep(0)
+        return False
+
+    def _note_task(self, namespace: str, payload: Mapping[str, Any]) -> None:
+        task_id = payload["id"]
+        if "result" not in payload:
+            self._begun[namespace].add(task_id)
+            return
+        self._begun[namespace].discard(task_id)
+        self._finished[namespace].add(task_id)
+        # Its updates come right before.
+        last = self._records[-1] if self._records else None
+        if last and (last.namespace, last.mode, last.task) == (namespace, "updates", ""):
+            self._records[-1] = replace(last, task=task_id)
+
+    async def before_writes(self) -> None:
+        """A task is about to be stored as done, and will not be run again.
+
+        In a resumed run it may have led a subgraph that was done before, and which says so only now: what that shows
+        is stored first.
+        """
+        if not (self._resumed and self._gated and self._streams_subgraphs):
+            return
+        for _ in range(self._catch_up_turns):
+            await asyncio.sleep(0)
+        self._stream.before_finish()
+
+    def values_text(self) -> str:
+        """`values` as JSON text."""
+        return self._encoder.dumps(self.values)
+
+    def checkpoint_values_text(self) -> str:
+        """The whole state at the last checkpoint as JSON text."""
+        return self._encoder.dumps(self.checkpoint["values"] if self.checkpoint else {})
+
+    def _remember(self, mode: str, payload: Any) -> None:
+        if mode == "checkpoints":
+            self.checkpoint = payload
+        elif mode == "values":
+            has_interrupt = isinstance(payload, dict) and "__interrupt__" in payload
+            shown = cast(dict[str, Any], payload)
+            self.values = {k: v for k, v in shown.items() if k != "__interrupt__"} if has_interrupt else payload
+
+    def _take_repeated_values(self, namespace: str, source: str) -> None:
+        """The values with which a resumed graph begins, now that its checkpoint is known; an input has none."""
+        repeated = self._repeated_values.pop(namespace, None)
+        if repeated and source != "input":
+            self._emit_item(repeated, Delivery.SNAPSHOT)
+
+    def _was_finished_before(self, item: "_Item") -> bool:
+        """Whether these are the updates of a task that a crash left finished in an unfinished super-step.
+
+        LangGraph marks them as cached; no client is to see the difference.
+        """
+        is_first = self._running.get(item.namespace) == self._first_step.get(item.namespace)
+        return self._resumed and is_first and item.mode == "updates" and "__metadata__" in item.payload
+
+    def _is_repeated(self, item: "_Item") -> bool:
+        repeated = self._repeated_updates.get(item.namespace, Counter())
+        name = next(name for name in item.payload if name != "__metadata__")
+        repeated[name] -= 1
+        return repeated[name] >= 0
+
+    def _take_requested(self, item: "_Item") -> None:
+        if self._resumed and item.mode == "values" and item.namespace not in self._running:
+            self._repeated_values[item.namespace] = item
+            return
+        if self._was_finished_before(item):
+            if self._is_repeated(item):
+                return
+            item = _Item(item.namespace, item.mode, {k: v for k, v in item.payload.items() if k != "__metadata__"})
+        delivery = _delivery(item)
+        if delivery is Delivery.RECORD and self._gated:
+            self._records.append(replace(item, task=_task_of(item)) if self._settles_tasks else item)
+            return
+        if delivery is Delivery.SNAPSHOT:
+            self.emit_records()
+        self._emit_item(item, delivery)
+
+    def _emit_item(self, item: "_Item", delivery: Delivery) -> None:
+        step = None
+        payload = item.payload
+        if item.is_debug_checkpoint:
+            # Comes after the `checkpoints` item of the same checkpoint, so the next super-step seems to run already.
+            step = payload["payload"]["metadata"]["step"]
+            payload = {**payload, "payload": _debug_checkpoint(payload["payload"])}
+        name = _name(item.mode, item.namespace)
+        if isinstance(payload, Elsewhere):
+            name, payload = _name(item.mode, "|".join(payload.namespace)), payload.payload
+        data = dumps(payload) if item.mode in ("custom", "tools") else self._shown_encoder.dumps(payload)
+        self._emit(item.namespace, name, data, delivery, step, item.task)
+
+    def _take_message(self, namespace: str, payload: Any) -> None:
+        if isinstance(payload, tuple):
+            self._emit_message(namespace, *cast(tuple[Any, Any], payload))
+        else:
+            self._emit_item(_Item(namespace, "messages", payload), Delivery.LIVE)
+
+    def _emit_message(self, namespace: str, message: Any, metadata: Mapping[str, Any]) -> None:
+        if "messages-tuple" in self._requested:
+            # All tokens of one answer come with the same metadata object.
+            if self._metadata is not metadata:
+                self._metadata, self._metadata_text = metadata, dumps(metadata)
+            data = f"[{dumps(message)},{self._metadata_text}]"
+            self._emit(namespace, _name("messages", namespace), data, Delivery.LIVE)
+            return
+        for name, data in self._messages.events(message, metadata):
+            self._emit(namespace, name, data, Delivery.LIVE)
+
+    def _emit(
+        self, namespace: str, name: str, data: str, delivery: Delivery, step: int | None = None, task: str = ""
+    ) -> None:
+        if self._resumed and delivery is Delivery.SNAPSHOT and self._repeats(name, data):
+            return
+        if step is None:
+            step = self._running.get(namespace)
+        if step is None or not self._gated:
+            # Before a graph's first super-step it can only show what is committed already.
+            delivery = Delivery.LIVE
+        superstep = Superstep(namespace, step or 0, self._running.get("", -2), task)
+        self._stream.emit(Event(name, data, superstep, delivery))
+
+    def _repeats(self, name: str, data: str) -> bool:
+        """Whether the first snapshot of this name in a resumed run is one that the stream already shows."""
+        if name in self._shown_snapshots:
+            return False
+        self._shown_snapshots.add(name)
+        shown = self._stream.last_data(name)
+        return shown is not None and _identity(shown) == _identity(data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One item of `astream` in a mode that was asked for."""
+
+    namespace: str
+    mode: str
+    payload: Any
+    #: Of a task's result or updates: its id, where it is known.
+    task: str = ""
+
+    @property
+    def is_debug_checkpoint(self) -> bool:
+        return self.mode == "debug" and self.payload["type"] == "checkpoint"
+
+
+def _name(mode: str, namespace: str) -> str:
+    return f"{mode}|{namespace}" if namespace else mode
+
+
+def _task_of(item: _Item) -> str:
+    if item.mode == "tasks":
+        return item.payload["id"]
+    return item.payload["payload"]["id"] if item.mode == "debug" else ""
+
+
+def _delivery(item: _Item) -> Delivery:
+    match item.mode:
+        case "values" | "checkpoints" | "input.requested":
+            return Delivery.SNAPSHOT
+        case "custom" | "tools":
+            return Delivery.LIVE
+        case "lifecycle":
+            begins = item.payload.payload["event"] == "started"
+        case "tasks":
+            begins = "result" not in item.payload
+        case "debug" if item.is_debug_checkpoint:
+            return Delivery.SNAPSHOT
+        case "debug":
+            begins = item.payload["type"] == "task"
+        case _:
+            begins = False
+    return Delivery.LIVE if begins else Delivery.RECORD
+
+
+def _identity(data: str) -> Any:
+    """What makes two snapshots the same: a checkpoint's id, or the whole of the values."""
+    snapshot = json.loads(data)
+    if not isinstance(snapshot, dict):
+        return snapshot
+    inner = cast(dict[str, Any], snapshot)
+    payload = inner.get("payload", inner) if inner.get("type") == "checkpoint" else inner
+    try:
+        return payload["config"]["configurable"]["checkpoint_id"]
+    except (KeyError, TypeError):
+        return inner
+
+
+def _debug_checkpoint(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint as `debug` shows it: checkpoints are addresses, where LangGraph has configs."""
+    return {
+        **payload,
+        "checkpoint": checkpoint_address(payload.get("config")),
+        "parent_checkpoint": checkpoint_address(payload.get("parent_config")),
+        "tasks": [_debug_task(task) for task in payload["tasks"]],
+    }
+
+
+def _debug_task(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    state = task.get("state")
+    if not isinstance(state, dict) or "configurable" not in state:
+        return task
+    others = {key: value for key, value in task.items() if key != "state"}
+    return {**others, "checkpoint": cast(dict[str, Any], state)["configurable"]}

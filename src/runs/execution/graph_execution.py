@@ -1,0 +1,67 @@
+"""Runs one slice of a run: from its request to an `Outcome`, with every event on its way to the stream.
+
+A slice begins a run, or goes on where a crash, a drain or a deploy left it (`continuation.py`). Not every end is an
+outcome: errors of our own infrastructure that may pass (`SuperstepError.retryable`) are raised, and the next attempt
+resumes.
+"""
+
+import logging
+
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+
+from errors import StaleAttempt, SuperstepError
+from langgraph_terms import Graph, Saver
+from runs import outcome
+from runs.execution import answers, continuation, graph_input
+from runs.execution.job import Job
+from runs.execution.provided import Provided
+from runs.execution.slice import Slice
+from runs.outcome import Outcome
+from streaming.run_stream import RunStream
+
+logger = logging.getLogger(__name__)
+
+
+async def execute(
+    job: Job, graph: Graph, saver: Saver, stream: RunStream, control: RunControl, provided: Provided | None = None
+) -> Outcome:
+    """Run until the graph ends, stops, fails or drains (`control.request_drain()`), whichever is first.
+
+    Idempotent by what is committed: called again for the same run after a crash (with a higher attempt) or a drain, it
+    goes on after the last committed super-step. Emits all events but `error` and never ends the stream: the caller
+    stores the outcome first, then calls `stream.finish`. Cancelling it leaves the thread at its last committed
+    super-step.
+    """
+    found = await continuation.find(job, saver, stream)
+    stream.begin(job.attempt, job.graph_id)
+    if found is None and job.attempt > 1:
+        given, saver = await answers.ask_again(job, graph, saver, stream)
+    else:
+        given = None if found else graph_input.first_input(job.kwargs)
+    slice_ = Slice(job, graph, saver, stream, found, given, provided)
+    ended = await _outcome(slice_, control)
+    if ended.status == "drained":
+        stream.pause()
+    else:
+        stream.before_finish()
+    return ended
+
+
+async def _outcome(slice_: Slice, control: RunControl) -> Outcome:
+    if await slice_.was_stopped_by_breakpoint():
+        return await slice_.breakpoint_outcome()
+    try:
+        await slice_.run(control)
+        await slice_.flush()
+    except GraphDrained:
+        await slice_.flush()
+        return outcome.DRAINED
+    except SuperstepError as error:
+        if error.retryable or isinstance(error, StaleAttempt):
+            raise
+        return await slice_.failed_outcome(error)
+    except (Exception, SystemExit) as error:
+        logger.warning("the graph raised %s", type(error).__name__, exc_info=True, extra={"event": "graph_failed"})
+        return await slice_.failed_outcome(error)
+    return slice_.finished_outcome() or await slice_.stopped_outcome()

@@ -1,0 +1,215 @@
+"""One go at a run: gives the graph what was asked of it, its events to the stream, and says how it ended."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, Final, TypeAlias, cast
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import RunnableConfig
+from langgraph._internal._config import (
+    DEFAULT_RECURSION_LIMIT,  # langgraph has no public name for its default
+)
+from langgraph.runtime import RunControl
+
+from d1_checkpointer import D1Saver
+from errors import DatabaseError, StaleAttempt
+from graphs.contexts import context_for
+from langgraph_terms import Graph, Saver
+from runs import outcome
+from runs.execution import graph_input, run_spans
+from runs.execution.announcing_saver import announcing
+from runs.execution.continuation import Continuation, RemainingLimit, stands_at_breakpoint
+from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
+from runs.execution.job import Job
+from runs.execution.protocol_items import SHOWN_MODES, protocol_items
+from runs.execution.provided import Provided
+from runs.execution.task_names import CheckpointIds, TaskNames
+from runs.outcome import Outcome
+from streaming.run_stream import RunStream
+
+#: What LangGraph streams: path of the (sub)graph, mode, payload.
+Item: TypeAlias = tuple[tuple[str, ...], str, Any]
+
+#: A graph that never waits would keep the object from sending anything: after so many items others have their turn.
+ITEMS_PER_TURN: Final = 8
+
+
+class Slice:
+    """One go at a run: from its beginning, or from where an earlier one was cut off, to where the graph stops."""
+
+    def __init__(
+        self,
+        job: Job,
+        graph: Graph,
+        saver: Saver,
+        stream: RunStream,
+        continuation: Continuation | None,
+        given: Any,
+        provided: Provided | None,
+    ) -> None:
+        self._job = job
+        self._continuation = continuation
+        self._input = given
+        self._events = GraphEvents(
+            stream,
+            SHOWN_MODES if job.speaks_protocol else job.stream_modes,
+            subgraphs=job.streams_subgraphs,
+            gated=job.is_gated,
+            resumed=continuation is not None,
+        )
+        self._saver = saver
+        self._names = _task_names(job)
+        self._graph = _bound(graph, job, announcing(saver, self._events, stream, self._names), provided)
+        self._config = job.config
+        self._callbacks = _callbacks(job, provided)
+
+    async def run(self, control: RunControl) -> None:
+        """Stream the graph to its end; raises what the graph raises."""
+        with self._names.given():
+            try:
+                await self._take_items(control)
+            finally:
+                self._events.emit_records()
+
+    async def _take_items(self, control: RunControl) -> None:
+        async with aclosing(self._items(*self._beginning(), control)) as items:
+            taken = 0
+            async for path, mode, payload in items:
+                self._events.take(path, mode, payload)
+                if mode == "checkpoints" and isinstance(self._saver, D1Saver):
+                    await self._saver.room()
+                taken += 1
+                if taken % ITEMS_PER_TURN == 0:
+                    await asyncio.sleep(0)
+
+    async def flush(self) -> None:
+        """Wait for the commits of a saver that writes behind; raises what prevented them."""
+        if isinstance(self._saver, D1Saver):
+            await self._saver.flush()
+
+    def _beginning(self) -> tuple[Any, RunnableConfig]:
+        """The input and config this slice gives to the graph."""
+        if self._continuation is None:
+            return self._input, self._config
+        limit = RemainingLimit(self._recursion_limit())
+        limit.steps_used = self._continuation.steps_used
+        return None, {**graph_input.without_checkpoint(self._config), "recursion_limit": limit}
+
+    def finished_outcome(self) -> Outcome | None:
+        """The outcome of a graph that has run to its end, or None if it stopped before; costs no database read."""
+        checkpoint, values = self._events.checkpoint, self._events.values
+        if checkpoint is None or checkpoint["next"] or values is None:
+            return None
+        wait_values = self._events.values_text()
+        same = checkpoint["values"] == values
+        return outcome.finished(wait_values if same else self._events.checkpoint_values_text(), wait_values)
+
+    async def stopped_outcome(self) -> Outcome:
+        """The outcome of a graph that stopped at an interrupt or a breakpoint, from its stored state."""
+        state = await self._state()
+        values = self._events.values
+        return outcome.stopped(state, state.values if values is None else values)
+
+    async def breakpoint_outcome(self) -> Outcome:
+        """The outcome of a graph that had stopped at a breakpoint before this slice; shows what nobody was shown."""
+        state = await self._state()
+        shown = self._graph.output_channels
+        values = state.values if isinstance(shown, str) else {k: v for k, v in state.values.items() if k in shown}
+        self._events.show_breakpoint(values)
+        return outcome.stopped(state, values)
+
+    async def failed_outcome(self, error: BaseException) -> Outcome:
+        """The outcome of a graph that raised."""
+        try:
+            state = await self._state()
+        except (DatabaseError, StaleAttempt) as failure:
+            if failure.retryable or isinstance(failure, StaleAttempt):
+                raise
+            state = None
+        except Exception:  # noqa: BLE001 - writes that made the graph fail can make reading its state fail as well
+            state = None
+        committed = self._events.checkpoint_values_text() if self._events.checkpoint else None
+        return outcome.failed(state, outcome.error_of(error), values=committed)
+
+    async def was_stopped_by_breakpoint(self) -> bool:
+        """Whether the run had reached a breakpoint when it was cut off."""
+        return self._continuation is not None and await stands_at_breakpoint(
+            self._job, self._graph, self._continuation.saved
+        )
+
+    def _items(self, graph_in: Any, config: RunnableConfig, control: RunControl) -> AsyncGenerator[Item, None]:
+        config = {**config, "callbacks": self._callbacks}
+        options: dict[str, Any] = {
+            "context": context_for(self._graph.context_schema, self._job.kwargs.get("context")),
+            "stream_mode": langgraph_modes(self._job.stream_modes),
+            "subgraphs": self._job.streams_subgraphs,
+            "interrupt_before": self._job.kwargs.get("interrupt_before"),
+            "interrupt_after": self._job.kwargs.get("interrupt_after"),
+            "durability": self._job.durability,
+            "control": control,
+        }
+        if self._job.speaks_protocol:
+            del options["stream_mode"], options["subgraphs"]
+            return protocol_items(self._graph, graph_in, config, options)
+        if "events" in self._job.stream_modes:
+            return self._with_callbacks(
+                cast(Any, self._graph).astream_events(graph_in, config, version="v2", **options)
+            )
+        return _paths(cast(Any, self._graph).astream(graph_in, config, **options))
+
+    async def _with_callbacks(self, events: AsyncIterator[Any]) -> AsyncGenerator[Item, None]:
+        """The graph's own items out of `astream_events`; all other events go to the stream from here."""
+        async with aclosing(cast(Any, events)) as closing:
+            async for event in closing:
+                if event["event"] == "on_chain_stream" and event["run_id"] == self._job.run_id:
+                    yield _path(event["data"]["chunk"])
+                else:
+                    self._events.take_callback(event)
+
+    async def _state(self) -> Any:
+        return await self._graph.aget_state(graph_input.without_checkpoint(self._config))
+
+    def _recursion_limit(self) -> int:
+        for given in (self._config, self._graph.config or {}):
+            if limit := given.get("recursion_limit"):
+                return limit
+        return DEFAULT_RECURSION_LIMIT
+
+
+def _task_names(job: Job) -> TaskNames:
+    """A run that stores nothing before it stops begins anew: other tasks, which find no subgraph that had stopped."""
+    ids = CheckpointIds(job.run_id, job.started_at) if job.is_gated and job.started_at else None
+    return TaskNames(job.run_id, job.thread_id, ids)
+
+
+def _bound(graph: Graph, job: Job, saver: Saver, provided: Provided | None) -> Graph:
+    needs_records = job.is_gated and not RECORD_MODES.isdisjoint(job.stream_modes)
+    bound: dict[str, Any] = {"checkpointer": saver, "name": job.graph_id}
+    if provided is not None:
+        bound["store"] = provided.store
+        if graph.cache is None:
+            # What is cached has the classes that the graph's checkpoints may have.
+            allowed = cast(Saver, graph._apply_checkpointer_allowlist(saver))  # pyright: ignore[reportPrivateUsage]
+            bound["cache"] = provided.open_cache(allowed.serde)
+    if needs_records:
+        # Otherwise LangGraph may commit a super-step before it hands over that super-step's last events.
+        bound["stream_eager"] = True
+    return graph.copy(bound)
+
+
+def _callbacks(job: Job, provided: Provided | None) -> list[BaseCallbackHandler]:
+    traces = provided and provided.traces
+    recorder = run_spans.recorder(job, traces) if traces else None
+    return [recorder] if recorder else []
+
+
+async def _paths(items: AsyncIterator[Any]) -> AsyncGenerator[Item, None]:
+    async with aclosing(cast(Any, items)) as closing:
+        async for item in closing:
+            yield _path(item)
+
+
+def _path(item: tuple[Any, ...]) -> Item:
+    """An item has its namespace in front only when subgraphs are streamed."""
+    return item if len(item) == 3 else ((), item[0], item[1])

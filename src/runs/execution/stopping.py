@@ -1,0 +1,43 @@
+"""What becomes of a run that stops before it ended by itself: because it was asked to, or took too long."""
+
+import json
+from typing import Final
+
+from d1_checkpointer import D1Saver
+from langgraph_terms import Saver
+from ports import Database
+from runs import outcome
+from runs.execution.job import Job
+from runs.outcome import Outcome
+from runs.threads.graph_reader import GraphReader
+from tables import run_history, threads
+from tables.runs import Run
+
+#: As other LangGraph servers word it: not at all.
+TIMEOUT: Final = {"error": "TimeoutError", "message": ""}
+
+
+async def carry_out(run: Run, job: Job, graphs: GraphReader, saver: D1Saver, database: Database) -> Outcome:
+    """Do what the run was asked: stay at its last committed super-step, or leave nothing behind.
+
+    Idempotent; `saver` is fenced by an attempt that no executor of the graph has.
+    """
+    error = json.loads(run.error or "{}")
+    match run.cancel_action:
+        case None:
+            raise AssertionError(f"run {run.run_id} was not asked to stop")
+        case action if run.started_at is None and not run_history.has_begun(run.history):
+            return outcome.never_begun(action, run.error, await threads.values_text(database, run.thread_id))
+        case "rollback":
+            await saver.adelete_for_runs([run.run_id], thread_id=run.thread_id)
+            state = await graphs.latest_state(saver, job.thread_id, job.graph_id)
+            return outcome.stopped_early("rollback", state, error)
+        case "interrupt":
+            state = await graphs.state(saver, job.thread_id, job.graph_id)
+            return outcome.stopped_early("interrupted", state, error)
+
+
+async def timed_out(job: Job, graphs: GraphReader, saver: Saver) -> Outcome:
+    """A run that executed for longer than it may."""
+    state = await graphs.state(saver, job.thread_id, job.graph_id)
+    return outcome.stopped_early("timeout", state, TIMEOUT)

@@ -1,0 +1,54 @@
+"""What a thread's object does about runs that were asked to stop while it executes one of them."""
+
+from collections.abc import Awaitable, Callable
+
+from ports import Platform
+from runs import completion, outcome
+from runs.execution.executor import Executor
+from runs.outcome import Outcome
+from runs.thread_object.stream_ends import StreamEnds
+from tables import run_history, runs, threads
+from tables.run_history import Stamp
+from tables.runs import Run
+
+
+class StopWishes:
+    """Those of one thread; without it they would wait until the object looks at its rows the next time."""
+
+    def __init__(
+        self,
+        thread_id: str,
+        platform: Platform,
+        executor: Executor,
+        ends: StreamEnds,
+        tell_of_end: Callable[[Run, Outcome], Awaitable[None]],
+    ) -> None:
+        self._thread_id = thread_id
+        self._database = platform.brief_database
+        self._executor = executor
+        self._ends = ends
+        self._tell_of_end = tell_of_end
+
+    async def heed(self, executing: Run | None, stamp: Stamp) -> None:
+        """Stop what was asked to stop; `executing` is the run at work, which may have been deleted."""
+        [unfinished] = await self._database.batch([runs.unfinished_of_thread(self._thread_id)])
+        self._executor.watch_time()
+        for row in unfinished:
+            if row["cancel_action"] is not None:
+                if row["status"] == "running":
+                    self._executor.stop(row["run_id"])
+                else:
+                    await self._end_unbegun(row["run_id"], stamp)
+        if executing is not None and executing.run_id not in {row["run_id"] for row in unfinished}:
+            self._executor.stop(executing.run_id)
+
+    async def _end_unbegun(self, run_id: str, stamp: Stamp) -> None:
+        """End a run that was asked to stop while it waits for another one, unless it has something to undo."""
+        run = await runs.get(self._database, self._thread_id, run_id)
+        if run is None or run.status != "pending" or run.cancel_action is None or run_history.has_begun(run.history):
+            return
+        shown = await threads.values_text(self._database, self._thread_id)
+        result = outcome.never_begun(run.cancel_action, run.error, shown)
+        if await completion.finish(self._database, run, result, stamp, claims_next=False):
+            self._ends.end_if_followed(run_id, result.wait_result, "interrupted")
+            await self._tell_of_end(run, result)

@@ -1,0 +1,311 @@
+"""Runs the runs of one thread, one at a time: claim, execute a slice, then finish or hand over to a Workflow.
+
+Lives in the thread's Durable Object, of which there is one. The object is its own lease: while it holds no run in
+memory, a row that says `running` was left behind by an incarnation that died, and is resumed (docs/decisions/0001). So
+any call here may be repeated, and any `await` may be the last one.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+import clock
+import d1_usage
+import errors
+from d1_usage import D1Usage
+from errors import DatabaseError, StaleAttempt
+from ports import Platform
+from runs import attempts, cancellation, completion, dead_letters, giving_up, outcome, run_lines
+from runs.attempts import GaveUp
+from runs.execution.executor import Executor
+from runs.outcome import Outcome
+from runs.thread_object import stored_result
+from runs.thread_object.stop_wishes import StopWishes
+from runs.thread_object.stream_ends import StreamEnds
+from settings import Settings
+from streaming.fanout import RunStreams
+from streaming.run_stream import RunStream
+from tables import run_claims, run_history, runs
+from tables.access import EVERYTHING
+from tables.run_claims import Claim
+from tables.run_history import Stamp
+from tables.runs import Run
+from webhooks import delivery as webhook_delivery
+
+logger = logging.getLogger(__name__)
+
+#: A Workflow that asks for no slice during this time is taken for dead, and the object goes on by itself.
+WORKFLOW_SILENCE_SECONDS: Final = 60
+
+#: An alarm that is older begins no other run: together with a slice, it stays below the platform's 5 minutes of CPU.
+ALARM_SECONDS: Final = 30
+
+#: After a failure that is not the graph's (D1 out of reach, say), look again after 1, 2, 4 … seconds.
+MAX_BACKOFF_SECONDS: Final = 60
+
+#: The events of a deleted thread's run that somebody still follows are forgotten a little later.
+FOLLOWED_RETRY_SECONDS: Final = 30
+
+
+class ThreadRunner:
+    """The executor of one thread."""
+
+    def __init__(
+        self,
+        thread_id: str,
+        *,
+        platform: Platform,
+        streams: RunStreams,
+        executor: Executor,
+        settings: Settings,
+    ) -> None:
+        self._thread_id = thread_id
+        self._platform = platform
+        self._database = platform.database
+        self._streams = streams
+        self._settings = settings
+        self._ends = StreamEnds(thread_id, platform.brief_database, streams, self._executes)
+        self._executor = executor
+        self._wishes = StopWishes(thread_id, platform, executor, self._ends, self._tell_of_end)
+        self._executing = asyncio.Lock()
+        #: Whether somebody has asked for a look that has not begun yet.
+        self._is_woken = False
+        #: What finishing the last run claimed, until it is looked at.
+        self._claim: Claim | None = None
+        self._failures = 0
+        #: The run in execution, from its claim to the end of its streams.
+        self._run: Run | None = None
+        #: The run that was executed last, and what its slices asked of D1.
+        self._usage = ("", D1Usage())
+        #: The run that a Workflow drives, and until when it is expected to ask for a slice.
+        self._workflow_run_id = ""
+        self._workflow_expected_until_ms = 0
+
+    async def wake(self) -> None:
+        """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent.
+
+        Runs that were asked to stop are stopped at once, whatever else is at work.
+        """
+        self._is_woken = True
+        await self._platform.alarm.set(clock.now_ms() + 1)
+        if self._executing.locked():
+            try:
+                await self._wishes.heed(self._run, self._stamp())
+            except DatabaseError:
+                logger.warning("could not see whether runs were asked to stop", exc_info=True)
+
+    async def _look_later(self, at_ms: int) -> None:
+        """Set the alarm, unless it is set for an earlier look that somebody asked for meanwhile."""
+        if not self._is_woken:
+            await self._platform.alarm.set(at_ms)
+
+    async def work(self) -> None:
+        """Execute every run that is due. Raises nothing: a failure sets the alarm again.
+
+        Waits while the thread executes for somebody else, so an alarm keeps alive what a request started.
+        """
+        try:
+            async with self._executing:
+                await self._execute_due_runs()
+            self._failures = 0
+        except StaleAttempt:
+            # Another incarnation of the object is at work; this one only has to stop.
+            logger.warning("the thread's runs are executed elsewhere", extra={"event": "superseded"})
+        except Exception as error:
+            self._failures += 1
+            self._ends.may_owe = True
+            seconds = min(2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
+            level = logging.WARNING if errors.passes(error) else logging.ERROR
+            logger.log(level, "could not work on the thread's runs; looking again in %d s", seconds, exc_info=True)
+            await self._look_later(clock.now_ms() + seconds * 1000)
+
+    async def _execute_due_runs(self) -> None:
+        """One run after the other; from some time on, the next alarm goes on."""
+        until_ms = clock.now_ms() + ALARM_SECONDS * 1000
+        while run := await self._next_run():
+            if await self._execute_slice(run):
+                return
+            if clock.now_ms() >= until_ms:
+                self._forget_empty_claim()
+                await self.wake()
+                return
+
+    async def run_slice(self, run_id: str, attempt: int) -> bool:
+        """Execute one slice for a Workflow; whether the run needs another one. False when the attempt was replaced."""
+        if self._run is not None and (self._run.run_id, self._run.attempt) != (run_id, attempt):
+            return False
+        # The alarm waits for this slice: if the object dies in it, the alarm fires again and goes on with the run.
+        await self.wake()
+        async with self._executing:
+            run = await runs.get(self._database, self._thread_id, run_id)
+            if run is None or run.status != "running" or run.attempt != attempt:
+                return False
+            try:
+                return await self._execute_slice(run)
+            except StaleAttempt:
+                return False
+            finally:
+                self._forget_empty_claim()
+
+    def _forget_empty_claim(self) -> None:
+        """By the time the alarm asks, there may be another run."""
+        if self._claim is not None and self._claim.claimed is None:
+            self._claim = None
+
+    async def _next_run(self) -> Run | None:
+        """The next run to execute, claimed; None when there is nothing to do now (the alarm may be set for later)."""
+        claim, self._claim = self._claim, None
+        if claim is None:
+            self._is_woken = False
+            await self._ends.end_forgotten()
+            claim = await run_claims.claim_oldest_pending(self._database, self._thread_id, self._stamp())
+        if claim.running is not None:
+            return await self._take_over(claim.running)
+        if claim.claimed is None:
+            await self._rest(claim)
+        else:
+            run_lines.started(logger, claim.claimed)
+        return claim.claimed
+
+    async def _rest(self, claim: Claim) -> None:
+        """Nothing to execute: end the streams of runs that are over, and see to what comes later."""
+        await self._ends.end_followed()
+        if claim.next_due_at is not None:
+            await self._look_later(clock.epoch_ms(claim.next_due_at))
+        await self._retire_events(claim.thread_exists)
+
+    async def _retire_events(self, thread_exists: bool) -> None:
+        """Forget the events of runs that ended long ago; of all runs, once the thread was deleted."""
+        kept_seconds = self._settings.stream_retention_seconds if thread_exists else 0
+        is_followed = self._streams.retire(clock.now_ms() - kept_seconds * 1000)
+        if is_followed and not thread_exists:
+            await self._look_later(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
+
+    async def _take_over(self, run: Run) -> Run | None:
+        is_with_workflow = run.run_id == self._workflow_run_id and clock.now_ms() < self._workflow_expected_until_ms
+        if run.cancel_action is None and is_with_workflow:
+            await self._look_later(self._workflow_expected_until_ms)
+            return None
+        taken = await attempts.take_over(self._database, run, self._stamp(), self._settings)
+        if taken is None:
+            return None
+        if taken.gave_up is not None:
+            await self._give_up(taken.run, taken.gave_up)
+            return await self._next_run()
+        run_lines.resumed(logger, taken.run)
+        return taken.run
+
+    async def _execute_slice(self, run: Run) -> bool:
+        """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow.
+
+        Raises `StaleAttempt` when the run was taken over.
+        """
+        if self._usage[0] != run.run_id:
+            self._usage = (run.run_id, D1Usage())
+        with run_lines.about(run), d1_usage.counting_on(self._usage[1]):
+            return await self._execute(run)
+
+    async def _execute(self, run: Run) -> bool:
+        if run.attempt > 1:
+            self._streams.reopen(run.run_id)
+        stream = self._streams.open(run.run_id)
+        self._run = run
+        try:
+            result = await self._result(run, stream)
+            if result is not None and result.status == "drained":
+                await self._hand_over(run)
+                return True
+            while result is None or not (ended := await self._store_end(run, result)):
+                self._run = asked = await self._as_asked(run)
+                if asked is None:
+                    logger.info("the run was deleted while it ran", extra={"event": "run_deleted"})
+                    stream.finish(stored_result.GONE, "failed")
+                    return False
+                run, result = asked, await self._result(asked, stream)
+            # A cancelled run's stream just ends.
+            error = ended.error if ended.status == "error" else None
+            stream.finish(ended.wait_result, outcome.stream_end(ended), error=error)
+            await self._tell_of_end(run, ended)
+            return False
+        finally:
+            self._run = None
+            self._streams.close(run.run_id)
+            self._executor.flush_traces()
+
+    async def _result(self, run: Run, stream: RunStream) -> Outcome | None:
+        """How the run, or this slice of it, ended; None when it is not this executor's to say any more."""
+        try:
+            return await self._executor.execute(run, stream)
+        except StaleAttempt:
+            return None
+
+    async def _as_asked(self, run: Run) -> Run | None:
+        """The run as its row asks it to stop now, for this executor alone; None when it was deleted.
+
+        Raises `StaleAttempt` when it was taken over. Whatever of the old attempt is still on its way to D1 is refused.
+        """
+        stored = await runs.get(self._database, run.thread_id, run.run_id)
+        if stored is None:
+            return None
+        is_own = (stored.status, stored.attempt) == (run.status, run.attempt)
+        asked = is_own and stored.cancel_action != run.cancel_action
+        if asked and (taken := await run_claims.resume_running(self._database, stored, self._stamp())):
+            return taken
+        raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
+
+    def _stamp(self) -> Stamp:
+        return Stamp(clock.moment(), self._platform.version)
+
+    async def _hand_over(self, run: Run) -> None:
+        if not run_history.was_handed_over(run.history, run.attempt):
+            await self._database.batch([run_claims.hand_over(run, self._stamp())])
+        self._workflow_run_id = run.run_id
+        self._workflow_expected_until_ms = clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000
+        # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
+        await self._look_later(self._workflow_expected_until_ms)
+        await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
+        logger.info("the slice is over; a Workflow asks for the next one", extra={"event": "run_handed_over"})
+
+    async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
+        """Store how the run ended; what was stored, None if the run is not what this executor read any more.
+
+        Its streams may end only then, because clients ask for the run right after.
+        """
+        self._is_woken = False
+        finished = await completion.finish(self._database, run, result, self._stamp())
+        # When the run was not this executor's any more, neither is the next.
+        self._claim = finished and finished.claim
+        return finished and finished.outcome
+
+    async def _give_up(self, run: Run, gave_up: GaveUp) -> None:
+        """End a run that keeps killing its executor."""
+        self._is_woken = False
+        finished = await giving_up.give_up(self._database, run, gave_up, self._stamp(), self._settings)
+        self._claim = finished and finished.claim
+        if finished:
+            ended = finished.outcome
+            self._ends.end(run.run_id, ended.wait_result, "failed", error=ended.error)
+            await dead_letters.announce(self._platform.dead_letter_queue, run)
+            await self._tell_of_end(run, ended)
+
+    async def _tell_of_end(self, run: Run, ended: Outcome) -> None:
+        self._executor.trace_end(run, ended)
+        await webhook_delivery.announce(self._platform.webhook_queue, run)
+
+    async def stop(self, run_id: str, message: str) -> None:
+        """Interrupt a run unless it has ended; `message` says why."""
+        wish = cancellation.wish("interrupt", message)
+        if await cancellation.ask(self._database, self._thread_id, [run_id], wish, EVERYTHING) == "asked":
+            await self.wake()
+
+    async def recall(self, run_id: str) -> None:
+        """Make sure that whoever subscribes to the run gets to its end, for callers that did not just create it.
+
+        An unfinished run is looked at again. A finished one that this object has no record of (its log was retired)
+        ends with what D1 says about it.
+        """
+        if not await self._ends.end_if_over(run_id):
+            await self.wake()
+
+    def _executes(self, run_id: str) -> bool:
+        return self._run is not None and self._run.run_id == run_id

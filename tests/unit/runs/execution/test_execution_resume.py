@@ -1,0 +1,245 @@
+"""A crash at any await, or a drain at any super-step: the run ends as if nothing had happened, for every client."""
+
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from langgraph.graph import StateGraph
+from langgraph.runtime import RunControl
+
+from runs.execution.protocol_items import PROTOCOL_MODES
+from runs.outcome import Outcome
+from streaming.events import START, Frame
+from tests.support import sample_graphs
+from tests.support.run_driver import D1Opener, RunDriver, SlowSaver, always, named, run_alone
+
+ALL = ["values", "updates", "tasks", "checkpoints", "custom"]
+
+#: What is shown only once it is true, and so exactly once.
+EXACT = ("values", "updates", "checkpoints", "input.requested")
+
+PROTOCOL = {"stream_mode": list(PROTOCOL_MODES), "subgraphs": True}
+
+CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+    "values": (sample_graphs.sequence, {"input": {"topic": "s"}, "stream_mode": ["values"]}),
+    "all modes": (sample_graphs.sequence, {"input": {"topic": "s"}, "stream_mode": ALL}),
+    "sync": (sample_graphs.sequence, {"input": {"topic": "s"}, "stream_mode": ALL, "durability": "sync"}),
+    "updates": (sample_graphs.sequence, {"input": {"topic": "s"}, "stream_mode": ["updates"]}),
+    "parallel": (sample_graphs.fan_out, {"input": {"trail": ["a", "b"]}, "stream_mode": ["values", "custom"]}),
+    "subgraph": (sample_graphs.parent, {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"]}),
+    "subgraph streamed": (
+        sample_graphs.parent,
+        {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"], "subgraphs": True},
+    ),
+    "interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, "stream_mode": ["values", "updates"]}),
+    "breakpoint before": (
+        sample_graphs.sequence,
+        {"input": {"topic": "s"}, "stream_mode": ["values", "updates"], "interrupt_before": ["writer"]},
+    ),
+    "breakpoint after": (
+        sample_graphs.sequence,
+        {"input": {"topic": "s"}, "stream_mode": ["values", "updates"], "interrupt_after": ["researcher"]},
+    ),
+    "tasks of a function": (sample_graphs.workflow, {"input": [1, 2], "stream_mode": ["values", "updates"]}),
+    "parallel updates": (sample_graphs.fan_out, {"input": {"trail": ["a", "b"]}, "stream_mode": ["updates"]}),
+    "protocol": (sample_graphs.parent, {"input": {"trail": ["in"]}, **PROTOCOL}),
+    "protocol, interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, **PROTOCOL}),
+    "failure": (sample_graphs.fan_out, {"input": {"trail": ["a", "fail"]}, "stream_mode": ["values"]}),
+}
+
+
+def written_behind() -> D1Opener:
+    """A saver that runs ahead of its commits, as production does."""
+    return D1Opener(write_behind=True)
+
+
+def always_slow() -> Callable[[], Any]:
+    """A saver in memory that takes its time."""
+    return always(SlowSaver())
+
+
+def exact(frames: list[Frame]) -> list[tuple[str, Any]]:
+    """The events that must be the same with and without a crash; a checkpoint as its id's place in the sequence.
+
+    The updates of one super-step have no order: parallel tasks finish when they finish.
+    """
+    shown = named(frames, *EXACT, "error")
+    told = [(name.partition(":")[0], without_ids(data) if "checkpoint" not in name else None) for name, data in shown]
+    parts = itertools.groupby(told, key=lambda event: event[0].startswith("updates"))
+    return [event for is_updates, part in parts for event in (sorted(part) if is_updates else part)]
+
+
+def without_ids(text: str) -> str:
+    """Task and interrupt ids come from checkpoint ids, which differ between two executions."""
+    return re.sub("[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", "ID", text)
+
+
+def comparable(outcome: Outcome) -> str:
+    """An outcome without ids."""
+    return without_ids(repr(outcome))
+
+
+@pytest.mark.parametrize("open_saver", [always_slow, D1Opener, written_behind], ids=["memory", "D1", "D1-behind"])
+@pytest.mark.parametrize("case", CASES)
+def test_a_crash_at_any_await_changes_nothing_that_anyone_sees(case: str, open_saver: Callable[[], Any]) -> None:
+    make, kwargs = CASES[case]
+    if open_saver is written_behind and case == "sync":
+        open_saver = D1Opener
+    calm = RunDriver(make(), open_saver())
+    expected = run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    expected_frames = exact(run_alone(lambda: calm.read(calm.job().run_id)))
+
+    for after in range(1, 1000):
+        driver = RunDriver(make(), open_saver())
+        seen = driver.crash(driver.job(**kwargs), after=after)
+        if seen is None:
+            assert after > 5, "the run must have been interrupted at some points"
+            return
+        outcome = run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        assert comparable(outcome) == comparable(expected), f"after turn {after}"
+        last = seen[-1].id if seen else START
+        rest = run_alone(lambda: driver.read(driver.job().run_id, last))  # noqa: B023
+        assert exact(seen + rest) == expected_frames, f"one who was there, after turn {after}"
+        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
+        assert exact(replay) == expected_frames, f"one who came later, after turn {after}"
+        ids = [frame.id for frame in seen + rest]
+        assert ids == sorted(set(ids))
+    raise AssertionError("the run never ended")
+
+
+@pytest.mark.parametrize("open_saver", [always_slow, D1Opener, written_behind], ids=["memory", "D1", "D1-behind"])
+def test_the_result_of_a_task_whose_super_step_goes_on_is_shown_once_through_any_crash(
+    open_saver: Callable[[], Any],
+) -> None:
+    kwargs = {"input": [1, 2], "stream_mode": ["tasks"]}
+    expected = Counter([2, 4, 12])
+    for after in range(1, 1000):
+        driver = RunDriver(sample_graphs.workflow(), open_saver())
+        seen = driver.crash(driver.job(**kwargs), after=after)
+        if seen is None:
+            return
+        run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        last = seen[-1].id if seen else START
+        rest = run_alone(lambda: driver.read(driver.job().run_id, last))  # noqa: B023
+        shown = [json.loads(data) for _, data in named(seen + rest, "tasks")]
+        results = Counter(
+            task["result"]["__return__"] for task in shown if task["name"] == "double" and "result" in task
+        )
+        assert results == expected, f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
+@pytest.mark.parametrize(("durability", "lost"), [("sync", 1), ("async", 2)])
+def test_a_committed_super_step_is_never_executed_again(durability: str, lost: int) -> None:
+    for after in range(1, 1000):
+        executed = Counter[str]()
+        driver = RunDriver(sample_graphs.sequence(executed))
+        kwargs = {"input": {"topic": "s"}, "stream_mode": ["values"], "durability": durability}
+        seen = driver.crash(driver.job(**kwargs), after=after)
+        if seen is None:
+            return
+        committed = driver.saver.get_tuple({"configurable": {"thread_id": driver.thread_id}})
+        done = committed.checkpoint["channel_values"].get("messages", []) if committed else []
+        before = executed.copy()
+        run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        for message in done:
+            name = message.partition(":")[0]
+            assert executed[name] == before[name], f"{name} ran again after turn {after}"
+        # "async" lets the next super-step begin while the one before is being committed.
+        assert sum(executed.values()) <= len(sample_graphs.NODES) + lost
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_crashes_are_no_worse_than_one(case: str) -> None:
+    make, kwargs = CASES[case]
+    calm = RunDriver(make())
+    expected = run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    expected_frames = exact(run_alone(lambda: calm.read(calm.job().run_id)))
+    for first in range(3, 60, 7):
+        for second in range(2, 40, 5):
+            driver = RunDriver(make())
+            if driver.crash(driver.job(**kwargs), after=first) is None:
+                return
+            attempt = 2 if driver.crash(driver.job(attempt=2, **kwargs), after=second) is None else 3
+            if attempt == 3:
+                outcome = run_alone(lambda: driver.slice(driver.job(attempt=3, **kwargs)))  # noqa: B023
+                assert comparable(outcome) == comparable(expected)
+            replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
+            assert exact(replay) == expected_frames, f"after turns {first} and {second}"
+
+
+@pytest.mark.parametrize("open_saver", [always_slow, D1Opener, written_behind], ids=["memory", "D1", "D1-behind"])
+@pytest.mark.parametrize("answer", ["yes", "ask again"])
+def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver: Callable[[], Any]) -> None:
+    kwargs = {"command": {"resume": answer}, "stream_mode": ["values"]}
+    calm = RunDriver(sample_graphs.hitl(), open_saver())
+    run_alone(lambda: calm.slice(calm.job(input={"draft": "d"})))
+    expected = run_alone(lambda: calm.slice(calm.job(2, **kwargs)))
+    for after in range(1, 1000):
+        driver = RunDriver(sample_graphs.hitl(), open_saver())
+        run_alone(lambda: driver.slice(driver.job(input={"draft": "d"})))  # noqa: B023
+        if driver.crash(driver.job(2, **kwargs), after=after) is None:
+            return
+        outcome = run_alone(lambda: driver.slice(driver.job(2, attempt=2, **kwargs)))  # noqa: B023
+        assert (outcome.values, outcome.next) == (expected.values, expected.next), f"after turn {after}"
+
+
+@pytest.mark.parametrize("case", ["values", "all modes", "sync", "subgraph streamed", "parallel"])
+async def test_a_run_drained_at_every_super_step_looks_like_one_piece(case: str) -> None:
+    make, kwargs = CASES[case]
+    calm, driver = RunDriver(make()), RunDriver(make())
+    expected = await calm.slice(calm.job(**kwargs))
+    slices = 0
+    while True:
+        outcome = await short_slice(driver, kwargs)
+        slices += 1
+        if outcome.status != "drained":
+            break
+        if slices % 2:
+            driver.incarnate()
+    assert slices > 1
+    assert comparable(outcome) == comparable(expected)
+    shown, pieces = await calm.read(calm.job().run_id), await driver.read(driver.job().run_id)
+    assert [name.partition(":")[0] for name, _ in named(pieces)] == [name.partition(":")[0] for name, _ in named(shown)]
+    assert exact(pieces) == exact(shown)
+
+
+async def short_slice(driver: RunDriver, kwargs: dict[str, Any]) -> Outcome:
+    """A slice whose budget is spent with its first commit."""
+    control = RunControl()
+    assert isinstance(driver.saver, SlowSaver)
+    driver.saver.on_commit = control.request_drain
+    return await driver.slice(driver.job(**kwargs), control)
+
+
+async def run_in_short_slices(graph: Any, limit: int, graph_input: Any) -> Outcome:
+    """The end of a run that drains after each super-step."""
+    driver = RunDriver(graph)
+    while True:
+        outcome = await short_slice(driver, {"input": graph_input, "config": {"recursion_limit": limit}})
+        if outcome.status != "drained":
+            return outcome
+
+
+@pytest.mark.parametrize("ticks", [18, 19, 20, 21, 40])
+async def test_the_recursion_limit_counts_over_all_slices(ticks: int) -> None:
+    calm = RunDriver(sample_graphs.loop())
+    graph_input = {"n": 0, "limit": ticks}
+    expected = await calm.slice(calm.job(input=graph_input, config={"recursion_limit": 20}))
+    drained = await run_in_short_slices(sample_graphs.loop(), 20, graph_input)
+    assert (drained.status, drained.error, drained.values) == (expected.status, expected.error, expected.values)
+    assert drained.status == ("success" if ticks < 20 else "error")
+
+
+async def test_after_a_drain_a_subgraph_still_has_the_whole_recursion_limit() -> None:
+    builder = StateGraph(sample_graphs.Loop)
+    builder.add_node("before", lambda state: {"n": state["n"]})
+    builder.add_node("child", sample_graphs.loop())
+    builder.set_entry_point("before")
+    builder.add_edge("before", "child")
+    graph = builder.compile()
+    assert (await run_in_short_slices(graph, 4, {"n": 0, "limit": 3})).status == "success"

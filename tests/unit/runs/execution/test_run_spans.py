@@ -1,0 +1,243 @@
+"""A run as a trace: what its graph did, below one span for all attempts, below whatever its caller was doing."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from langchain_core.language_models.fake import FakeListLLM
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langgraph.graph import START, StateGraph
+
+import trace_context
+from tests.support.http_api import Api, State
+from tests.support.otlp import ReceivedSpan
+from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
+from tests.unit.tracing.test_exporter import LANGSMITH, Receiver, Way
+from tracing.destinations import Destination
+
+TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+OPEN = Destination(url="http://c", headers={}, content=frozenset({"inputs", "outputs"}))
+SHUT = Destination(url="http://c", headers={})
+
+
+@tool
+def shout(word: str) -> str:
+    """Say it louder."""
+    return word.upper()
+
+
+async def think(state: State) -> State:
+    usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    call = {"name": "shout", "args": {"word": "w"}, "id": "c1"}
+    answer = AIMessage(
+        "hello",
+        usage_metadata=usage,
+        tool_calls=[call],
+        response_metadata={"model_name": "m-1", "finish_reason": "stop"},
+    )
+    await GenericFakeChatModel(messages=iter([answer])).ainvoke([("system", "be kind"), ("user", "hi")])
+    await shout.ainvoke({"type": "tool_call", **call})
+    FakeListLLM(responses=["done"]).invoke("complete")
+    return {"log": ["thought"]}
+
+
+def agent() -> Any:
+    inner = StateGraph(State)
+    inner.add_node("deep", lambda state: {"log": ["deep"]})
+    inner.add_edge(START, "deep")
+    graph = StateGraph(State)
+    graph.add_node("think", think)
+    graph.add_node("child", inner.compile())
+    graph.add_edge(START, "think")
+    graph.add_edge("think", "child")
+    return graph.compile()
+
+
+class Traced:
+    """A thread whose runs somebody hears of."""
+
+    def __init__(self, thread: ThreadObjectInMemory, *destinations: Destination) -> None:
+        self.thread = thread
+        self.receiver = Receiver()
+        self.way = Way(self.receiver, *destinations)
+        graphs: dict[str, Any] = thread.api.registry.graphs
+        graphs["agent"] = agent()
+        thread.traces = self.way.exporter
+        thread.incarnate()
+
+    async def create(self, graph_id: str = "agent", **body: Any) -> str:
+        """A run whose caller is in a trace."""
+        url = f"/threads/{self.thread.thread_id}/runs"
+        body = {"assistant_id": graph_id, "input": {"topic": "t"}, **body}
+        return (await self.thread.api.json("POST", url, body, status=202, **HEADERS))["run_id"]
+
+    async def spans(self) -> list[ReceivedSpan]:
+        """What was sent so far."""
+        await self.way.done()
+        return [span for _, _, spans in self.receiver.requests for span in spans]
+
+
+async def traced(*destinations: Destination) -> Traced:
+    api = Api()
+    return Traced(ThreadObjectInMemory(api, await api.new_thread()), *destinations)
+
+
+def below(spans: list[ReceivedSpan], parent: str) -> set[str]:
+    """The names of a span's children."""
+    [found] = [span for span in spans if span.name == parent]
+    return {span.name for span in spans if span.parent_id == found.span_id}
+
+
+async def test_a_run_is_a_tree_below_its_callers_span() -> None:
+    it = await traced(SHUT)
+    run_id = await it.create()
+    await it.thread.runner.work()
+    spans = await it.spans()
+    root = spans[-1]
+    assert (root.name, root.parent_id, root.span_id) == ("invoke_agent agent", CALLER, trace_context.span_of(run_id))
+    assert {span.trace_id for span in spans} == {TRACE}
+    assert below(spans, "invoke_agent agent") == {"think", "child"}
+    assert below(spans, "think") == {"chat GenericFakeChatModel", "execute_tool shout", "text_completion FakeListLLM"}
+    assert {span.name for span in spans if span.name == "deep"} == {"deep"}
+    assert len({span.span_id for span in spans}) == len(spans)
+    assert root.attributes == {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.agent.name": "agent",
+        "gen_ai.agent.id": root.attributes["gen_ai.agent.id"],
+        "gen_ai.conversation.id": it.thread.thread_id,
+        "superstep.run.id": run_id,
+        "superstep.run.status": "success",
+        "superstep.run.attempts": 1,
+    }
+    task = next(span for span in spans if span.name == "think")
+    assert (task.attributes["langgraph.node"], task.attributes["langgraph.step"]) == ("think", 1)
+    assert task.attributes["superstep.attempt"] == 1
+
+
+async def test_a_call_of_a_model_says_what_it_used_and_not_what_was_said() -> None:
+    it = await traced(SHUT)
+    await it.create()
+    await it.thread.runner.work()
+    spans = await it.spans()
+    model = next(span for span in spans if span.name.startswith("chat"))
+    assert model.kind == 3
+    assert model.attributes["gen_ai.operation.name"] == "chat"
+    assert model.attributes["gen_ai.response.model"] == "m-1"
+    assert model.attributes["gen_ai.response.finish_reasons"] == ["stop"]
+    usage = [model.attributes[f"gen_ai.usage.{name}_tokens"] for name in ("input", "output")]
+    assert usage == [3, 2]
+    assert "be kind" not in str(spans)
+    assert "hello" not in str(spans)
+
+
+async def test_what_was_said_is_told_in_the_form_of_the_conventions() -> None:
+    it = await traced(OPEN)
+    await it.create()
+    await it.thread.runner.work()
+    spans = {span.name: span.attributes for span in await it.spans()}
+    model = spans["chat GenericFakeChatModel"]
+    assert json.loads(model["gen_ai.input.messages"]) == [
+        {"role": "system", "parts": [{"type": "text", "content": "be kind"}]},
+        {"role": "user", "parts": [{"type": "text", "content": "hi"}]},
+    ]
+    [answer] = json.loads(model["gen_ai.output.messages"])
+    assert answer["role"] == "assistant"
+    assert answer["parts"][0] == {"type": "text", "content": "hello"}
+    assert (answer["parts"][1]["type"], answer["parts"][1]["name"]) == ("tool_call", "shout")
+    called = spans["execute_tool shout"]
+    assert json.loads(called["gen_ai.tool.call.arguments"]) == {"word": "w"}
+    assert (json.loads(called["gen_ai.tool.call.result"]), called["gen_ai.tool.call.id"]) == ("W", "c1")
+    assert json.loads(spans["invoke_agent agent"]["superstep.inputs"]) == {"topic": "t"}
+    assert json.loads(spans["invoke_agent agent"]["superstep.outputs"])["log"] == ["thought", "thought", "deep"]
+
+
+async def test_langsmith_gets_its_own_names_and_the_project_that_the_caller_wants() -> None:
+    it = await traced(LANGSMITH)
+    await it.create(langsmith_tracer={"project_name": "mine", "example_id": "e"})
+    await it.thread.runner.work()
+    spans = await it.spans()
+    assert {span.attributes["langsmith.trace.session_name"] for span in spans} == {"mine"}
+    kinds = {span.name: span.attributes["langsmith.span.kind"] for span in spans}
+    assert kinds["chat GenericFakeChatModel"] == "llm"
+    assert kinds["execute_tool shout"] == "tool"
+    model = next(span for span in spans if span.name.startswith("chat"))
+    assert json.loads(model.attributes["gen_ai.completion"])["messages"][0]["content"] == "hello"
+
+
+async def test_both_attempts_of_a_run_that_was_cut_off_are_in_its_trace() -> None:
+    it = await traced(SHUT)
+    at_second, released = asyncio.Event(), asyncio.Event()
+
+    async def wait(state: State) -> State:
+        at_second.set()
+        await released.wait()
+        return {"log": ["second"]}
+
+    graph = StateGraph(State)
+    graph.add_node("first", lambda state: {"log": ["first"]})
+    graph.add_node("second", wait)
+    graph.add_edge(START, "first")
+    graph.add_edge("first", "second")
+    graphs: dict[str, Any] = it.thread.api.registry.graphs
+    graphs["slow"] = graph.compile()
+    run_id = await it.create("slow", durability="sync")
+    lost = asyncio.ensure_future(it.thread.runner.work())
+    await at_second.wait()
+    it.way.exporter.flush()  # what a longer attempt does by itself
+    it.thread.incarnate()
+    released.set()
+    await it.thread.runner.work()
+    await lost
+    spans = await it.spans()
+    told = [(span.name, span.attributes.get("superstep.attempt")) for span in spans if span.name != "second"]
+    assert told == [("first", 1), ("invoke_agent slow", None)]
+    assert ("second", 2) in {(span.name, span.attributes.get("superstep.attempt")) for span in spans}
+    assert {(span.trace_id, span.parent_id) for span in spans} == {
+        (TRACE, trace_context.span_of(run_id)),
+        (TRACE, CALLER),
+    }
+    assert spans[-1].attributes["superstep.run.attempts"] == 2
+
+
+async def test_what_a_graph_raises_is_on_its_spans_and_an_interrupt_is_no_error() -> None:
+    it = await traced(SHUT)
+    await it.create("failure")
+    await it.thread.runner.work()
+    spans = {span.name: span for span in await it.spans()}
+    for name in ("fail", "invoke_agent failure"):
+        assert (spans[name].status, spans[name].message) == (2, "ValueError: boom")
+        assert spans[name].attributes["error.type"] == "ValueError"
+    await it.create("approval")
+    await it.thread.runner.work()
+    asked = {span.name: span.status for span in await it.spans()}
+    assert (asked["ask"], asked["invoke_agent approval"]) == (0, 0)
+
+
+async def test_a_run_that_is_stopped_is_in_its_trace_too() -> None:
+    it = await traced(SHUT)
+    run_id = await it.create(after_seconds=3600)
+    await it.thread.runner.stop(run_id, "not wanted")
+    await it.thread.runner.work()
+    [span] = await it.spans()
+    assert span.attributes["superstep.run.status"] == "interrupted"
+
+
+async def test_nothing_is_recorded_that_the_caller_does_not_record() -> None:
+    it = await traced(OPEN)
+    body = {"assistant_id": "agent", "input": {"topic": "t"}}
+    headers = {"traceparent": f"00-{TRACE}-{CALLER}-00"}
+    await it.thread.api.json("POST", f"/threads/{it.thread.thread_id}/runs", body, status=202, **headers)
+    await it.thread.runner.work()
+    assert await it.spans() == []
+
+
+@pytest.mark.parametrize("modes", [["events"], ["values", "messages"]])
+async def test_every_way_of_streaming_is_recorded_alike(modes: list[str]) -> None:
+    it = await traced(SHUT)
+    await it.create(stream_mode=modes)
+    await it.thread.runner.work()
+    assert below(await it.spans(), "invoke_agent agent") == {"think", "child"}
