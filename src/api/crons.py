@@ -127,7 +127,8 @@ def _changed(cron: Cron, given: Mapping[str, Any], now: str, *, created_until: s
     if "end_time" in given:
         columns["end_time"] = given["end_time"] and in_utc(given["end_time"])
     if "metadata" in given:
-        columns["metadata"] = compact_json({**json.loads(cron.metadata), **given["metadata"]})
+        given = {**given, "metadata": {**json.loads(cron.metadata), **given["metadata"]}}
+        columns["metadata"] = compact_json(given["metadata"])
     payload = compact_json(_payload(json.loads(cron.payload), given, cron.cron_id))
     changed = replace(cron, **columns, payload=payload, updated_at=now)
     if _is_alive(cron) and _is_alive(changed) and _clock(changed) == _clock(cron):

@@ -21,7 +21,10 @@ STRICT_URLS: Final = WebhookUrlPolicy()
 
 DEFAULT_MAX_URL_LENGTH: Final = 8192
 
-_NAT64: Final = IPv6Network("64:ff9b::/96")
+#: What carries an IPv4 address in its last half: translated by NAT64 or, without state, by the host itself (SIIT).
+_WITH_IPV4: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6Network("::/96"))
+#: All that IPv6 has for the public internet. What is outside of it (`fec0::1`, say) not every Python calls private.
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 
 #: Names of the machine itself and of private networks.
 _PRIVATE_SUFFIXES: Final = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
@@ -94,6 +97,8 @@ def _matches(host: str, domain: str) -> bool:
 
 
 def _is_private(host: str, address: Address | None) -> bool:
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return True
     if address is not None:
         return not address.is_global or address.is_multicast
     return "." not in host or any(host.endswith(f".{suffix}") for suffix in _PRIVATE_SUFFIXES)
@@ -106,10 +111,9 @@ def _address(host: str) -> Address | None:
     """
     if ":" in host:
         address = IPv6Address(host)
-        is_nat64 = address in _NAT64
-        low = IPv4Address(int(address) & 0xFFFFFFFF)
-        compatible = low if is_nat64 or (int(address) >> 32 == 0 and int(address) > 1) else None
-        return address.ipv4_mapped or address.sixtofour or compatible or address
+        is_ipv4 = int(address) > 1 and any(address in network for network in _WITH_IPV4)
+        carried = IPv4Address(int(address) & 0xFFFFFFFF) if is_ipv4 else None
+        return address.ipv4_mapped or address.sixtofour or carried or address
     labels = host.removesuffix(".").split(".")
     if "" in labels:
         raise ValueError(f"{host!r} has an empty part")
@@ -126,6 +130,8 @@ def _address(host: str) -> Address | None:
 
 def _number(label: str) -> int:
     """One part of an IPv4 address: decimal, octal with a leading 0, or hexadecimal."""
+    if not label.isalnum():
+        raise ValueError(f"{label!r} is no number")  # `int` takes signs and underscores
     if label.startswith("0x"):
         return int(label[2:] or "0", 16)
     return int(label, 8 if len(label) > 1 and label.startswith("0") else 10)

@@ -327,6 +327,15 @@ DECLARED: Final = (
         reason="The runs that it makes belong to the same owner.",
     ),
     Declared(
+        scripts=("crons.update",),
+        operations=("PATCH /runs/crons/{cron_id}",),
+        at=("body.payload.metadata.*",),
+        lacking="reference",
+        reference="merges metadata into the cron's and replaces those of its payload",
+        superstep="merges them into both",
+        reason="Where handlers write metadata into each change, its runs would lose their own.",
+    ),
+    Declared(
         operations=("* /runs/crons*", "POST /threads/{thread_id}/runs/crons"),
         at=("body*.on_missed",),
         lacking="reference",

@@ -128,7 +128,8 @@ async def test_a_fire_is_its_users(monkeypatch: pytest.MonkeyPatch) -> None:
     server.caller = owners.bearer(owners.OWNER)
     thread_id = (await server.api.json("POST", "/threads", {}, **server.caller))["thread_id"]
     cron = await server.cron(thread_id)
-    await server.cron(on_run_completed="keep", metadata={"km": 1})
+    keeps = await server.cron(on_run_completed="keep", metadata={"km": 1})
+    await server.patch(keeps, server.now, input={"topic": "u"})  # its handlers write metadata into this as well
     assert cron["user_id"] == owners.OWNER
     assert await server.tick() == 2
     assert {run["kwargs"]["config"]["configurable"]["langgraph_auth_user"]["tenant"] for run in server.runs()} == {

@@ -97,8 +97,7 @@ async def test_a_change_replaces_what_it_names_and_merges_metadata(api: Api) -> 
     cron = await create(api, metadata={"a": 1}, config={"configurable": {"a": 1}}, timezone="America/New_York")
     changed = await patch(api, cron, schedule="0 0 * * *", metadata={"b": 2}, config={"configurable": {"q": 1}})
     assert changed["next_run_date"] == "2026-11-21T05:00:00+00:00"
-    assert changed["metadata"] == {"a": 1, "b": 2}
-    assert changed["payload"]["metadata"] == {"b": 2}
+    assert changed["metadata"] == changed["payload"]["metadata"] == {"a": 1, "b": 2}
     assert changed["payload"]["config"] == {"configurable": {"q": 1, "cron_id": cron["cron_id"]}}
     assert changed["payload"]["schedule"] == changed["schedule"] == "0 0 * * *"
     assert (await patch(api, cron, timezone="UTC"))["next_run_date"] == "2026-11-22T00:00:00+00:00"

@@ -56,6 +56,7 @@ LOOPBACK = [
     "[64:ff9b::127.0.0.1]",
     "[2002:7f00:1::]",
     "[::127.0.0.1]",
+    "[::ffff:0:127.0.0.1]",
 ]
 PRIVATE = [
     "10.1.2.3",
@@ -74,6 +75,10 @@ PRIVATE = [
     "[::]",
     "[::ffff:10.0.0.1]",
     "[ff02::1]",
+    "[fec0::1]",
+    "[64:ff9b:1::a00:1]",
+    "[::ffff:0:10.0.0.1]",
+    "[4000::1]",
     "intranet",
     "foo.localhost",
     "db.internal",
@@ -127,6 +132,8 @@ def test_a_private_host_must_be_listed() -> None:
         "https://999999999999/",
         "https://0xzz/",
         "https://08.0.0.1/",
+        "https://8_8.8.8.8/",
+        "https://9.0x-5/",
         "https://127.0.0.1../",
         "https://a..example.com/",
         "https://./",
