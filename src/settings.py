@@ -39,7 +39,7 @@ class Settings:
     max_body_bytes: int = 16 * 1024 * 1024
     #: The status of an accepted background run: `auto` asks `api.accepted` what the caller can read.
     accepted_status: AcceptedStatus = "auto"
-    #: A run that was cut off so often at the same checkpoint gives up and is a dead letter; at most 100.
+    #: A run that was cut off so often with nothing stored in between gives up and is a dead letter; at most 100.
     max_attempts: int = 5
     #: After so many runs of a graph gave up, one after the other and none succeeded, all that are cut off give up.
     circuit_failures: int = 5

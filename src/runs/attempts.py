@@ -1,7 +1,7 @@
 """Whether a run that was cut off is tried again: by what its history says, and by how its graph fares in general.
 
-An attempt is in vain when the run is cut off in it at the very checkpoint at which it was cut off before. Those count,
-not crashes in all: a run that advances between them goes on through any number of deploys.
+An attempt is in vain when it stored nothing: neither a checkpoint, nor what one of its tasks or subgraphs did. Those
+count, not crashes in all: a run that advances between them goes on through any number of deploys.
 """
 
 from collections.abc import Sequence
@@ -71,14 +71,14 @@ def decide(entries: Sequence[Entry], run_id: str, circuit: Circuit | None, max_a
 
 
 def _in_vain(entries: Sequence[Entry]) -> list[Entry]:
-    """The resumptions after cut-offs at the last one's checkpoint, oldest first."""
+    """The resumptions after cut-offs at the very point of the last one, oldest first."""
     found: list[Entry] = []
     for entry in reversed(entries):
         if entry.event == "redriven":
             break
         if entry.event != "resumed":
             continue
-        if entry.cause != "cut_off" or (found and entry.checkpoint_id != found[0].checkpoint_id):
+        if entry.cause != "cut_off" or (found and entry.reached != found[0].reached):
             break
         found.append(entry)
     return found[::-1]

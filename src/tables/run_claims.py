@@ -100,6 +100,19 @@ _LATEST: Final = """(
     SELECT {what} FROM checkpoints WHERE thread_id = ?2 AND checkpoint_ns = '' ORDER BY checkpoint_id DESC LIMIT 1
 )"""
 
+#: How much is stored beyond that: tasks that have a result, and checkpoints of subgraphs. Whatever is executed again is
+#: stored under the same key, so the number only grows with progress.
+_STORED_BEYOND: Final = f"""CASE WHEN cancel_action IS NULL THEN (
+    SELECT COUNT(DISTINCT task_id) FROM checkpoint_writes
+    WHERE thread_id = ?2 AND checkpoint_ns = '' AND checkpoint_id = {_LATEST.format(what="checkpoint_id")}
+      AND entries LIKE '[[0,%'
+) + (
+    SELECT COUNT(DISTINCT checkpoint_ns || checkpoint_id || task_id) FROM checkpoint_writes
+    WHERE thread_id = ?2 AND checkpoint_ns > '' AND entries LIKE '[[0,%'
+) + (
+    SELECT COUNT(*) FROM checkpoints WHERE thread_id = ?2 AND checkpoint_ns > ''
+) END"""
+
 #: What a resumption is in the run's history.
 _RESUMPTION: Final = appended(
     "resumed",
@@ -110,6 +123,7 @@ _RESUMPTION: Final = appended(
     checkpoint_id=_LATEST.format(what="checkpoint_id"),
     step=_LATEST.format(what="json_extract(metadata, '$.step')"),
     checkpoint_at=_LATEST.format(what="json_extract(checkpoint, '$.ts')"),
+    stored_beyond=_STORED_BEYOND,
 )
 
 #: A running run gets a new executor; the old one's attempt is void from here on.

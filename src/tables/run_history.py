@@ -41,10 +41,17 @@ class Entry:
     #: That checkpoint's super-step, and when it was made.
     step: int | None = None
     checkpoint_at: str | None = None
+    #: A count that grows with all that the run stores beyond that checkpoint before the next one.
+    stored_beyond: int | None = None
     #: Of `stop_requested`.
     action: CancelAction | None = None
     #: Of `ended`.
     status: RunStatus | None = None
+
+    @property
+    def reached(self) -> tuple[str | None, int | None]:
+        """Of `resumed`: how far the run had come, different after any progress."""
+        return self.checkpoint_id, self.stored_beyond
 
 
 def parse(history: str | None) -> list[Entry]:

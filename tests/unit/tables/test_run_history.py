@@ -70,8 +70,8 @@ async def test_a_resumption_says_who_took_over_why_and_from_where(db: SqliteData
     checkpoint_id = await committed(db)
     await committed(db, "subgraph:1")
     assert await run_claims.resume_running(db, second, LATER)
-    resumed = Entry(at=LATER.now, event="resumed", attempt=2, version="v2", cause="cut_off")
-    later = replace(resumed, attempt=3, checkpoint_id=checkpoint_id, step=1, checkpoint_at=NOW)
+    resumed = Entry(at=LATER.now, event="resumed", attempt=2, version="v2", cause="cut_off", stored_beyond=0)
+    later = replace(resumed, attempt=3, checkpoint_id=checkpoint_id, step=1, checkpoint_at=NOW, stored_beyond=1)
     assert await history(db) == [resumed, later]
 
 
