@@ -2,13 +2,15 @@
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
+from api import thread_runs
 from api.authorization import authorized
 from api.context import Call
+from api.creates import Create
 from api.thread_stream import follow, standing
 from compact_json import compact_json
 from errors import AccessRefused, BadRequest, Conflict, MethodNotAllowed, NotFound, SuperstepError, Unavailable
@@ -28,11 +30,15 @@ from wire.runs import RunCreate
 logger = logging.getLogger(__name__)
 
 ProtocolCall: TypeAlias = Call[None, None]
+CommandCall: TypeAlias = Call[Command, None]
 
 #: A socket keeps what its commands are authenticated by, and can keep a little only.
 MAX_HANDSHAKE_CHARACTERS: Final = 8_000
 
 _INVALID_JSON: Final = "Invalid JSON body"
+
+#: The only command whose answer names its run.
+_START: Final = "run.start"
 
 
 async def events(call: ProtocolCall) -> Reply:
@@ -68,36 +74,62 @@ async def _is_new(call: ProtocolCall) -> bool:
             return False
 
 
-async def carry_out(call: ProtocolCall) -> Reply:
-    """Carry out a command. What is wrong with it is told in the answer; only a broken envelope changes the status."""
-    try:
-        given = protocol.parse_command(call.request.body)
-    except ValueError as error:
-        raise BadRequest(_INVALID_JSON) from error
-    except CommandRefused as refused:
-        return json_response(protocol.failure(refused.command_id, refused.code, str(refused)), 400)
-    try:
-        result = await _result(call, given)
-    except CommandRefused as refused:
-        return json_response(protocol.failure(given.id, refused.code, str(refused)))
-    except SuperstepError as error:
-        if error.retryable or error.status >= 500:
-            raise
-        status = error.code if isinstance(error, AccessRefused) else error.status
-        return json_response(protocol.failure(given.id, "unknown_error", f"{status}: {error}"))
-    return json_response(protocol.success(given.id, result))
+class Commands(Create[Run | JsonObject]):
+    """Carries out commands. What is wrong with one is told in the answer; only a broken envelope changes the status."""
+
+    async def __call__(self, call: Call[Any, Any]) -> Reply:
+        """See `Create`: those that create a run take an `Idempotency-Key`."""
+        try:
+            given = protocol.parse_command(call.request.body)
+        except ValueError as error:
+            raise BadRequest(_INVALID_JSON) from error
+        except CommandRefused as refused:
+            return json_response(protocol.failure(refused.command_id, refused.code, str(refused)), 400)
+        try:
+            return await super().__call__(replace(call, body=given))
+        except CommandRefused as refused:
+            return json_response(protocol.failure(given.id, refused.code, str(refused)))
+        except SuperstepError as error:
+            if error.retryable or error.status >= 500:
+                raise
+            status = error.code if isinstance(error, AccessRefused) else error.status
+            return json_response(protocol.failure(given.id, "unknown_error", f"{status}: {error}"))
 
 
-async def _result(call: ProtocolCall, command: Command) -> JsonObject:
-    method = _COMMANDS.get(command.method)
+async def _carry_out(call: CommandCall) -> Run | JsonObject:
+    method = _COMMANDS.get(call.body.method)
     if method is None:
-        raise CommandRefused("unknown_command", f"Unknown protocol command: {command.method[:200]}")
-    return await method(call, command)
+        raise CommandRefused("unknown_command", f"Unknown protocol command: {call.body.method[:200]}")
+    return await method(call)
 
 
-async def _start(call: ProtocolCall, command: Command) -> JsonObject:
+async def _find(call: CommandCall, made: Sequence[tuple[str, str]]) -> Run | None:
+    access = await call.authorize("threads.read", dict(call.path))
+    return await thread_runs.find(replace(call, access=access), made)
+
+
+async def _answer(call: CommandCall, made: Run | JsonObject) -> Reply:
+    if isinstance(made, Run):
+        await _wake(call, made)
+        made = {"run_id": made.run_id} if call.body.method == _START else {}
+    return json_response(protocol.success(call.body.id, made))
+
+
+async def _wake(call: CommandCall, run: Run) -> None:
+    try:
+        await call.services.thread_objects.wake(run.thread_id)
+    except Unavailable:
+        # The row is there and the sweeper will find it; an error would make the caller start a second run.
+        about = {"event": "run_not_announced", "thread_id": run.thread_id, "run_id": run.run_id}
+        logger.warning("the run was stored but not announced; the sweeper finds it", exc_info=True, extra=about)
+
+
+carry_out: Final = Commands(_carry_out, _find, _answer)
+
+
+async def _start(call: CommandCall) -> Run:
     """`run.start`: create a run, and the thread if there is none."""
-    params = command.params
+    params = call.body.params
     assistant_id = params.get("assistant_id")
     if not isinstance(assistant_id, str) or not assistant_id:
         raise CommandRefused("invalid_argument", "run.start requires an assistant_id.")
@@ -105,13 +137,12 @@ async def _start(call: ProtocolCall, command: Command) -> JsonObject:
     strategy = params.get("multitask_strategy") or params.get("multitaskStrategy")
     if strategy is not None:
         given["multitask_strategy"] = strategy
-    run = await _create_run(call, {**given, "assistant_id": assistant_id, "if_not_exists": "create"})
-    return {"run_id": run.run_id}
+    return await _create_run(call, {**given, "assistant_id": assistant_id, "if_not_exists": "create"})
 
 
-async def _respond(call: ProtocolCall, command: Command) -> JsonObject:
+async def _respond(call: CommandCall) -> Run:
     """`input.respond`: answer interrupts that wait. Refused while a run is unfinished: it may be answering already."""
-    params = command.params
+    params = call.body.params
     answers = _answers(params)
     access = await call.authorize("threads.read", dict(call.path))
     [rows] = await call.services.db.batch([threads.select_interrupts(call.path["thread_id"], access)])
@@ -123,7 +154,7 @@ async def _respond(call: ProtocolCall, command: Command) -> JsonObject:
     given = {name: params[name] for name in ("config", "metadata") if params.get(name) is not None}
     assistant_id = json.loads(rows[0]["metadata"]).get("assistant_id")
     try:
-        await _create_run(
+        return await _create_run(
             call,
             {
                 **given,
@@ -134,7 +165,6 @@ async def _respond(call: ProtocolCall, command: Command) -> JsonObject:
         )
     except Conflict as error:
         raise _no_such_interrupt(next(iter(answers))) from error
-    return {}
 
 
 def _answers(params: JsonObject) -> dict[str, Any]:
@@ -159,43 +189,35 @@ def _no_such_interrupt(interrupt_id: str) -> CommandRefused:
     return CommandRefused("no_such_interrupt", f"Unknown or already-consumed interrupt: {interrupt_id[:200]}")
 
 
-async def _create_run(call: ProtocolCall, given: Mapping[str, Any]) -> Run:
+async def _create_run(call: CommandCall, given: Mapping[str, Any]) -> Run:
     """A run that streams what the protocol tells."""
     body = bodies.parse(RunCreate, compact_json(given))
     creating = await authorized("threads.create_run", replace(call, body=body))
     request = creating.body.model_copy(
         update={"stream_mode": PROTOCOL_MODES, "stream_subgraphs": True, "stream_resumable": True}
     )
-    services, thread_id = call.services, call.path["thread_id"]
-    run = await creation.create_run(
-        services.db, services.graphs(), request, thread_id=thread_id, by=await creating.creator()
-    )
-    try:
-        await services.thread_objects.wake(thread_id)
-    except Unavailable:
-        # The row is there and the sweeper will find it; an error would make the caller start a second run.
-        about = {"event": "run_not_announced", "thread_id": thread_id, "run_id": run.run_id}
-        logger.warning("the run was stored but not announced; the sweeper finds it", exc_info=True, extra=about)
-    return run
+    services = call.services
+    by = await creating.creator()
+    return await creation.create_run(services.db, services.graphs(), request, thread_id=call.path["thread_id"], by=by)
 
 
-async def _subscribe(_call: ProtocolCall, command: Command) -> JsonObject:
+async def _subscribe(call: CommandCall) -> JsonObject:
     """`subscription.subscribe`: over HTTP the event stream itself is the subscription."""
-    Subscribing.of_command(command)
+    Subscribing.of_command(call.body)
     return {"subscription_id": random_id(), "replayed_events": 0}
 
 
-async def _unsubscribe(_call: ProtocolCall, command: Command) -> JsonObject:
-    subscription_id = str(command.params.get("subscription_id"))
+async def _unsubscribe(call: CommandCall) -> JsonObject:
+    subscription_id = str(call.body.params.get("subscription_id"))
     raise CommandRefused("no_such_subscription", f"Unknown subscription: {subscription_id[:200]}")
 
 
-async def _refuse_run(_call: ProtocolCall, _command: Command) -> JsonObject:
+async def _refuse_run(_call: CommandCall) -> JsonObject:
     raise CommandRefused("no_such_run", "No active run is bound to this thread.")
 
 
-_COMMANDS: Final[Mapping[str, Callable[[ProtocolCall, Command], Awaitable[JsonObject]]]] = {
-    "run.start": _start,
+_COMMANDS: Final[Mapping[str, Callable[[CommandCall], Awaitable[Run | JsonObject]]]] = {
+    _START: _start,
     "input.respond": _respond,
     "subscription.subscribe": _subscribe,
     "subscription.unsubscribe": _unsubscribe,

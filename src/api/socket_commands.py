@@ -11,7 +11,10 @@ from wire import protocol
 
 #: Of the request that opened a socket: what was about that request only, and says nothing about who sent it.
 _OF_THE_HANDSHAKE: Final = frozenset(
-    {"connection", "upgrade", "host", "content-length", "content-type", "accept", "accept-encoding", "accept-language"}
+    {
+        *("connection", "upgrade", "host", "content-length", "content-type"),
+        *("accept", "accept-encoding", "accept-language", "idempotency-key"),
+    }
 )
 
 

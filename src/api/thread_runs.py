@@ -67,7 +67,7 @@ async def make(call: Call[RunCreate, None]) -> Run:
     )
 
 
-async def find(call: Call[RunCreate, None], made: Sequence[tuple[str, str]]) -> Run | None:
+async def find(call: Call[Any, None], made: Sequence[tuple[str, str]]) -> Run | None:
     """The run that an earlier request has created."""
     db, [(thread_id, run_id)] = call.services.db, made
     access = call.access if "thread_id" in call.path else EVERYTHING

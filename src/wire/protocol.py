@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from pydantic import TypeAdapter, ValidationError
 
 from compact_json import compact_json
-from errors import BadRequest
+from errors import BadRequest, SuperstepError
 from wire.bodies import JsonObject
 
 #: What `langchain_protocol.protocol` calls `ErrorCode`, as far as it is used here.
@@ -28,8 +28,10 @@ _NAMED_CUSTOM: Final = re.compile(r"custom:.+", re.DOTALL)
 _NAMESPACES: Final = TypeAdapter(list[list[str]])
 
 
-class CommandRefused(Exception):
+class CommandRefused(SuperstepError):
     """A command that cannot be carried out; the answer to it is an error with this code."""
+
+    status = 400
 
     def __init__(self, code: ErrorCode, message: str, command_id: Any = None) -> None:
         super().__init__(message)

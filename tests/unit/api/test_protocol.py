@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.socket_commands import handshake_headers
 from http_messages import HttpResponse, Passthrough
 from runs.thread_object import object_paths
 from runs.thread_object.object_paths import FollowRequest
@@ -116,6 +117,21 @@ async def test_an_answer_is_a_run_and_counts_once() -> None:
     assert again["error"] == "no_such_interrupt"
     [run] = await api.json("GET", f"/threads/{thread_id}/runs")
     assert run["kwargs"]["command"] == {"resume": {"one": {"ok": 1}}, "update": {"topic": "new"}}
+
+
+async def test_an_answer_that_is_sent_again_with_its_key_is_told_the_same() -> None:
+    api = Api()
+    path = f"/threads/{await waiting_thread(api)}/commands"
+    command = {"id": 1, "method": "input.respond", "params": {"interrupt_id": "one", "response": 1}}
+    for _ in range(2):
+        answer = await api.json("POST", path, command, **{"idempotency-key": "k"})
+        assert answer == {"type": "success", "id": 1, "result": {}, "meta": {"applied_through_seq": 0}}
+    assert api.rows("runs") == 1
+
+
+def test_a_key_of_the_handshake_is_not_that_of_each_command() -> None:
+    sent = {"authorization": "Bearer t", "idempotency-key": "k", "sec-websocket-key": "s", "upgrade": "websocket"}
+    assert handshake_headers(sent) == {"authorization": "Bearer t"}
 
 
 async def test_several_answers_are_one_run_and_all_must_be_waited_for() -> None:
