@@ -8,10 +8,10 @@ from auth.gatekeeper import Gatekeeper
 from bindings import process_environment
 from bindings.d1 import database
 from bindings.dns_resolver import DnsOverHttps
+from bindings.http_sender import FetchSender
 from bindings.queues import run_queue, webhook_queue
 from bindings.store import store
 from bindings.thread_objects import thread_objects
-from bindings.webhook_sender import FetchWebhookSender
 from d1_checkpointer import D1Saver
 from graphs.deployed import AUTH, CONFIG, REGISTRY, UI
 from webhooks.delivery import Courier
@@ -45,7 +45,7 @@ def courier() -> Courier:
     settings = process_environment.read_settings()
     return Courier(
         db=database(),
-        sender=FetchWebhookSender(),
+        sender=FetchSender(),
         resolver=DnsOverHttps(settings.dns_resolver_url),
         config=CONFIG,
         secrets=settings.webhook_secrets,

@@ -110,17 +110,17 @@ class QueuedMessage(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookAnswer:
+class HttpAnswer:
     """What a receiver answered, as far as anybody reads it."""
 
     status: int
     retry_after: str | None = None
 
 
-class WebhookSender(Protocol):
-    """HTTP out of the Worker, for webhooks."""
+class HttpSender(Protocol):
+    """HTTP out of the Worker, to receivers of webhooks and of spans."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: str) -> WebhookAnswer:
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> HttpAnswer:
         """POST `body`, following no redirect. Raises `errors.Unavailable` when there is no answer in time."""
         ...
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import workers
 
 from bindings import process_environment
-from bindings.webhook_sender import FetchWebhookSender
+from bindings.http_sender import FetchSender
 from tracing.destinations import Tracing
 from tracing.exporter import Exporter
 
@@ -21,7 +21,7 @@ _wait_until: Final[Any] = workers.wait_until
 def exporter() -> Exporter | None:
     """A way for one object; None when nobody wants spans."""
     tracing = _tracing()
-    return Exporter(tracing, FetchWebhookSender(), _wait_until) if tracing else None
+    return Exporter(tracing, FetchSender(), _wait_until) if tracing else None
 
 
 @lru_cache(maxsize=1)

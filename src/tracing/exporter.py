@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import clock
 from errors import Unavailable
-from ports import WebhookSender
+from ports import HttpSender
 from tracing.destinations import Destination, Tracing
 from tracing.spans import Span, request_body
 
@@ -34,7 +34,7 @@ class Exporter:
     def __init__(
         self,
         tracing: Tracing,
-        sender: WebhookSender,
+        sender: HttpSender,
         keep_alive: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._tracing = tracing

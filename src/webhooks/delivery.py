@@ -20,7 +20,7 @@ import log_lines
 import trace_context
 from compact_json import compact_json
 from errors import Unavailable, Unprocessable
-from ports import Database, DnsResolver, WebhookAnswer, WebhookQueue, WebhookSender
+from ports import Database, DnsResolver, HttpAnswer, HttpSender, WebhookQueue
 from project_config import ProjectConfig
 from tables import webhooks
 from tables.runs import Run
@@ -70,7 +70,7 @@ async def hint(queue: WebhookQueue, run_ids: Sequence[str]) -> None:
 class _Attempt:
     """What came of sending a webhook once."""
 
-    answer: WebhookAnswer | None = None
+    answer: HttpAnswer | None = None
     problem: str | None = None
     #: Another attempt would come to the same.
     is_final: bool = False
@@ -91,7 +91,7 @@ class Courier:
     """Takes webhooks to their receivers."""
 
     db: Database
-    sender: WebhookSender
+    sender: HttpSender
     resolver: DnsResolver
     config: ProjectConfig
     #: What webhooks are signed with; unsigned without any.

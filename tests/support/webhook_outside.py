@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from errors import Unavailable
-from ports import Database, DnsResolver, WebhookAnswer, WebhookSender
+from ports import Database, DnsResolver, HttpAnswer, HttpSender
 from project_config import ProjectConfig
 from webhooks.delivery import Courier
 
@@ -33,16 +33,16 @@ class Received:
 class Receiver:
     """Answers with these, one after the other, and 200 after that; an exception is no answer."""
 
-    answers: list[int | WebhookAnswer | BaseException] = field(default_factory=list)
+    answers: list[int | HttpAnswer | BaseException] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
 
-    async def post(self, url: str, headers: Mapping[str, str], body: str) -> WebhookAnswer:
-        """See `ports.WebhookSender`."""
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> HttpAnswer:
+        """See `ports.HttpSender`."""
         self.received.append(Received(url, dict(headers), body))
         answer = self.answers.pop(0) if self.answers else 200
         if isinstance(answer, BaseException):
             raise answer
-        return WebhookAnswer(answer) if isinstance(answer, int) else answer
+        return HttpAnswer(answer) if isinstance(answer, int) else answer
 
     @property
     def ids(self) -> set[str]:
@@ -84,7 +84,7 @@ def dns_json(name: str, kind: str, addresses: Sequence[str]) -> str:
 
 def courier(
     db: Database,
-    receiver: WebhookSender,
+    receiver: HttpSender,
     *,
     names: DnsResolver | None = None,
     config: ProjectConfig | None = None,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from errors import Unavailable
-from ports import WebhookAnswer
+from ports import HttpAnswer
 from tests.support.otlp import ReceivedSpan, spans_of
 from tests.support.written_lines import WrittenLines
 from trace_context import TraceContext
@@ -28,14 +28,14 @@ class Receiver:
         self.answers = list(answers)
         self.requests: list[tuple[str, Mapping[str, str], list[ReceivedSpan]]] = []
 
-    async def post(self, url: str, headers: Mapping[str, str], body: str) -> WebhookAnswer:
-        """See `ports.WebhookSender`."""
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> HttpAnswer:
+        """See `ports.HttpSender`."""
         await asyncio.sleep(0)
         self.requests.append((url, headers, spans_of(body)))
         answer = self.answers.pop(0) if self.answers else 200
         if isinstance(answer, Exception):
             raise answer
-        return WebhookAnswer(answer)
+        return HttpAnswer(answer)
 
 
 class Way:

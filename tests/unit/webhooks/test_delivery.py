@@ -13,7 +13,7 @@ import clock
 import ids
 import trace_context
 from errors import Unavailable
-from ports import WebhookAnswer
+from ports import HttpAnswer
 from project_config import HttpConfig, ProjectConfig, WebhookConfig, WebhookUrlPolicy
 from runs import completion, outcome, sweep
 from tables import runs
@@ -177,7 +177,7 @@ async def test_a_receiver_that_is_gone_is_asked_once(thread: Thread, run_id: str
 
 
 async def test_a_receiver_that_asks_for_time_gets_it(thread: Thread, run_id: str) -> None:
-    receiver = Receiver([WebhookAnswer(429, "90"), WebhookAnswer(503, "1")])
+    receiver = Receiver([HttpAnswer(429, "90"), HttpAnswer(503, "1")])
     assert await deliver(thread.api, run_id, receiver) in (90, 91)
     let_pass(thread.api, 91)
     seconds = await deliver(thread.api, run_id, receiver)
@@ -252,7 +252,7 @@ async def test_a_late_answer_says_nothing_about_a_webhook_that_somebody_else_sen
     """Its sender was held up for longer than an attempt may last."""
 
     class Slow(Receiver):
-        async def post(self, *args: Any) -> WebhookAnswer:
+        async def post(self, *args: Any) -> HttpAnswer:
             let_pass(thread.api, LEASE_SECONDS + 1)
             assert await deliver(thread.api, run_id, Receiver([500])) in (5, 6)
             return await super().post(*args)

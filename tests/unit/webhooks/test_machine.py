@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import clock
 import ids
 from errors import Unavailable
-from ports import Row, Statement, WebhookAnswer
+from ports import HttpAnswer, Row, Statement
 from runs import sweep
 from tables import runs, threads, webhooks
 from tables.access import EVERYTHING
@@ -65,8 +65,8 @@ class Isolate:
         """See `ports.Database.wait`."""
         return self._machine.db.wait(call)
 
-    async def post(self, url: str, headers: Any, body: str) -> WebhookAnswer:
-        """See `ports.WebhookSender`."""
+    async def post(self, url: str, headers: Any, body: str) -> HttpAnswer:
+        """See `ports.HttpSender`."""
         self._live()
         answer = self._machine.receive(headers["webhook-id"], json.loads(body))
         self._live()
@@ -100,7 +100,7 @@ class WebhookMachine(RuleBasedStateMachine):
     def rows(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self.db.connection.execute("SELECT * FROM webhooks ORDER BY delivery_id")]
 
-    def receive(self, delivery_id: str, body: dict[str, Any]) -> WebhookAnswer:
+    def receive(self, delivery_id: str, body: dict[str, Any]) -> HttpAnswer:
         if body["end"] != delivery_id:
             self.wrong.append(f"{delivery_id} is the id of another end")
         if delivery_id in self.heard:
@@ -111,7 +111,7 @@ class WebhookMachine(RuleBasedStateMachine):
             self.taken.add(delivery_id)
         if self.status == 410:
             self.refused.add(delivery_id)
-        return WebhookAnswer(self.status)
+        return HttpAnswer(self.status)
 
     @initialize()
     def begin(self) -> None:

@@ -1,4 +1,4 @@
-"""Sending a webhook with the platform's `fetch`."""
+"""Sending webhooks and spans with the platform's `fetch`."""
 
 from collections.abc import Mapping
 
@@ -6,17 +6,17 @@ from js import AbortSignal, Object, fetch
 from pyodide.ffi import JsException, to_js
 
 from errors import Unavailable
-from ports import WebhookAnswer
+from ports import HttpAnswer
 
 #: How long a receiver may take to answer.
 TIMEOUT_MILLISECONDS = 20_000
 
 
-class FetchWebhookSender:
-    """`ports.WebhookSender`. A redirect is an answer like any other: it could lead anywhere."""
+class FetchSender:
+    """`ports.HttpSender`. A redirect is an answer like any other: it could lead anywhere."""
 
-    async def post(self, url: str, headers: Mapping[str, str], body: str) -> WebhookAnswer:
-        """See `ports.WebhookSender.post`."""
+    async def post(self, url: str, headers: Mapping[str, str], body: str) -> HttpAnswer:
+        """See `ports.HttpSender.post`."""
         options = {
             "method": "POST",
             "headers": dict(headers),
@@ -31,4 +31,4 @@ class FetchWebhookSender:
                 await response.body.cancel()
         except JsException as error:
             raise Unavailable(f"could not be sent: {error.message}") from error
-        return WebhookAnswer(int(response.status), response.headers.get("retry-after"))
+        return HttpAnswer(int(response.status), response.headers.get("retry-after"))
