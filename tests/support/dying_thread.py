@@ -13,7 +13,7 @@ from runs import sweep
 from settings import Settings
 from tests.support.http_api import Api
 from tests.support.object_storage import SqliteObjectStorage
-from tests.unit.runs.thread_object.test_thread_runner import AlarmNotes, ThreadObjectInMemory
+from tests.support.thread_object_in_memory import AlarmNotes, ThreadObjectInMemory
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from runs.thread_object import object_paths
 from runs.thread_object.object_paths import RunRequest
 from streaming.fanout import From
 from tests.support.http_api import Api, ThreadObjectNotes
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
 
 class ExecutingThreadObjects(ThreadObjectNotes):

@@ -108,3 +108,8 @@ def _long_strings(path: Path) -> Iterator[str]:
 
 def test_no_top_level_module_hides_one_of_the_standard_library() -> None:
     assert {name_of(path) for path in SOURCES} & sys.stdlib_module_names == set()
+
+
+def test_what_tests_share_stands_in_support() -> None:
+    tests = [path for path in (paths.ROOT / "tests").rglob("*.py") if "node_modules" not in path.parts]
+    assert {path.name: module for path in tests for module in imported(path) if ".test_" in module} == {}

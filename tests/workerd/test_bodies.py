@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_checkpoint_conformance import TESTS
+from tests.support.conformance import TESTS
 from tools import local_server, worker_copy
 
 BODY_TIMEOUT_SECONDS = 120

@@ -17,7 +17,7 @@ from tables.run_history import Stamp
 from tables.runs import Run
 from tests.support.endings import ending
 from tests.support.http_api import Api
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
 NOW = "2026-11-21T12:00:00.000000+00:00"
 

@@ -13,7 +13,7 @@ from http_messages import HttpResponse
 from settings import Settings
 from tables import run_checkpoints, webhooks
 from tests.support.http_api import Api, State
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
 OF_A_SEQUENCE = [
     ("input", -1, None),

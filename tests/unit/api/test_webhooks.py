@@ -10,8 +10,8 @@ from ports import Statement
 from tables import webhooks
 from tables.access import Access
 from tests.support.http_api import Api
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 from tests.support.webhook_outside import URL, Receiver, courier
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
 
 
 async def told(api: Api, *answers: int | Exception, **body: Any) -> list[str]:

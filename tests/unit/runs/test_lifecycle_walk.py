@@ -27,10 +27,10 @@ from tables.run_history import Stamp
 from tables.run_stops import Stop
 from tables.runs import Run
 from tests.support.endings import ending
+from tests.support.fragile_threads import Fragile, State
 from tests.support.sqlite_database import SqliteDatabase
+from tests.support.stored_runs import DETACHED, NOW, THREAD, new_run, new_thread
 from tests.support.waiting import until
-from tests.unit.runs.test_dead_letters import Fragile, State
-from tests.unit.tables.test_runs import DETACHED, NOW, THREAD, new_run, new_thread
 
 RUN_ID = DETACHED.run_id
 STATUSES = get_args(RunStatus)

@@ -19,7 +19,7 @@ from settings import Settings
 from streaming import sse
 from streaming.fanout import From
 from tests.support.http_api import Api, State
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
 T = TypeVar("T")
 

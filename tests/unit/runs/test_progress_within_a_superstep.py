@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from settings import Settings
 from tests.support.http_api import Api
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
 PARTS = 6
 MAX_ATTEMPTS = 2

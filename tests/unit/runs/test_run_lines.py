@@ -11,8 +11,8 @@ from settings import Settings
 from tables import run_claims
 from tables.run_history import Stamp
 from tests.support.http_api import Api, State
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 from tests.support.written_lines import WrittenLines
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import clock
 from tables import run_figures
 from tables.run_figures import RunFigures
 from tests.support.sqlite_database import SqliteDatabase
-from tests.unit.tables.test_runs import NOW, new_run, new_thread
+from tests.support.stored_runs import NOW, new_run, new_thread
 
 
 async def figures(db: SqliteDatabase) -> RunFigures:

@@ -15,7 +15,7 @@ from tables.run_stops import Stop
 from tables.runs import Run
 from tests.support.endings import ending
 from tests.support.sqlite_database import SqliteDatabase
-from tests.unit.tables.test_runs import NOW, THREAD, new_run, new_thread
+from tests.support.stored_runs import NOW, THREAD, new_run, new_thread
 
 FIRST = Stamp(NOW, "v1")
 LATER = Stamp(clock.shifted(NOW, 9), "v2")

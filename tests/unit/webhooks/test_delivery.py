@@ -18,10 +18,10 @@ from project_config import HttpConfig, ProjectConfig, WebhookConfig, WebhookUrlP
 from runs import completion, outcome, sweep
 from tables import runs
 from tables.run_history import Stamp
+from tests.support.held_thread import INTERRUPT, ROLLBACK, Thread
 from tests.support.http_api import Api, WebhookQueueNotes
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 from tests.support.webhook_outside import URL, Names, NoNames, Receiver, courier
-from tests.unit.runs.thread_object.test_stopping_runs import INTERRUPT, ROLLBACK, Thread
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
 from webhooks import delivery as webhook_delivery
 from webhooks.delivery import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DELAY_SECONDS
 

@@ -25,8 +25,8 @@ from tables import runs, threads, webhooks
 from tables.access import EVERYTHING
 from tests.support.http_api import WebhookQueueNotes
 from tests.support.sqlite_database import SqliteDatabase
+from tests.support.stored_runs import DETACHED
 from tests.support.webhook_outside import URL, Names, courier
-from tests.unit.tables.test_runs import DETACHED
 from webhooks.delivery import LEASE_SECONDS
 from webhooks.schedule import TRIED_SECONDS
 

@@ -7,8 +7,8 @@ import pytest
 
 from errors import Unavailable, Unprocessable
 from project_config import WebhookUrlPolicy
+from tests.support.inner_hosts import LOOPBACK, PRIVATE
 from tests.support.webhook_outside import URL, Names, dns_json
-from tests.unit.webhooks.test_url import LOOPBACK, PRIVATE
 from webhooks import target as webhook_target
 
 PUBLIC = "93.184.216.34"

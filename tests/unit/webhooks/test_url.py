@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from errors import Unprocessable
 from project_config import WebhookUrlPolicy
+from tests.support.inner_hosts import LOOPBACK, PRIVATE
 from webhooks.url import check
 
 
@@ -35,56 +36,6 @@ def refusal(url: str, **policy: Any) -> str | None:
 )
 def test_the_public_internet_is_reached(url: str) -> None:
     assert refusal(url) is None
-
-
-LOOPBACK = [
-    "localhost",
-    "LOCALHOST",
-    "localhost.",
-    "127.0.0.1",
-    "127.1",
-    "0x7f.1",
-    "0177.0.0.1",
-    "2130706433",
-    "0x7f000001",
-    "017700000001",
-    "127.0.0.1.",
-    "[::1]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:7f00:1]",
-    "[0:0:0:0:0:ffff:127.0.0.1]",
-    "[64:ff9b::127.0.0.1]",
-    "[2002:7f00:1::]",
-    "[::127.0.0.1]",
-    "[::ffff:0:127.0.0.1]",
-]
-PRIVATE = [
-    "10.1.2.3",
-    "192.168.0.1",
-    "172.16.0.1",
-    "169.254.169.254",
-    "0xA9FEA9FE",
-    "2852039166",
-    "100.64.0.1",
-    "0.0.0.0",
-    "0",
-    "255.255.255.255",
-    "224.0.0.1",
-    "[fd00::1]",
-    "[fe80::1]",
-    "[::]",
-    "[::ffff:10.0.0.1]",
-    "[ff02::1]",
-    "[fec0::1]",
-    "[64:ff9b:1::a00:1]",
-    "[::ffff:0:10.0.0.1]",
-    "[4000::1]",
-    "intranet",
-    "foo.localhost",
-    "db.internal",
-    "printer.local",
-    "router.home.arpa",
-]
 
 
 @pytest.mark.parametrize("host", LOOPBACK + PRIVATE)

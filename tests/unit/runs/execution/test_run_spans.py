@@ -14,8 +14,8 @@ from langgraph.graph import START, StateGraph
 import trace_context
 from tests.support.http_api import Api, State
 from tests.support.otlp import ReceivedSpan
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
-from tests.unit.tracing.test_exporter import LANGSMITH, Receiver, Way
+from tests.support.span_receiver import LANGSMITH, Receiver, Way
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 from tracing.destinations import Destination
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

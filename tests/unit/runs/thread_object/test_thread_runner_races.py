@@ -14,7 +14,7 @@ from errors import DatabaseError, ValueTooLarge
 from ports import Row, Statement
 from settings import Settings
 from tests.support.http_api import Api, State
-from tests.unit.runs.thread_object.test_thread_runner import ThreadObjectInMemory
+from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
 
 async def new(**settings: Any) -> ThreadObjectInMemory:
