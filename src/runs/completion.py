@@ -10,7 +10,7 @@ from errors import ValueTooLarge
 from ports import Database, Row, Statement
 from runs import lifecycle, outcome, run_lines, run_object, tallying
 from runs.outcome import Outcome
-from tables import circuits, run_claims, run_metrics, runs, thread_deletion, threads, webhooks
+from tables import circuits, run_claims, run_metrics, runs, thread_deletion, thread_engagement, webhooks
 from tables.circuits import Circuit
 from tables.run_claims import Claim
 from tables.run_history import Stamp
@@ -100,7 +100,7 @@ async def _delete_with_thread(
     """
     results = await db.batch(
         [
-            threads.delete_temporary(run),
+            thread_engagement.delete_temporary(run),
             *_well(run, result, stamp),
             *_webhook(run, result, webhook, now=stamp.now, is_alone=True),
             run_metrics.add(run, tally, only_without_thread=True, now=stamp.now),
@@ -150,11 +150,7 @@ def _webhook(run: Run, result: Outcome, url: str | None, *, now: str, is_alone: 
 
 
 def _settled(run: Run, result: Outcome, *, now: str) -> list[Statement]:
-    given_back: list[Statement] = []
-    if result.left_by is not None:
-        graph_id, assistant_id = result.left_by
-        given_back.append(threads.give_back(run, graph_id=graph_id, assistant_id=assistant_id))
-    settled = threads.settle(
+    settled = thread_engagement.settle(
         run,
         resting=lifecycle.resting_status(result.status, has_next=bool(result.next)) if result.has_begun else None,
         values=result.values,
@@ -162,4 +158,4 @@ def _settled(run: Run, result: Outcome, *, now: str) -> list[Statement]:
         error=result.error,
         now=now,
     )
-    return [*given_back, *settled]
+    return [*thread_engagement.give_back(run, result.left_by), *settled]

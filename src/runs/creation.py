@@ -21,7 +21,7 @@ from ports import Database, Row, Statement
 from project_config import WebhookUrlPolicy
 from runs import admission, cancellation, run_lines, run_row
 from runs.run_row import Creator, Surroundings
-from tables import assistants, idempotency_keys, run_stops, runs, threads
+from tables import assistants, idempotency_keys, run_stops, runs, thread_engagement, threads
 from tables.access import EVERYTHING
 from tables.assistants import Assistant
 from tables.runs import Run
@@ -201,7 +201,7 @@ def _writes(request: RunCreate, run: Run, surroundings: Surroundings) -> list[St
         ttl = run_row.thread_ttl(request, surroundings)
         new = threads.new(run.thread_id, metadata=compact_json(metadata), config="{}", now=run.created_at, ttl=ttl)
         before.append(threads.insert(new))
-    engage = threads.engage(
+    engage = thread_engagement.engage(
         run, graph_id=surroundings.assistant.graph_id, config=compact_json(run_row.thread_config(request, surroundings))
     )
     insert = runs.insert(run, access, only_if_idle=run.multitask_strategy == "reject")

@@ -9,7 +9,7 @@ from runs.attempts import GaveUp
 from runs.completion import Finished
 from settings import Settings
 from streaming.json_text import dumps
-from tables import circuits, dead_letters, threads
+from tables import circuits, dead_letters, thread_engagement
 from tables.circuits import Circuit
 from tables.run_history import Stamp
 from tables.runs import Run
@@ -42,4 +42,4 @@ def _kept(run: Run, reason: str, stamp: Stamp, settings: Settings) -> list[State
     letter = dead_letters.insert(run, reason, now=stamp.now)
     if not run.arguments.get("temporary"):
         return [letter]
-    return [letter, threads.let_expire(run, minutes=settings.dead_letter_retention_seconds / 60)]
+    return [letter, thread_engagement.let_expire(run, minutes=settings.dead_letter_retention_seconds / 60)]

@@ -9,7 +9,7 @@ from errors import Conflict, DatabaseError
 from ports import Database, Statement
 from runs import lifecycle, outcome
 from runs.threads.graph_reader import GraphReader
-from tables import dead_letters, run_fence, runs, threads
+from tables import dead_letters, run_fence, runs, thread_engagement, threads
 from tables.runs import Run
 
 #: How often it is tried again when somebody creates a run at the same moment.
@@ -50,8 +50,5 @@ async def _restored(db: Database, graphs: GraphReader, saver: D1Saver, run: Run)
     shown = threads.refresh(
         run.thread_id, status=status, values=left.values, interrupts=left.interrupts, now=clock.now_iso()
     )
-    given_back: list[Statement] = []
-    if left.left_by is not None:
-        graph_id, assistant_id = left.left_by
-        given_back.append(threads.give_back(run, graph_id=graph_id, assistant_id=assistant_id))
+    given_back = thread_engagement.give_back(run, left.left_by)
     return [run_fence.is_newest(run.thread_id, run.run_id), *given_back, *shown]

@@ -21,7 +21,7 @@ from errors import IllegalTransition, StaleAttempt
 from runs import completion, lifecycle
 from runs.outcome import RunEnd
 from streaming.events import START as BEGINNING
-from tables import dead_letters, run_claims, run_stops, runs, thread_guard, threads
+from tables import dead_letters, run_claims, run_stops, runs, thread_engagement, thread_guard, threads
 from tables.access import EVERYTHING
 from tables.run_history import Stamp
 from tables.run_stops import Stop
@@ -267,7 +267,9 @@ def shown(frames: list[Any]) -> list[str]:
 
 async def _create(db: SqliteDatabase) -> None:
     run = replace(DETACHED, run_id=clock.moment(), created_at=clock.moment())
-    await db.batch([*runs.insert(run, EVERYTHING, only_if_idle=False), threads.engage(run, graph_id="g", config="{}")])
+    await db.batch(
+        [*runs.insert(run, EVERYTHING, only_if_idle=False), thread_engagement.engage(run, graph_id="g", config="{}")]
+    )
 
 
 def _ending(status: RunEnd, *, has_next: bool) -> Callable[[SqliteDatabase], Awaitable[None]]:
