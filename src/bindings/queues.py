@@ -28,19 +28,21 @@ def webhook_queue() -> "WebhookQueueBinding":
 
 
 def dead_letter_queue() -> "RunQueueBinding":
-    """Where this Worker tells of runs that gave up."""
-    return RunQueueBinding(env.DEAD_LETTER_QUEUE)
+    """Where this Worker tells of runs that gave up, and the platform moves what it could not deliver."""
+    return RunQueueBinding(env.DEAD_LETTER_QUEUE, dead_letter=True)
 
 
 class RunQueueBinding:
-    """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}`."""
+    """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}`, and what marks it."""
 
-    def __init__(self, binding: Any) -> None:
+    def __init__(self, binding: Any, **marks: bool) -> None:
         self._binding = binding
+        self._marks = marks
 
     async def send_batch(self, runs: Sequence[tuple[str, str]]) -> None:
         """See `ports.RunQueue.send_batch`."""
-        await _send(self._binding, [{"thread_id": thread_id, "run_id": run_id} for thread_id, run_id in runs])
+        messages = [{"thread_id": thread_id, "run_id": run_id, **self._marks} for thread_id, run_id in runs]
+        await _send(self._binding, messages)
 
 
 class WebhookQueueBinding:
@@ -88,7 +90,7 @@ class ReceivedMessage:
         self._message.retry({"delaySeconds": delay_seconds})
 
 
-async def _send(binding: Any, messages: Sequence[Mapping[str, str]]) -> None:
+async def _send(binding: Any, messages: Sequence[Mapping[str, object]]) -> None:
     queue = getattr(binding, "_binding", binding)
     for start in range(0, len(messages), MAX_MESSAGES_PER_CALL):
         page = [{"body": message} for message in messages[start : start + MAX_MESSAGES_PER_CALL]]

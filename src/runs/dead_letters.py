@@ -45,20 +45,24 @@ async def announce(queue: RunQueue, run: Run) -> None:
         await queue.send_batch([(run.thread_id, run.run_id)])
     except Unavailable:
         said = "the run is a dead letter and was not announced; it is in the list"
-        logger.warning(said, exc_info=True, extra={"event": "announcement_lost"})
+        logger.warning(said, exc_info=True, extra={"event": "announcement_lost", "run_id": run.run_id})
 
 
 async def keep_message(db: Database, message_id: str, body: Any) -> None:
     """Keep a message that could not be delivered, or means nothing, where an operator sees it. Idempotent.
 
-    What announces a dead letter, or a webhook that has a list of its own, needs nothing.
+    What announces a dead letter, which may have been redriven since, or a webhook that has a list of its own, needs
+    nothing.
     """
     text, now = _readable(body)[:MAX_MESSAGE_CHARACTERS], clock.now_iso()
     match body:
+        case {"dead_letter": True, "thread_id": str(thread_id), "run_id": str(run_id)}:
+            about = {"event": "dead_letter_received", "thread_id": thread_id, "run_id": run_id}
+            logger.warning("a run gave up: see GET /runs/dead-letters", extra=about)
         case {"thread_id": str(thread_id), "run_id": str(run_id)} if ids.canonical(thread_id) == thread_id:
             await db.batch([dead_letters.insert_message(thread_id, run_id, _UNDELIVERABLE, text, now=now)])
-            about = {"event": "dead_letter_received", "thread_id": thread_id, "run_id": run_id}
-            logger.warning("a run gave up, or could not be announced: see GET /runs/dead-letters", extra=about)
+            about = {"event": "message_undeliverable", "thread_id": thread_id, "run_id": run_id}
+            logger.warning("the object of a run's thread could not be woken: the sweeper goes on trying", extra=about)
         case {"webhook": str()}:
             return
         case _:

@@ -3,7 +3,7 @@
 A graph without a row is well: the ordinary run finds nothing here to change.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ports import Row, Statement
@@ -67,21 +67,28 @@ def close(run: Run, stamp: Stamp) -> Statement:
     return Statement(_CLOSE, (run.graph_id, stamp.version, *run.identity))
 
 
-#: A run that was cut off becomes the probe of a circuit that has been open for long enough, unless another one is.
-_PROBE: Final = """
+#: A run that was cut off, and that goes on, becomes the probe of a circuit that has been open for long enough, unless
+#: another one is at it. The one that is keeps its place for as long again.
+_PROBE: Final = f"""
 UPDATE circuits
-SET probe_run_id = ?, probed_at = ?
-WHERE graph_id = ? AND version = ? AND opened_at <= ? AND (probed_at IS NULL OR probed_at <= ?)
+SET probe_run_id = ?1, probed_at = ?2
+WHERE graph_id = ?3 AND version = ?4 AND opened_at <= ?5
+  AND (probed_at IS NULL OR probed_at <= ?5 OR probe_run_id = ?1)
+  AND {UNCHANGED}
 """
 
 _SELECT: Final = f"SELECT {COLUMNS} FROM circuits WHERE graph_id = ? AND version = ?"
 
 
 def probe(run: Run, stamp: Stamp, *, opened_by: str) -> list[Statement]:
-    """Let a run be the probe if the circuit wants one by now; the last statement returns the circuit, if any."""
+    """Let a run that is taken over in this batch be the probe if the circuit wants one by now, and nobody stops it.
+
+    The last statement returns the circuit, if any.
+    """
     place = (run.graph_id, stamp.version)
+    taken = replace(run, attempt=run.attempt + 1, cancel_action=None)
     return [
-        Statement(_PROBE, (run.run_id, stamp.now, *place, opened_by, opened_by)),
+        Statement(_PROBE, (run.run_id, stamp.now, *place, opened_by, *taken.identity)),
         Statement(_SELECT, place),
     ]
 

@@ -68,8 +68,14 @@ _IS_UNTOUCHED: Final = """(
         SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = runs.thread_id AND checkpoint_ns = ''
     ) IS json_extract(runs.history, '$[#-2].checkpoint_id')"""
 
-#: A letter that still says something.
-_STANDS: Final = "(letter.message IS NULL OR letter.thread_id IS NULL OR runs.status IN ('pending', 'running'))"
+#: A letter that still says something: a message whose run has ended all the same does not.
+_STANDS: Final = """(
+    letter.message IS NULL OR letter.thread_id IS NULL OR EXISTS (
+        SELECT 1 FROM runs AS named
+        WHERE named.thread_id = letter.thread_id AND named.run_id = letter.run_id
+          AND named.status IN ('pending', 'running')
+    )
+)"""
 
 #: A page of letters, the newest first.
 _LIST: Final = f"""
@@ -173,9 +179,14 @@ def forget(*, before: str, limit: int) -> Statement:
 
 
 #: How many there are, for `GET /metrics`.
-_COUNT: Final = "SELECT COALESCE(graph_id, '') AS graph_id, COUNT(*) AS number FROM dead_letters GROUP BY graph_id"
+_COUNT: Final = f"""
+SELECT COALESCE(graph_id, '') AS graph_id, COUNT(*) AS number
+FROM dead_letters AS letter
+WHERE {_STANDS}
+GROUP BY graph_id
+"""
 
 
 def count() -> Statement:
-    """`graph_id` ('' for none) and `number` of letters."""
+    """`graph_id` ('' for none) and `number` of the letters that a list of them shows."""
     return Statement(_COUNT)

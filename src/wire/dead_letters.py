@@ -56,7 +56,7 @@ class DeadLetterObject(BaseModel):
     assistant_id: str | None
     graph_id: str | None
     status: RunStatus | None
-    attempts: int | None
+    attempts: int | None = Field(description="The number of the run's last attempt: the one in which it gave up.")
     reason: DeadLetterReason
     message: str | None = Field(
         description="A message that could not be delivered, as text; null for a run that gave up."

@@ -290,17 +290,31 @@ async def test_what_nobody_wanted_is_forgotten(fragile: Fragile, monkeypatch: py
     assert await kept.status(run_id) == "error"
 
 
+async def open_the_circuit(fragile: Fragile) -> None:
+    for _ in range(SETTINGS.circuit_failures):
+        await fragile.give_up(await fragile.thread())
+
+
+def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    moment = clock.moment
+    monkeypatch.setattr(clock, "moment", lambda: clock.shifted(moment(), seconds))
+
+
+async def scrape(fragile: Fragile) -> str:
+    answer = await fragile.api.ask("GET", "/metrics")
+    assert isinstance(answer, HttpResponse)
+    return answer.body
+
+
 async def test_a_graph_that_fails_every_time_is_not_tried_again(
     fragile: Fragile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for _ in range(SETTINGS.circuit_failures):
-        await fragile.give_up(await fragile.thread())
+    await open_the_circuit(fragile)
     [opened] = [record for record in caplog.records if getattr(record, "event", "") == "circuit_opened"]
     assert (opened.graph_id, opened.failures) == ("fragile", 2)  # type: ignore[attr-defined]
-    answer = await fragile.api.ask("GET", "/metrics")
-    assert isinstance(answer, HttpResponse)
-    assert 'superstep_circuit_open{graph="fragile",version="test"} 1' in answer.body
-    assert 'superstep_dead_letters{graph="fragile"} 2' in answer.body
+    metrics = await scrape(fragile)
+    assert 'superstep_circuit_open{graph="fragile",version="test"} 1' in metrics
+    assert 'superstep_dead_letters{graph="fragile"} 2' in metrics
     thread = await fragile.thread()
     refused = await thread.create("fragile", input={"log": []})
     await fragile.kill(thread)
@@ -308,8 +322,7 @@ async def test_a_graph_that_fails_every_time_is_not_tried_again(
     letter = (await fragile.letters())[0]
     assert (letter["run_id"], letter["reason"]["error"]) == (refused, "CircuitOpen")
 
-    moment, seconds = clock.moment, SETTINGS.circuit_cooldown_seconds + 1
-    monkeypatch.setattr(clock, "moment", lambda: clock.shifted(moment(), seconds))
+    let_time_pass(monkeypatch, SETTINGS.circuit_cooldown_seconds + 1)
     probe = await fragile.thread()
     await probe.create("fragile", input={"log": []})
     await fragile.kill(probe)
@@ -324,6 +337,63 @@ async def test_a_graph_that_fails_every_time_is_not_tried_again(
         await probe.runner.work()
     assert fragile.api.rows("circuits") == 0
     assert [record.getMessage() for record in caplog.records if getattr(record, "event", "") == "circuit_closed"]
+
+
+def probe_of(fragile: Fragile) -> str | None:
+    [row] = fragile.api.db.connection.execute("SELECT probe_run_id FROM circuits").fetchall()
+    return row[0]
+
+
+async def test_a_run_that_is_to_stop_is_no_probe(fragile: Fragile, monkeypatch: pytest.MonkeyPatch) -> None:
+    await open_the_circuit(fragile)
+    thread = await fragile.thread()
+    run_id = await thread.create("fragile", input={"log": []})
+    await fragile.kill(thread)
+    let_time_pass(monkeypatch, SETTINGS.circuit_cooldown_seconds + 1)
+    await fragile.api.json("POST", f"/threads/{thread.thread_id}/runs/{run_id}/cancel", status=202)
+    await thread.runner.work()
+    assert await thread.status(run_id) == "interrupted"
+    assert probe_of(fragile) is None
+
+
+async def test_a_run_that_somebody_else_took_over_is_no_probe(
+    fragile: Fragile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await open_the_circuit(fragile)
+    thread = await fragile.thread()
+    await thread.create("fragile", input={"log": []})
+    await fragile.kill(thread)
+    database = fragile.api.db
+    claim = await run_claims.claim_oldest_pending(database, thread.thread_id, Stamp(clock.moment(), "test"))
+    assert claim.running
+    fragile.outside.is_well = True
+    await thread.runner.work()
+    let_time_pass(monkeypatch, SETTINGS.circuit_cooldown_seconds + 1)
+    assert await attempts.take_over(database, claim.running, Stamp(clock.moment(), "test"), SETTINGS) is None
+    assert probe_of(fragile) is None
+
+
+async def test_a_probe_keeps_its_place_as_long_as_each_attempt_is_quicker_than_the_cooldown(
+    fragile: Fragile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await open_the_circuit(fragile)
+    let_time_pass(monkeypatch, SETTINGS.circuit_cooldown_seconds + 1)
+    probe, other = await fragile.thread(), await fragile.thread()
+    probing = await probe.create("fragile", input={"log": []})
+    refused = await other.create("fragile", input={"log": []})
+    await fragile.kill(other)
+    await fragile.kill(probe)
+    for _ in range(SETTINGS.max_attempts - 1):
+        await fragile.kill(probe)
+        let_time_pass(monkeypatch, SETTINGS.circuit_cooldown_seconds * 0.6)
+    async with asyncio.timeout(20):  # a probe would wait for ever
+        await other.runner.work()
+    assert await other.status(refused) == "error"
+    assert (await fragile.letters())[0]["reason"]["error"] == "CircuitOpen"
+    assert probe_of(fragile) == probing
+    await probe.runner.work()
+    assert (await fragile.letters())[0]["reason"]["error"] == "AttemptsExhausted"
+    assert probe_of(fragile) is None
 
 
 async def test_runs_that_are_cut_off_together_count_once(fragile: Fragile) -> None:
@@ -365,8 +435,10 @@ async def test_a_message_that_could_not_be_delivered_is_shown_while_its_run_wait
     assert (letter["run_id"], letter["status"], letter["reason"]["error"]) == (run_id, "pending", "Undeliverable")
     assert json.loads(letter["message"]) == body
     fragile.outside.is_well = True
+    assert 'superstep_dead_letters{graph="fragile"} 1' in await scrape(fragile)
     await thread.runner.work()
     assert await fragile.letters() == []
+    assert "superstep_dead_letters{" not in await scrape(fragile)
 
 
 async def test_redriving_a_message_that_could_not_be_delivered_sends_it_again(fragile: Fragile) -> None:
@@ -399,9 +471,13 @@ async def test_announcements_and_webhooks_in_the_dead_letter_queue_need_nothing(
     thread = await fragile.thread()
     run_id = await fragile.give_up(thread)
     letters = await fragile.letters()
-    for body in ({"thread_id": thread.thread_id, "run_id": run_id}, {"webhook": run_id}):
+    announcement = {"thread_id": thread.thread_id, "run_id": run_id, "dead_letter": True}
+    for body in (announcement, {"webhook": run_id}):
         await dead_letters.keep_message(fragile.api.db, MESSAGE_ID, body)
     assert await fragile.letters() == letters
+    await fragile.redrive(run_id)
+    await dead_letters.keep_message(fragile.api.db, MESSAGE_ID, announcement)
+    assert await fragile.letters() == []
 
 
 async def test_lists_are_read_from_their_indexes(fragile: Fragile) -> None:
