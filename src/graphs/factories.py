@@ -1,12 +1,13 @@
 """Functions that make a graph: what they are given, and how what they make is opened and closed."""
 
+import asyncio
 import inspect
 import logging
 import typing
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
@@ -19,6 +20,10 @@ from langgraph_sdk.runtime import (
 from graphs.contexts import context_object
 
 logger = logging.getLogger(__name__)
+
+#: How long a factory may take to make a graph that somebody only wants to read with, and to close what it has opened.
+READING_SECONDS: Final = 10
+CLOSING_SECONDS: Final = 10
 
 Factory: TypeAlias = Callable[..., Any]
 
@@ -40,22 +45,25 @@ class Purpose:
 async def made(factory: Factory, purpose: Purpose) -> AsyncGenerator[Any]:
     """What a factory makes: returned, awaited, or given by a context manager, which is left at the end of the block.
 
-    An error on leaving is logged: by then what was done with the graph is done.
+    An error on leaving is logged: by then what was done with the graph is done. Raises `TimeoutError`.
     """
     async with AsyncExitStack() as stack:
-        found = _called(factory, purpose)
-        if inspect.isawaitable(found):
-            found = await found
-        if hasattr(found, "__aenter__"):
-            found = await stack.enter_async_context(found)
-        elif hasattr(found, "__enter__"):
-            found = stack.enter_context(found)
+        # A run that takes too long is stopped by others.
+        async with asyncio.timeout(None if purpose.access == "threads.create_run" else READING_SECONDS):
+            found = _called(factory, purpose)
+            if inspect.isawaitable(found):
+                found = await found
+            if hasattr(found, "__aenter__"):
+                found = await stack.enter_async_context(found)
+            elif hasattr(found, "__enter__"):
+                found = stack.enter_context(found)
         leave = stack.pop_all()
     try:
         yield found
     finally:
         try:
-            await leave.aclose()
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await leave.aclose()
         except Exception:  # the factory is user code
             logger.warning("the factory of a graph failed while it closed what it had opened", exc_info=True)
 

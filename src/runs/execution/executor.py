@@ -10,7 +10,6 @@ import clock
 from checkpoints.group_commit import fence
 from d1_checkpointer import CommittedCheckpoint, D1Saver
 from graphs.registry import Registry
-from langgraph_terms import Graph
 from ports import Database
 from runs import outcome
 from runs.execution import graph_execution, run_spans, stopping
@@ -70,17 +69,6 @@ class Executor:
         if run.cancel_action is not None:
             self._stopped.discard(run.run_id)
             return await stopping.carry_out(run, job, self._graphs, self._saver(run), self._database)
-        async with AsyncExitStack() as stack:
-            try:
-                graph = await stack.enter_async_context(
-                    self._registry.open(job.graph_id, job.purpose(self._provided.store))
-                )
-            except (Exception, SystemExit) as error:  # a factory is user code, and a graph may be gone by now
-                logger.warning("the graph could not be made", exc_info=True, extra={"event": "graph_failed"})
-                return outcome.failed(None, outcome.error_of(error))
-            return await self._execute_graph(run, job, graph, stream)
-
-    async def _execute_graph(self, run: Run, job: Job, graph: Graph, stream: RunStream) -> Outcome | None:
         budget = SliceBudget(seconds=self._settings.slice_seconds, supersteps=self._settings.slice_supersteps)
         saver = self._saver(run, budget.count, write_behind=job.is_written_behind)
         if run.run_id in self._stopped:
@@ -88,8 +76,7 @@ class Executor:
         if self._seconds_left(run) <= 0:
             return await stopping.timed_out(job, self._graphs, saver)
         self._run, self._is_late = run, False
-        executing = graph_execution.execute(job, graph, saver, stream, budget, self._provided)
-        self._task = asyncio.ensure_future(executing)
+        self._task = asyncio.ensure_future(self._execute_graph(job, saver, stream, budget))
         self.watch_time()
         try:
             return await self._task
@@ -100,6 +87,18 @@ class Executor:
             return await stopping.timed_out(job, self._graphs, saver) if self._is_late else None
         finally:
             self._task = self._run = None
+
+    async def _execute_graph(self, job: Job, saver: D1Saver, stream: RunStream, budget: SliceBudget) -> Outcome:
+        """Make the graph, which may take as long as executing it, and execute it."""
+        async with AsyncExitStack() as stack:
+            try:
+                graph = await stack.enter_async_context(
+                    self._registry.open(job.graph_id, job.purpose(self._provided.store))
+                )
+            except (Exception, SystemExit) as error:  # a factory is user code, and a graph may be gone by now
+                logger.warning("the graph could not be made", exc_info=True, extra={"event": "graph_failed"})
+                return outcome.failed(None, outcome.error_of(error))
+            return await graph_execution.execute(job, graph, saver, stream, budget, self._provided)
 
     def watch_time(self) -> None:
         """Stop the run when its time is over; called when it begins and, by the sweeper's wake-ups, each minute.
