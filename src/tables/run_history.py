@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final, Literal, TypeAlias
 
 from langgraph_sdk.schema import CancelAction, RunStatus
@@ -72,6 +73,12 @@ def appended(event: Event, **fields: str) -> str:
 def has_begun(history: str | None) -> bool:
     """Whether the graph was executed, in any attempt."""
     return any(entry.event == "started" and entry.cause is None for entry in parse(history))
+
+
+def stops(history: str | None) -> int:
+    """How many attempts in a row, up to the last one, began only in order to stop the run."""
+    resumed = (entry.cause == "stop" for entry in reversed(parse(history)) if entry.event == "resumed")
+    return sum(1 for _ in takewhile(bool, resumed))
 
 
 def was_handed_over(history: str | None, attempt: int) -> bool:

@@ -68,7 +68,10 @@ class Executor:
         job = Job.of(run)
         if run.cancel_action is not None:
             self._stopped.discard(run.run_id)
-            return await stopping.carry_out(run, job, self._graphs, self._saver(run), self._database)
+            attempts = self._settings.max_attempts
+            return await stopping.carry_out(
+                run, job, self._graphs, self._saver(run), self._database, max_attempts=attempts
+            )
         budget = SliceBudget(seconds=self._settings.slice_seconds, supersteps=self._settings.slice_supersteps)
         saver = self._saver(run, budget.count, write_behind=job.is_written_behind)
         if run.run_id in self._stopped:

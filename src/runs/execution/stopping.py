@@ -17,12 +17,16 @@ from tables.runs import Run
 TIMEOUT: Final = {"error": "TimeoutError", "message": ""}
 
 
-async def carry_out(run: Run, job: Job, graphs: GraphReader, saver: D1Saver, database: Database) -> Outcome:
+async def carry_out(
+    run: Run, job: Job, graphs: GraphReader, saver: D1Saver, database: Database, *, max_attempts: int
+) -> Outcome:
     """Do what the run was asked: stay at its last committed super-step, or leave nothing behind.
 
-    Idempotent; `saver` is fenced by an attempt that no executor of the graph has.
+    Idempotent; `saver` is fenced by an attempt that no executor of the graph has. Who was cut off `max_attempts` times
+    while doing it may have died of the state: then nobody reads it, and the thread goes on showing what it did.
     """
     error = json.loads(run.error or "{}")
+    is_readable = run_history.stops(run.history) <= max_attempts
     match run.cancel_action:
         case None:
             raise AssertionError(f"run {run.run_id} was not asked to stop")
@@ -30,10 +34,10 @@ async def carry_out(run: Run, job: Job, graphs: GraphReader, saver: D1Saver, dat
             return outcome.never_begun(action, run.error, await threads.values_text(database, run.thread_id))
         case "rollback":
             await saver.adelete_for_runs([run.run_id], thread_id=run.thread_id)
-            state = await graphs.latest_state(saver, job.thread_id, job.graph_id)
+            state = await graphs.latest_state(saver, job.thread_id, job.graph_id) if is_readable else None
             return outcome.stopped_early("rollback", state, error)
         case "interrupt":
-            state = await graphs.state(saver, job.thread_id, job.graph_id)
+            state = await graphs.state(saver, job.thread_id, job.graph_id) if is_readable else None
             return outcome.stopped_early("interrupted", state, error)
 
 

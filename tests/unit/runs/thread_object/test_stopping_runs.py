@@ -237,6 +237,45 @@ async def test_a_graph_that_cannot_be_put_away_holds_up_no_run(monkeypatch: pyte
     assert await thread.status(run_id) == "success"
 
 
+@pytest.mark.parametrize("action", ["interrupt", "rollback"])
+async def test_a_stop_ends_although_whoever_reads_the_state_dies_of_it(action: str) -> None:
+    thread = await Thread.new(max_attempts=2)
+    is_reading = asyncio.Event()
+
+    class Deadly(GraphsInMemory):
+        @asynccontextmanager
+        async def open(self, graph_id: str, purpose: Purpose) -> AsyncGenerator[Any]:
+            """See `api.context.Registry`."""
+            if purpose.access == "threads.read":
+                is_reading.set()
+                await asyncio.Event().wait()
+            yield self.graphs[graph_id]
+
+    await thread.create(input={"topic": "s"})
+    await thread.runner.work()
+    before = thread.api.rows("checkpoints")
+    thread.api.registry = Deadly(thread.api.registry.graphs)
+    thread.incarnate()
+    held = await thread.create("held", input={"topic": "t"})
+    working = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(thread.is_in_node.wait(), 5)
+    await thread.cancel(held, f"?action={action}")
+    for _ in range(2):
+        await asyncio.wait_for(is_reading.wait(), 5)
+        await thread.crash(working)
+        is_reading.clear()
+        working = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(working, 5)
+    assert (await thread.runs()).get(held) == {"interrupt": "interrupted", "rollback": None}[action]
+    assert (thread.api.rows("checkpoints") > before) == (action == "interrupt")
+    shown = await thread.thread()
+    assert shown["status"] != "busy"
+    assert shown["values"] == {"topic": "s", "log": ["plan", "write"]}
+    after = await thread.create(input={"topic": "u"})
+    await thread.runner.work()
+    assert await thread.status(after) == "success"
+
+
 async def test_a_node_that_is_cancelled_by_somebody_else_fails_its_run(thread: Thread) -> None:
     async def cancelled(_state: State) -> State:
         raise asyncio.CancelledError
