@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,11 +10,9 @@ from langgraph.types import Command, interrupt
 
 import clock
 from errors import Unavailable
-from graphs import factories
-from graphs.factories import Purpose, made
 from streaming.fanout import From
 from tests.support.held_thread import INTERRUPT, ROLLBACK, Thread
-from tests.support.http_api import Api, GraphsInMemory, State, ThreadObjectNotes
+from tests.support.http_api import Api, State, ThreadObjectNotes
 from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
 
@@ -181,112 +177,6 @@ async def test_a_run_that_takes_too_long_times_out() -> None:
     shown = await thread.thread()
     assert (shown["status"], shown["error"]) == ("error", {"error": "TimeoutError", "message": ""})
     assert json.loads(await waiting) == shown["values"] == {"topic": "t", "log": ["first"]}
-
-
-class OpenedFor(GraphsInMemory):
-    """A registry with one graph, that of a factory."""
-
-    def __init__(self, factory: Any) -> None:
-        super().__init__()
-        self.factory = factory
-
-    @asynccontextmanager
-    async def open(self, graph_id: str, purpose: Purpose) -> AsyncGenerator[Any]:
-        """See `api.context.Registry`."""
-        assert graph_id in self.graphs
-        async with made(self.factory, purpose) as graph:
-            yield graph
-
-
-@pytest.mark.parametrize("how", ["interrupt", "rollback", "timeout"])
-async def test_a_run_is_stopped_while_its_graph_is_made(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a factory that waits for ever, for somebody else's server say, whatever the graph is wanted for."""
-    monkeypatch.setattr(factories, "READING_SECONDS", 0.1)
-    thread = await Thread.new(bg_job_timeout_secs=1 if how == "timeout" else 3600)
-    is_hanging = asyncio.Event()
-
-    async def factory() -> Any:
-        is_hanging.set()
-        await asyncio.Event().wait()
-
-    thread.api.registry = OpenedFor(factory)
-    thread.incarnate()
-    run_id = await thread.create(input={"topic": "t"})
-    work = asyncio.ensure_future(thread.runner.work())
-    await asyncio.wait_for(is_hanging.wait(), 5)
-    if how != "timeout":
-        await thread.cancel(run_id, f"?action={how}")
-    await asyncio.wait_for(work, 5)
-    expected = {"interrupt": "interrupted", "rollback": None, "timeout": "timeout"}[how]
-    assert (await thread.runs()).get(run_id) == expected
-
-
-async def test_a_graph_that_cannot_be_put_away_holds_up_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factories, "CLOSING_SECONDS", 0.1)
-    thread = await Thread.new()
-
-    @asynccontextmanager
-    async def factory() -> AsyncGenerator[Any]:
-        yield GraphsInMemory().graphs["sequence"]
-        await asyncio.Event().wait()
-
-    thread.api.registry = OpenedFor(factory)
-    thread.incarnate()
-    run_id = await thread.create(input={"topic": "t"})
-    await asyncio.wait_for(thread.runner.work(), 5)
-    assert await thread.status(run_id) == "success"
-
-
-@pytest.mark.parametrize("action", ["interrupt", "rollback"])
-async def test_a_stop_ends_although_whoever_reads_the_state_dies_of_it(action: str) -> None:
-    thread = await Thread.new(max_attempts=2)
-    is_reading = asyncio.Event()
-
-    class Deadly(GraphsInMemory):
-        @asynccontextmanager
-        async def open(self, graph_id: str, purpose: Purpose) -> AsyncGenerator[Any]:
-            """See `api.context.Registry`."""
-            if purpose.access == "threads.read":
-                is_reading.set()
-                await asyncio.Event().wait()
-            yield self.graphs[graph_id]
-
-    await thread.create(input={"topic": "s"})
-    await thread.runner.work()
-    before = thread.api.rows("checkpoints")
-    thread.api.registry = Deadly(thread.api.registry.graphs)
-    thread.incarnate()
-    held = await thread.create("held", input={"topic": "t"})
-    working = asyncio.ensure_future(thread.runner.work())
-    await asyncio.wait_for(thread.is_in_node.wait(), 5)
-    await thread.cancel(held, f"?action={action}")
-    for _ in range(2):
-        await asyncio.wait_for(is_reading.wait(), 5)
-        await thread.crash(working)
-        is_reading.clear()
-        working = asyncio.ensure_future(thread.runner.work())
-    await asyncio.wait_for(working, 5)
-    assert (await thread.runs()).get(held) == {"interrupt": "interrupted", "rollback": None}[action]
-    assert (thread.api.rows("checkpoints") > before) == (action == "interrupt")
-    shown = await thread.thread()
-    assert shown["status"] != "busy"
-    assert shown["values"] == {"topic": "s", "log": ["plan", "write"]}
-    after = await thread.create(input={"topic": "u"})
-    await thread.runner.work()
-    assert await thread.status(after) == "success"
-
-
-async def test_a_node_that_is_cancelled_by_somebody_else_fails_its_run(thread: Thread) -> None:
-    async def cancelled(_state: State) -> State:
-        raise asyncio.CancelledError
-
-    graph = StateGraph(State)
-    graph.add_node("n", cancelled)
-    graph.add_edge(START, "n")
-    thread.api.registry.graphs["g"] = graph.compile()
-    run_id = await thread.create("g", input={"topic": "t"})
-    await thread.runner.work()
-    assert await thread.status(run_id) == "error"
 
 
 async def test_a_run_whose_time_passed_while_nobody_executed_it_times_out_at_once(thread: Thread) -> None:
