@@ -21,11 +21,16 @@ _ALL: Final = frozenset({"inputs", "outputs"})
 class Destination:
     """A receiver of OTLP over HTTP."""
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     is_langsmith: bool = False
     #: Which of "inputs" and "outputs" it gets.
     content: frozenset[str] = frozenset()
+
+    @property
+    def place(self) -> str:
+        """Where it is, for the log: addresses may hold a password or a token."""
+        return urlsplit(self.url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

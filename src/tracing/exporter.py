@@ -20,8 +20,9 @@ BATCH_SPANS: Final = 200
 MAX_WAITING_SPANS: Final = 2000
 MAX_WAITING_CHARACTERS: Final = 4_000_000
 
-#: A span whose content is longer travels without it.
+#: A span whose content is longer travels without it; of what went wrong so much is told.
 MAX_CONTENT_CHARACTERS: Final = 200_000
+MAX_MESSAGE_CHARACTERS: Final = 10_000
 
 #: Answers after which the same request may succeed, once more and a moment later.
 _RETRYABLE: Final = frozenset({429, 502, 503, 504})
@@ -60,8 +61,10 @@ class Exporter:
             self._lost += 1
             return
         if span.characters > MAX_CONTENT_CHARACTERS:
-            span.attributes["superstep.omitted_characters"] = span.characters
-            span.inputs = span.outputs = None
+            span.omit_content()
+        if span.error:
+            kind, message = span.error
+            span.error = kind, message[:MAX_MESSAGE_CHARACTERS]
         if not self._waiting:
             self._since_ms = clock.now_ms()
         self._waiting.append(span)
@@ -82,8 +85,6 @@ class Exporter:
                 self._characters = sum(span.characters for span in self._waiting)
                 for destination in self._tracing.destinations:
                     await self._deliver(destination, batch)
-        except Exception:  # nobody waits for this
-            logger.warning("spans could not be sent", exc_info=True, extra={"event": "spans_lost"})
         finally:
             self._is_sending = False
             if self._lost:
@@ -91,15 +92,21 @@ class Exporter:
                 self._lost = 0
 
     async def _deliver(self, destination: Destination, batch: Sequence[Span]) -> None:
+        fields = {"event": "spans_lost", "destination": destination.place}
+        try:
+            if problem := await self._problem(destination, batch):
+                logger.warning("%d spans were lost: the receiver %s", len(batch), problem, extra=fields)
+        except Exception:  # nobody waits for this, and the other receivers still get theirs
+            logger.warning("%d spans could not be sent", len(batch), exc_info=True, extra=fields)
+
+    async def _problem(self, destination: Destination, batch: Sequence[Span]) -> str | None:
         content = destination.content
         body = request_body(batch, self._tracing.resource, for_langsmith=destination.is_langsmith, content=content)
         problem, passes = await self._post(destination, body)
         if problem and passes:
             await asyncio.sleep(RETRY_SECONDS)
             problem, _ = await self._post(destination, body)
-        if problem:
-            fields = {"event": "spans_lost", "destination": destination.url}
-            logger.warning("%d spans were lost: the receiver %s", len(batch), problem, extra=fields)
+        return problem
 
     async def _post(self, destination: Destination, body: str) -> tuple[str | None, bool]:
         """What went wrong, and whether it may pass."""

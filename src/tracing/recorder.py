@@ -37,6 +37,10 @@ _MODEL_NAMES: Final[Mapping[str, str]] = {
 }
 
 
+#: So much of what went into open spans is kept: each of a thousand tasks side by side has the whole state.
+MAX_OPEN_CHARACTERS: Final = 4_000_000
+
+
 class SpanRecorder(BaseCallbackHandler):
     """Hands each span over when it ends. An error in here is logged by LangChain and harms no run."""
 
@@ -60,6 +64,7 @@ class SpanRecorder(BaseCallbackHandler):
         self._project = project
         self._captures_content = captures_content
         self._open: dict[UUID, Span] = {}
+        self._characters = 0
         #: For what is no span of its own, the span that it belongs to.
         self._inside: dict[UUID, str] = {self._run: trace_context.span_of(run_id)}
 
@@ -149,8 +154,7 @@ class SpanRecorder(BaseCallbackHandler):
         about: Mapping[str, Any],
         messages: Sequence[BaseMessage],
     ) -> None:
-        metadata = about.get("metadata") or {}
-        given = {name: metadata[key] for key, name in _MODEL_NAMES.items() if metadata.get(key) is not None}
+        given = _said(about, _MODEL_NAMES)
         model = given.get("gen_ai.request.model") or _name(serialized, "model")
         self._begin(
             run_id,
@@ -171,9 +175,7 @@ class SpanRecorder(BaseCallbackHandler):
         attributes: Mapping[str, Value] | None = None,
         inputs: Any,
     ) -> None:
-        metadata = about.get("metadata") or {}
-        known = {name: metadata[key] for key, name in _METADATA_NAMES.items() if key in metadata}
-        self._open[run_id] = Span(
+        span = Span(
             trace=self._trace,
             span_id=trace_context.span_of(str(run_id)),
             parent_id=self._parent(about.get("parent_run_id")),
@@ -181,15 +183,20 @@ class SpanRecorder(BaseCallbackHandler):
             kind="client" if run_type == "llm" else "internal",
             run_type=run_type,
             start_ns=time.time_ns(),
-            attributes={**self._attributes, **known, **(attributes or {})},
+            attributes={**self._attributes, **_said(about, _METADATA_NAMES), **(attributes or {})},
             inputs=self._content(inputs),
             project=self._project,
         )
+        if self._characters + span.characters > MAX_OPEN_CHARACTERS:
+            span.omit_content()
+        self._characters += span.characters
+        self._open[run_id] = span
 
     def _end(self, run_id: UUID, *, outputs: Any = None, error: BaseException | None = None) -> None:
         span = self._open.pop(run_id, None)
         if span is None:
             return
+        self._characters -= span.characters
         span.end_ns = max(time.time_ns(), span.start_ns)  # the Worker's clock may step back a little
         if error is None:
             span.outputs = self._content(outputs)
@@ -209,6 +216,13 @@ class SpanRecorder(BaseCallbackHandler):
 
     def _content(self, value: Any) -> str | None:
         return dumps(value) if self._captures_content and value is not None else None
+
+
+def _said(about: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Value]:
+    """Attributes out of metadata, which may hold anything."""
+    metadata = about.get("metadata") or {}
+    found = {name: metadata[key] for key, name in names.items() if metadata.get(key) is not None}
+    return {name: value if isinstance(value, str | int | float) else described(value) for name, value in found.items()}
 
 
 def _answered(message: BaseMessage) -> dict[str, Value]:

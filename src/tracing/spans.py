@@ -46,6 +46,11 @@ class Span:
         """How long its contents are."""
         return len(self.inputs or "") + len(self.outputs or "")
 
+    def omit_content(self) -> None:
+        """Say how long the contents were, and let them go."""
+        self.attributes["superstep.omitted_characters"] = self.characters
+        self.inputs = self.outputs = None
+
 
 def request_body(
     spans: Iterable[Span], resource: Mapping[str, Value], *, for_langsmith: bool, content: Collection[str]

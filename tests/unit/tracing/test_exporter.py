@@ -10,6 +10,7 @@ from tests.support.span_receiver import COLLECTOR, LANGSMITH, Receiver, Way
 from tests.support.written_lines import WrittenLines
 from trace_context import TraceContext
 from tracing import exporter
+from tracing.destinations import Destination
 from tracing.spans import Span
 
 TRACE = TraceContext(trace_id="4bf92f3577b34da6a3ce929d0e0e4736", parent_id="00f067aa0ba902b7", state="a=1")
@@ -106,12 +107,49 @@ async def test_what_does_not_pass_is_one_warning_and_the_next_spans_are_sent(ans
         way.exporter.flush()
         await way.done()
     assert len(receiver.requests) == requests
-    assert log.events("level", "destination") == [("spans_lost", "warning", "http://c/v1/traces")]
+    assert log.events("level", "destination") == [("spans_lost", "warning", "c")]
     assert f"1 spans were lost: the receiver answered {answers[-1]}" in log.lines[0]["message"]
     way.exporter.take(span())
     way.exporter.flush()
     await way.done()
     assert len(receiver.requests) == requests + 1
+
+
+async def test_a_receiver_that_cannot_be_told_keeps_no_other_from_it() -> None:
+    receiver = Receiver(RuntimeError("what?"))
+    way = Way(receiver, COLLECTOR, LANGSMITH)
+    with WrittenLines() as log:
+        for _ in range(exporter.BATCH_SPANS + 1):
+            way.exporter.take(span())
+        await way.done()
+    assert [(url, len(spans)) for url, _, spans in receiver.requests] == [
+        (COLLECTOR.url, exporter.BATCH_SPANS),
+        (LANGSMITH.url, exporter.BATCH_SPANS),
+        (COLLECTOR.url, 1),
+        (LANGSMITH.url, 1),
+    ]
+    assert log.events("level", "destination") == [("spans_lost", "warning", "c")]
+
+
+async def test_the_log_says_who_did_not_take_spans_and_not_by_which_secret() -> None:
+    secret = Destination(url="https://user:password@c.example:4318/v1/traces?token=t0k3n", headers={"k": "v"})
+    way = Way(Receiver(401), secret)
+    way.exporter.take(span())
+    with WrittenLines() as log:
+        way.exporter.flush()
+        await way.done()
+    assert log.events("destination") == [("spans_lost", "c.example")]
+    assert not any(word in str((log.lines, secret)) for word in ("password", "t0k3n"))
+
+
+async def test_of_an_endless_complaint_the_beginning_is_told() -> None:
+    receiver = Receiver()
+    way = Way(receiver)
+    way.exporter.take(span(error=("E", "x" * 1_000_000)))
+    way.exporter.flush()
+    await way.done()
+    [(_, _, [sent])] = receiver.requests
+    assert len(sent.message) == len("E: ") + exporter.MAX_MESSAGE_CHARACTERS
 
 
 async def test_more_than_may_wait_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
