@@ -8,10 +8,9 @@ import asyncio
 import copy
 import random
 import sys
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -20,7 +19,6 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     DeltaChannelHistory,
-    PendingWrite,
     get_checkpoint_id,
     get_serializable_checkpoint_metadata,
 )
@@ -28,7 +26,7 @@ from langgraph.checkpoint.serde._msgpack import STRICT_MSGPACK_ENABLED
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from checkpoints import codec, retention, rows, selection
+from checkpoints import codec, deletion, delta_history, rows, selection
 from checkpoints.appended_values import AppendedValues
 from checkpoints.group_commit import GroupCommit
 from checkpoints.rows import Key
@@ -38,11 +36,6 @@ from ports import Database, Row, Statement
 from tables import checkpoints as sql
 
 T = TypeVar("T")
-
-#: Ancestors that one round trip of a delta channel's reconstruction walks.
-PAGE_ANCESTORS: Final = 500
-#: Checkpoints, without their values, that one round trip of retention reads or deletes.
-PAGE_OUTLINES: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,19 +235,11 @@ class D1Saver(WaitingSaver):
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete everything of a thread."""
-        await self._commits.commit([Statement(statement, (thread_id,)) for statement in sql.DELETE_THREAD])
+        await deletion.delete_thread(self._commits, thread_id)
 
     async def adelete_for_runs(self, run_ids: Sequence[str], *, thread_id: str | None = None) -> None:
-        """Delete what these runs stored, except what delta channels of other runs' checkpoints are rebuilt from.
-
-        Without `thread_id` the threads are found by reading every checkpoint there is.
-        """
-        run_ids_json = codec.to_json(list(run_ids))
-        for affected in [thread_id] if thread_id else await self._threads_of_runs(run_ids_json):
-            doomed, needed = retention.of_runs(run_ids, await self._outlines(affected))
-            await self._delete(affected, doomed)
-            needed_json = codec.to_json(sorted(needed))
-            await self._commits.commit([Statement(sql.DELETE_WRITES_OF_RUNS, (affected, run_ids_json, needed_json))])
+        """Delete what these runs stored, of one thread or all; see `deletion.delete_for_runs`."""
+        await deletion.delete_for_runs(self._read, self._commits, run_ids, thread_id)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all checkpoints, values and writes in one transaction; a second time changes nothing."""
@@ -270,26 +255,13 @@ class D1Saver(WaitingSaver):
             if strategy == "delete":
                 await self.adelete_thread(thread_id)
             else:
-                await self._delete(thread_id, retention.beyond_latest(await self._outlines(thread_id)))
+                await deletion.keep_latest(self._read, self._commits, thread_id)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """What rebuilds delta channels at the checkpoint of `config`; one round trip for each 500 ancestors."""
-        writes: dict[str, list[PendingWrite]] = defaultdict(list)
-        seeds: dict[str, Any] = {}
-        start, missing = get_checkpoint_id(config), codec.to_json(list(dict.fromkeys(channels)))
-        while missing != "[]":
-            params = (*namespace_of(config), start, missing, PAGE_ANCESTORS)
-            found, blobs, calls = await self._read([Statement(statement, params) for statement in sql.SELECT_ANCESTRY])
-            stretch = rows.ancestry(self.serde, found, rows.stored_blobs(blobs), calls)
-            for channel, newest_first in stretch.writes.items():
-                writes[channel].extend(newest_first)
-            seeds.update(stretch.seeds)
-            if len(found) < PAGE_ANCESTORS:
-                break
-            start, missing = found[-1]["checkpoint_id"], found[-1]["missing"]
-        return {channel: _history(writes[channel], channel, seeds) for channel in channels}
+        return await delta_history.of_channels(self._read, self.serde, config, channels)
 
     def get_next_version(self, current: str | None, channel: None) -> str:  # noqa: ARG002
         """The version after `current`, as LangGraph's other savers spell it; no two forks of a thread share one."""
@@ -299,28 +271,6 @@ class D1Saver(WaitingSaver):
     async def _page(self, where: Where, limit: int) -> list[CheckpointTuple]:
         checkpoints, blobs, writes = await self._read(where.select(limit))
         return rows.checkpoint_tuples(self.serde, checkpoints, rows.stored_blobs(blobs), writes)
-
-    async def _threads_of_runs(self, run_ids_json: str) -> list[str]:
-        [found] = await self._read([Statement(sql.SELECT_THREADS_OF_RUNS, (run_ids_json,))])
-        return [row["thread_id"] for row in found]
-
-    async def _outlines(self, thread_id: str) -> list[retention.Outline]:
-        outlines: list[retention.Outline] = []
-        after: tuple[str, str] = ("", "")
-        while True:
-            [page] = await self._read([Statement(sql.SELECT_OUTLINES, (thread_id, *after, PAGE_OUTLINES))])
-            outlines += [rows.outline(row) for row in page]
-            if len(page) < PAGE_OUTLINES:
-                return outlines
-            after = outlines[-1].key
-
-    async def _delete(self, thread_id: str, keys: Sequence[retention.CheckpointKey]) -> None:
-        """Delete checkpoints with their writes and the values only they used; each page of them is a transaction."""
-        for start in range(0, len(keys), PAGE_OUTLINES):
-            page = codec.to_json(keys[start : start + PAGE_OUTLINES])
-            await self._commits.commit(
-                [Statement(statement, (thread_id, page)) for statement in sql.DELETE_CHECKPOINTS]
-            )
 
 
 def _run_id(config: RunnableConfig) -> str | None:
@@ -340,13 +290,6 @@ def _blob_inserts(key: Key, blobs: Sequence[codec.Blob]) -> list[Statement]:
         for blob in blobs
         for part, chunk in enumerate(codec.split(blob.data))
     ]
-
-
-def _history(newest_first: Sequence[PendingWrite], channel: str, seeds: Mapping[str, Any]) -> DeltaChannelHistory:
-    history = DeltaChannelHistory(writes=list(reversed(newest_first)))
-    if channel in seeds:
-        history["seed"] = seeds[channel]
-    return history
 
 
 def _strict_serializer() -> JsonPlusSerializer:

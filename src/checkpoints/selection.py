@@ -1,13 +1,13 @@
 """Which checkpoints somebody asks for, and the statements that read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import get_checkpoint_id
 
-from ports import SqlValue, Statement
+from ports import Row, SqlValue, Statement
 from tables import checkpoints as sql
 
 #: So many keys of a filter are compared by the database; each takes two of D1's 100 parameters. The rest come after.
@@ -17,6 +17,9 @@ PAGE_CHECKPOINTS: Final = 10
 
 #: What `aget_tuple` or `alist` asks the database first.
 Question: TypeAlias = Sequence[Statement]
+
+#: Asks the database; the rows include everything that was put before.
+Read: TypeAlias = Callable[[Question], Awaitable[list[list[Row]]]]
 
 
 def one(config: RunnableConfig) -> Question:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 
-import d1_checkpointer
+from checkpoints import delta_history
 from d1_checkpointer import D1Saver
 from tests.support.checkpoint_graphs import deltas
 from tests.support.sqlite_database import SqliteDatabase
@@ -51,7 +51,7 @@ async def test_every_new_instance_finds_the_state_of_one_that_never_stopped(
 async def test_the_history_is_that_of_walking_checkpoint_by_checkpoint(
     database: SqliteDatabase, page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(d1_checkpointer, "PAGE_ANCESTORS", page)
+    monkeypatch.setattr(delta_history, "PAGE_ANCESTORS", page)
     saver = D1Saver(database)
     await run(saver, 5)
     async for found in saver.alist(THREAD):

@@ -6,7 +6,7 @@ import pytest
 from langgraph.graph import StateGraph
 from langgraph.types import Command, interrupt
 
-import d1_checkpointer
+from checkpoints import deletion
 from d1_checkpointer import D1Saver
 from tests.support.checkpoint_graphs import chain, conversation
 from tests.support.sqlite_database import SqliteDatabase
@@ -68,7 +68,7 @@ async def test_pruning_keeps_one_checkpoint_and_only_its_values(database: Sqlite
 async def test_pruning_more_checkpoints_than_a_page_ends_the_same(
     database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(d1_checkpointer, "PAGE_OUTLINES", 2)
+    monkeypatch.setattr(deletion, "PAGE_OUTLINES", 2)
     await converse(D1Saver(database), "run-1", "run-2", "run-3")
     await D1Saver(database).aprune(["thread-1"])
     assert counts(database)[::2] == [1, 0]

@@ -1,0 +1,59 @@
+"""Deleting what is stored of threads: all of it, what some runs stored, or what the latest checkpoints do not need."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from checkpoints import codec, retention, rows
+from checkpoints.group_commit import GroupCommit
+from checkpoints.selection import Read
+from ports import Statement
+from tables import checkpoints as sql
+
+#: Checkpoints, without their values, that one round trip reads or deletes.
+PAGE_OUTLINES: Final = 500
+
+
+async def delete_thread(commits: GroupCommit, thread_id: str) -> None:
+    """Delete everything of a thread."""
+    await commits.commit([Statement(statement, (thread_id,)) for statement in sql.DELETE_THREAD])
+
+
+async def delete_for_runs(read: Read, commits: GroupCommit, run_ids: Sequence[str], thread_id: str | None) -> None:
+    """Delete what these runs stored, except what delta channels of other runs' checkpoints are rebuilt from.
+
+    Without `thread_id` the threads are found by reading every checkpoint there is.
+    """
+    run_ids_json = codec.to_json(list(run_ids))
+    for affected in [thread_id] if thread_id else await _threads_of_runs(read, run_ids_json):
+        doomed, needed = retention.of_runs(run_ids, await _outlines(read, affected))
+        await _delete(commits, affected, doomed)
+        needed_json = codec.to_json(sorted(needed))
+        await commits.commit([Statement(sql.DELETE_WRITES_OF_RUNS, (affected, run_ids_json, needed_json))])
+
+
+async def keep_latest(read: Read, commits: GroupCommit, thread_id: str) -> None:
+    """Delete the checkpoints of a thread that its latest do not need."""
+    await _delete(commits, thread_id, retention.beyond_latest(await _outlines(read, thread_id)))
+
+
+async def _threads_of_runs(read: Read, run_ids_json: str) -> list[str]:
+    [found] = await read([Statement(sql.SELECT_THREADS_OF_RUNS, (run_ids_json,))])
+    return [row["thread_id"] for row in found]
+
+
+async def _outlines(read: Read, thread_id: str) -> list[retention.Outline]:
+    outlines: list[retention.Outline] = []
+    after: tuple[str, str] = ("", "")
+    while True:
+        [page] = await read([Statement(sql.SELECT_OUTLINES, (thread_id, *after, PAGE_OUTLINES))])
+        outlines += [rows.outline(row) for row in page]
+        if len(page) < PAGE_OUTLINES:
+            return outlines
+        after = outlines[-1].key
+
+
+async def _delete(commits: GroupCommit, thread_id: str, keys: Sequence[retention.CheckpointKey]) -> None:
+    """Delete checkpoints with their writes and the values only they used; each page of them is a transaction."""
+    for start in range(0, len(keys), PAGE_OUTLINES):
+        page = codec.to_json(keys[start : start + PAGE_OUTLINES])
+        await commits.commit([Statement(statement, (thread_id, page)) for statement in sql.DELETE_CHECKPOINTS])
