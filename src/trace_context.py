@@ -5,16 +5,22 @@ request's. Either way whoever works on a run, in any attempt, knows its trace; a
 comes out of the run's.
 """
 
+import logging
+import os
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
 import ids
+from trace_sampling import Sampling
+
+logger = logging.getLogger(__name__)
 
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
@@ -61,9 +67,21 @@ class TraceContext:
 
 def of(headers: Mapping[str, str], request_id: str) -> TraceContext:
     """The place that a caller says in headers, or the top of the request's own trace."""
-    return received(headers) or TraceContext(
-        trace_id=UUID(ids.canonical(request_id) or ids.derived(_REQUESTS, request_id)).hex
-    )
+    place = received(headers)
+    caller_records = place and place.is_sampled
+    place = place or TraceContext(trace_id=UUID(ids.canonical(request_id) or ids.derived(_REQUESTS, request_id)).hex)
+    is_sampled = sampling().records(place.trace_id, caller_records=caller_records)
+    return replace(place, flags=place.flags | _SAMPLED if is_sampled else place.flags & ~_SAMPLED)
+
+
+@lru_cache(maxsize=1)
+def sampling() -> Sampling:
+    """Which traces are recorded, read at the first request: a Worker has its variables by then."""
+    try:
+        return Sampling.from_environment(os.environ)
+    except ValueError as error:
+        logger.error("all traces are recorded: %s", error, extra={"event": "traces_misconfigured"})
+        return Sampling()
 
 
 def received(headers: Mapping[str, str]) -> TraceContext | None:

@@ -34,6 +34,7 @@ LAYERS = (
         "d1_usage",
         "log_lines",
         "trace_context",
+        "trace_sampling",
         "langgraph_terms",
         "patient_database",
     ),
