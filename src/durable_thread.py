@@ -30,6 +30,7 @@ from d1_cache import D1Cache
 from graphs.deployed import REGISTRY, RELEASE
 from http_messages import HttpResponse
 from ports import Platform
+from runs.execution import cpu_watch
 from runs.execution.executor import Executor
 from runs.execution.provided import Provided
 from runs.thread_object import following, object_paths
@@ -61,6 +62,7 @@ class ThreadObject(DurableObject):
 
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, env)
+        cpu_watch.install()
         settings = process_environment.read_settings()
         self._thread_id: str = ctx.id.name
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)

@@ -14,6 +14,9 @@ VERSION: Final = "0.1.0"
 #: More than that, a run's history might have lost sight of.
 MOST_ATTEMPTS: Final = 100
 
+#: An alarm has 15 minutes, also for what comes before a slice and for the super-step at its end.
+MOST_SLICE_SECONDS: Final = 600
+
 AcceptedStatus: TypeAlias = Literal["auto", "200", "202"]
 AuthMode: TypeAlias = Literal["required", "none"]
 #: What the Standard Webhooks specification asks of a key.
@@ -47,7 +50,7 @@ class Settings:
     circuit_cooldown_seconds: int = 300
     #: How long a run that gave up can be redriven (a stateless one keeps its thread so long).
     dead_letter_retention_seconds: int = 14 * 24 * 3600
-    #: A run that takes longer (its CPU, 300 s at most, included), or more super-steps, goes on in slices by a Workflow.
+    #: A run that takes longer, more super-steps or the CPU of `limits.cpu_ms` goes on in slices by a Workflow.
     slice_seconds: int = 240
     slice_supersteps: int = 1000
     #: A run that has not ended so long after it began is stopped with status `timeout`.
@@ -81,7 +84,7 @@ class Settings:
             dead_letter_retention_seconds=_positive(
                 env, "DEAD_LETTER_RETENTION_SECONDS", unset.dead_letter_retention_seconds
             ),
-            slice_seconds=_positive(env, "SLICE_SECONDS", unset.slice_seconds),
+            slice_seconds=_positive(env, "SLICE_SECONDS", unset.slice_seconds, most=MOST_SLICE_SECONDS),
             slice_supersteps=_positive(env, "SLICE_SUPERSTEPS", unset.slice_supersteps),
             bg_job_timeout_secs=_positive(env, "BG_JOB_TIMEOUT_SECS", unset.bg_job_timeout_secs),
             stream_retention_seconds=_positive(env, "STREAM_RETENTION_SECONDS", unset.stream_retention_seconds),

@@ -165,6 +165,26 @@ async def test_a_run_of_a_thousand_super_steps_finishes() -> None:
     assert steps.arrivals("thousand") == dict.fromkeys(range(1000), 1)
 
 
+async def test_a_run_goes_on_in_a_workflow_when_the_platforms_cpu_limit_is_near() -> None:
+    with serving() as server:
+        async with get_client(url=server.url) as client:
+            for scarce in ([2, 5], []):
+                thread_id = (await client.threads.create())["thread_id"]
+                given = {"steps": STEPS, "scarce": scarce, "log": []}
+                async for part in client.runs.stream(thread_id, "computing", input=given, stream_mode="updates"):
+                    assert part.event != "error", part.data
+                await assert_ran_once(client, thread_id, STEPS)
+        warnings = server.log().count("cpu_scarce")
+        stories = [
+            (attempt, [entry["event"] for entry in json.loads(history)])
+            for attempt, history in DatabaseFile(server.persist_to).run(
+                "SELECT attempt, history FROM runs ORDER BY created_at"
+            )
+        ]
+    assert warnings == 2
+    assert stories == [(1, ["started", "handed_over", "ended"]), (1, ["started", "ended"])]
+
+
 def instances(server: Server, command: str, run_id: str) -> None:
     """What an operator may do to the Workflow instance of a run."""
     subprocess.run(

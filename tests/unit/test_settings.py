@@ -29,6 +29,7 @@ def test_each_setting_is_read_from_its_variable() -> None:
         ("MAX_BODY_BYTES", "16MB"),
         ("MAX_ATTEMPTS", "0"),
         ("MAX_ATTEMPTS", "-1"),
+        ("SLICE_SECONDS", "900"),
         ("ACCEPTED_STATUS", "201"),
         ("AUTH", "off"),
         ("DNS_RESOLVER_URL", "9.9.9.9"),

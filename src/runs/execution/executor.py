@@ -94,6 +94,7 @@ class Executor:
     async def _execute_graph(self, job: Job, saver: D1Saver, stream: RunStream, budget: SliceBudget) -> Outcome:
         """Make the graph, which may take as long as executing it, and execute it."""
         async with AsyncExitStack() as stack:
+            stack.enter_context(budget.cpu)
             try:
                 graph = await stack.enter_async_context(
                     self._registry.open(job.graph_id, job.purpose(self._provided.store))
@@ -101,7 +102,10 @@ class Executor:
             except (Exception, SystemExit) as error:  # a factory is user code, and a graph may be gone by now
                 logger.warning("the graph could not be made", exc_info=True, extra={"event": "graph_failed"})
                 return outcome.failed(None, outcome.error_of(error))
-            return await graph_execution.execute(job, graph, saver, stream, budget, self._provided)
+            ended = await graph_execution.execute(job, graph, saver, stream, budget, self._provided)
+            if budget.cpu.is_scarce:
+                logger.warning("the platform was about to stop this invocation", extra={"event": "cpu_scarce"})
+            return ended
 
     def watch_time(self) -> None:
         """Stop the run when its time is over; called when it begins and, by the sweeper's wake-ups, each minute.

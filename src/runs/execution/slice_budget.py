@@ -4,26 +4,29 @@ from langgraph.runtime import RunControl
 
 import clock
 from d1_checkpointer import CommittedCheckpoint
+from runs.execution.cpu_watch import CpuWatch
 
 
 class SliceBudget(RunControl):
-    """Asks the graph to drain, at its next super-step, once the slice's time or super-steps are spent.
+    """Asks the graph to drain, at its next super-step, once the slice's time, super-steps or CPU are spent.
 
     Looks at the clock when LangGraph asks instead of setting a timer: Pyodide's event loop never clears the JavaScript
     timer of a cancelled one, which would keep the thread's object (and its bill) alive until the slice's time is over.
     """
 
-    __slots__ = ("_supersteps_left", "_until_ms")
+    __slots__ = ("_supersteps_left", "_until_ms", "cpu")
 
     def __init__(self, *, seconds: int, supersteps: int) -> None:
         super().__init__()
+        self.cpu = CpuWatch()
         self._until_ms = clock.now_ms() + seconds * 1000
         self._supersteps_left = supersteps
 
     @property
     def drain_requested(self) -> bool:
         """See `RunControl`."""
-        return self._supersteps_left <= 0 or clock.now_ms() >= self._until_ms or super().drain_requested
+        is_spent = self._supersteps_left <= 0 or self.cpu.is_scarce or clock.now_ms() >= self._until_ms
+        return is_spent or super().drain_requested
 
     def count(self, committed: CommittedCheckpoint) -> None:
         """A super-step is stored; only those of the run's own graph count."""

@@ -17,6 +17,7 @@ from errors import DatabaseError, StaleAttempt
 from ports import Platform
 from runs import attempts, cancellation, completion, dead_letters, giving_up, outcome, run_lines
 from runs.attempts import GaveUp
+from runs.execution.cpu_watch import CpuWatch
 from runs.execution.executor import Executor
 from runs.outcome import Outcome
 from runs.thread_object import stored_result
@@ -37,7 +38,7 @@ logger = logging.getLogger(__name__)
 #: A Workflow that asks for no slice during this time is taken for dead, and the object goes on by itself.
 WORKFLOW_SILENCE_SECONDS: Final = 60
 
-#: An alarm that is older begins no other run: together with a slice, it stays below the platform's 5 minutes of CPU.
+#: An alarm that is older begins no other run: of its 15 minutes, most are for a slice and the super-step at its end.
 ALARM_SECONDS: Final = 30
 
 #: After a failure that is not the graph's (D1 out of reach, say), look again after 1, 2, 4 … seconds.
@@ -120,15 +121,16 @@ class ThreadRunner:
             await self._look_later(clock.now_ms() + seconds * 1000)
 
     async def _execute_due_runs(self) -> None:
-        """One run after the other; from some time on, the next alarm goes on."""
+        """One run after the other; once time or CPU are spent, the next alarm goes on."""
         until_ms = clock.now_ms() + ALARM_SECONDS * 1000
-        while run := await self._next_run():
-            if await self._execute_slice(run):
-                return
-            if clock.now_ms() >= until_ms:
-                self._forget_empty_claim()
-                await self.wake()
-                return
+        with CpuWatch() as cpu:
+            while run := await self._next_run():
+                if await self._execute_slice(run):
+                    return
+                if cpu.is_scarce or clock.now_ms() >= until_ms:
+                    self._forget_empty_claim()
+                    await self.wake()
+                    return
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """Execute one slice for a Workflow; whether the run needs another one. False when the attempt was replaced."""

@@ -36,6 +36,13 @@ def test_is_spent_with_its_supersteps(pass_time: Callable[[int], None]) -> None:
     assert budget.drain_requested
 
 
+def test_is_spent_with_its_cpu() -> None:
+    budget = SliceBudget(seconds=2, supersteps=2)
+    assert not budget.drain_requested
+    budget.cpu.is_scarce = True
+    assert budget.drain_requested
+
+
 def test_may_be_drained_before(pass_time: Callable[[int], None]) -> None:
     budget = SliceBudget(seconds=2, supersteps=2)
     budget.request_drain("deploy")
