@@ -133,11 +133,16 @@ class ThreadRunner:
                     return
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
-        """Execute one slice for a Workflow; whether the run needs another one. False when the attempt was replaced."""
+        """Execute one slice for a Workflow; whether the run needs another one. False when the attempt was replaced.
+
+        Or when it will be: what an earlier incarnation handed over, which may still write, is taken over by the alarm.
+        """
         if self._run is not None and (self._run.run_id, self._run.attempt) != (run_id, attempt):
             return False
         # The alarm waits for this slice: if the object dies in it, the alarm fires again and goes on with the run.
         await self.wake()
+        if run_id != self._workflow_run_id:
+            return False
         async with self._executing:
             run = await runs.get(self._database, self._thread_id, run_id)
             if run is None or run.status != "running" or run.attempt != attempt:
@@ -259,13 +264,15 @@ class ThreadRunner:
         return Stamp(clock.moment(), self._platform.version)
 
     async def _hand_over(self, run: Run) -> None:
-        if not run_history.was_handed_over(run.history, run.attempt):
+        is_first = not run_history.was_handed_over(run.history, run.attempt)
+        if is_first:
             await self._database.batch([run_claims.hand_over(run, self._stamp())])
         self._workflow_run_id = run.run_id
         self._workflow_expected_until_ms = clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000
         # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
         await self._look_later(self._workflow_expected_until_ms)
-        await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
+        if is_first:
+            await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
         logger.info("the slice is over; a Workflow asks for the next one", extra={"event": "run_handed_over"})
 
     async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:

@@ -153,3 +153,24 @@ async def test_a_workflow_whose_attempt_was_replaced_is_sent_away_at_once() -> N
     assert sent_away.done()
     assert not sent_away.result()
     await working
+
+
+async def test_a_slice_after_the_object_was_replaced_is_an_attempt_of_its_own() -> None:
+    """The incarnation that handed the run over may be at work still: what it writes must be told from what follows."""
+    thread = await new(slice_supersteps=1)
+    run_id = await thread.create("steps", input={"topic": "t"}, durability="sync")
+    await thread.runner.work()
+    stored = thread.api.rows("checkpoints")
+    thread.be_replaced()
+    assert not await thread.runner.run_slice(run_id, 1)
+    assert thread.api.rows("checkpoints") == stored
+    for _ in range(5 * STEPS):
+        thread.step_workflows()
+        thread.ring()
+        await settled()
+    assert await thread.status(run_id) == "success"
+    rows = thread.api.db.connection.execute(
+        "SELECT json_extract(metadata, '$.run_attempt') FROM checkpoints ORDER BY checkpoint_id"
+    )
+    assert [row[0] for row in rows] == [1] * stored + [2] * (STEPS + 2 - stored)
+    assert [instance[2] for instance in thread.workflows.started] == [1, 2], "one instance for each attempt"
