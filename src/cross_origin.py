@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from http_messages import HttpResponse
-from project_config import CorsConfig
+from project_config.sections import CorsConfig
 
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from project_config import HeaderPatterns
+from project_config.sections import HeaderPatterns
 
 JSON_HEADERS: Final[Mapping[str, str]] = MappingProxyType({"content-type": "application/json"})
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, TypeVar, get_args
 
-from project_config import MOUNT_PREFIX, check_variables
+from project_config.reading import check_variables
+from project_config.sections import MOUNT_PREFIX
 
 #: Superstep's own version, as `GET /info` and the OpenAPI document say it.
 VERSION: Final = "0.1.0"

@@ -18,7 +18,8 @@ from typing import Any, Final
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 sys.path.append(str(Path(__file__).resolve().parent.parent / "src"))
 
-from project_config import IMAGE_KEYS, ProjectConfig, ProjectConfigError, check_variables, known_sections
+from project_config.reading import IMAGE_KEYS, ProjectConfigError, check_variables, known_sections, read_sections
+from project_config.sections import ProjectConfig
 from tools import ui_bundle
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -92,7 +93,7 @@ def read_project(config_path: Path) -> Project:
         env=_checked_environment(config.get("env", {}), folder),
         sections=sections,
         files=shipped,
-        built=_ui(ProjectConfig.read(sections), folder),
+        built=_ui(read_sections(sections), folder),
         requirements=tuple(dict.fromkeys([*specs, *(spec for path in local for spec in _declared_requirements(path))])),
         inputs=(config_path, *local),
         warnings=tuple(warnings),
@@ -255,7 +256,7 @@ def _sections(config: Mapping[str, Any], folder: Path, roots: Iterable[Path]) ->
     """What `ProjectConfig` reads in the Worker, with the files it names as they are called there."""
     try:
         sections = known_sections(config)
-        read = ProjectConfig.read(sections)
+        read = read_sections(sections)
     except ProjectConfigError as error:
         raise ProjectError(str(error)) from None
     if read.auth.path:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from project_config import UI_BUNDLES, UI_SUFFIX
+from project_config.sections import UI_BUNDLES, UI_SUFFIX
 
 PACKAGE: Final = "@langchain/langgraph-ui"
 

@@ -22,7 +22,7 @@ from graphs.ui_bundles import UiBundles
 from http_messages import HttpRequest, chosen_headers
 from langgraph_terms import Graph
 from ports import Database, RunQueue, ThreadObjects, WebhookQueue
-from project_config import ProjectConfig
+from project_config.sections import ProjectConfig
 from runs.creation import Creator
 from settings import Settings
 from tables.access import EVERYTHING, Access

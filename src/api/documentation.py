@@ -13,7 +13,7 @@ from api.exposure import is_disabled
 from api.routing import Kind, Route
 from compact_json import compact_json
 from http_messages import HttpResponse, Reply, json_response
-from project_config import ProjectConfig
+from project_config.sections import ProjectConfig
 from settings import VERSION
 from wire.bodies import JsonObject
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.routing import Route
-from project_config import HttpConfig
+from project_config.sections import HttpConfig
 
 _META: Final = ("/openapi.json", "/info", "/metrics", "/docs")
 

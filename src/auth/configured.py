@@ -9,7 +9,7 @@ from auth.api_keys import ApiKeys
 from auth.closed_door import ClosedDoor
 from auth.gatekeeper import Gatekeeper, OpenDoor
 from auth.handlers import Handlers, StudioTrust
-from project_config import AuthConfig
+from project_config.sections import AuthConfig
 from settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from auth.recent_callers import RecentCallers
 from auth.user import User
 from errors import AccessRefused
 from http_messages import HttpRequest
-from project_config import AuthCache
+from project_config.sections import AuthCache
 from tables.access import Access
 
 #: What LangSmith's Studio calls itself.

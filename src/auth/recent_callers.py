@@ -3,7 +3,7 @@
 import clock
 from auth.principal import Principal
 from http_messages import HttpRequest
-from project_config import AuthCache
+from project_config.sections import AuthCache
 
 
 class RecentCallers:

@@ -11,7 +11,7 @@ from langgraph.store.base import ensure_embeddings
 
 from errors import GraphLoadError
 from graphs.registry import load_object
-from project_config import StoreIndex
+from project_config.sections import StoreIndex
 
 #: Makes them at their first use: a client may not be made while the Worker's memory is snapshotted.
 MakeEmbeddings: TypeAlias = Callable[[], Embeddings]

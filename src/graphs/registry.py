@@ -26,7 +26,8 @@ from langgraph_sdk import Auth
 from errors import GraphLoadError, NotFound
 from graphs.factories import Factory, Purpose, made
 from langgraph_terms import Graph
-from project_config import AuthConfig, ProjectConfig
+from project_config.reading import read_sections
+from project_config.sections import AuthConfig, ProjectConfig
 
 MANIFEST: Final = "manifest.json"
 
@@ -66,7 +67,7 @@ class Registry:
                 problems.append(f"graph {graph_id!r} ({source}): {error}")
         if problems:
             raise GraphLoadError("cannot serve the project:\n" + "\n".join(f"- {problem}" for problem in problems))
-        serde = ProjectConfig.read(manifest.get("config", {})).checkpointer.serde
+        serde = read_sections(manifest.get("config", {})).checkpointer.serde
         return cls(entries, serde.allowed_msgpack_modules or ())
 
     def graph_ids(self) -> tuple[str, ...]:
@@ -108,7 +109,7 @@ class Registry:
 
 def read_config(project: Path) -> ProjectConfig:
     """The sections of langgraph.json besides `graphs`, as the bundle step left them."""
-    return ProjectConfig.read(_read_manifest(project).get("config", {}))
+    return read_sections(_read_manifest(project).get("config", {}))
 
 
 def load_auth(project: Path, config: AuthConfig) -> Auth | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from project_config import UI_BUNDLES, UI_SUFFIX
+from project_config.sections import UI_BUNDLES, UI_SUFFIX
 
 
 class UiBundles:

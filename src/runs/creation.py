@@ -18,7 +18,7 @@ from auth.principal import ANYONE
 from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from ports import Database, Row, Statement
-from project_config import WebhookUrlPolicy
+from project_config.sections import WebhookUrlPolicy
 from runs import admission, cancellation, run_lines, run_row
 from runs.run_row import Creator, Surroundings
 from tables import assistants, idempotency_keys, run_stops, runs, thread_engagement, threads

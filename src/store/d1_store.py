@@ -24,7 +24,7 @@ import clock
 from compact_json import compact_json
 from errors import ValueTooLarge
 from ports import Database, Row, Statement
-from project_config import StoreTtl
+from project_config.sections import StoreTtl
 from store.indexes import WORDS, Index
 from tables import store_items, store_namespaces
 from tables.store_items import BY_NOTHING, FoundBy, StoredItem

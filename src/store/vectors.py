@@ -17,7 +17,7 @@ from langchain_core.embeddings import Embeddings
 from langgraph.store.base import PutOp, get_text_at_path
 
 from ports import Database
-from project_config import StoreIndex
+from project_config.sections import StoreIndex
 from store.indexes import Entries
 from tables import store_items
 from tables.store_items import FoundBy, Ranking, Search

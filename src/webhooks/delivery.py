@@ -21,7 +21,7 @@ import trace_context
 from compact_json import compact_json
 from errors import Unavailable, Unprocessable
 from ports import Database, DnsResolver, HttpAnswer, HttpSender, WebhookQueue
-from project_config import ProjectConfig
+from project_config.sections import ProjectConfig
 from tables import webhooks
 from tables.runs import Run
 from tables.webhooks import Webhook

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from errors import Unavailable
 from ports import DnsResolver
-from project_config import WebhookUrlPolicy
+from project_config.sections import WebhookUrlPolicy
 from webhooks import url as webhook_url
 
 #: Record types by the names under which they are asked for (RFC 1035, RFC 3596).

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from errors import Unprocessable
-from project_config import WebhookUrlPolicy
+from project_config.sections import WebhookUrlPolicy
 
 Address: TypeAlias = IPv4Address | IPv6Address
 

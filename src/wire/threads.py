@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from langgraph_sdk.schema import OnConflictBehavior, SortOrder, ThreadSortBy, ThreadStatus
 from pydantic import BaseModel, Field
 
-from project_config import MAX_TTL_MINUTES
+from project_config.sections import MAX_TTL_MINUTES
 from wire.bodies import MAX_LIMIT, Body, JsonObject, Limit, Offset, ThreadId
 from wire.queries import Query
 from wire.state_updates import MAX_SUPERSTEPS, Superstep

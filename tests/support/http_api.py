@@ -22,7 +22,7 @@ from errors import NotFound
 from graphs.factories import Purpose
 from graphs.ui_bundles import UiBundles
 from http_messages import HttpRequest, HttpResponse, Reply
-from project_config import ProjectConfig
+from project_config.sections import ProjectConfig
 from settings import Settings
 from store.d1_store import D1Store
 from tests.support.sqlite_database import SqliteDatabase

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from errors import Unavailable
 from ports import Database, DnsResolver, HttpAnswer, HttpSender
-from project_config import ProjectConfig
+from project_config.sections import ProjectConfig
 from webhooks.delivery import Courier
 
 URL = "https://hooks.example.com/done"

@@ -1,7 +1,7 @@
 """Which sites may call: the rules of the settings, and those of langgraph.json."""
 
 import cross_origin
-from project_config import CorsConfig
+from project_config.sections import CorsConfig
 
 A, B, C = "https://a.example", "https://b.example", "https://c.example"
 CREDENTIALS = "access-control-allow-credentials"

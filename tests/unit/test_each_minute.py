@@ -8,7 +8,7 @@ import pytest
 import clock
 import each_minute
 from api import cron_fires
-from project_config import CheckpointerConfig, ProjectConfig, StoreConfig, StoreTtl, ThreadTtl
+from project_config.sections import CheckpointerConfig, ProjectConfig, StoreConfig, StoreTtl, ThreadTtl
 from runs import sweep
 from runs.threads import thread_pruning
 from tests.support.http_api import Api

@@ -5,7 +5,7 @@ import asyncio
 from langgraph.store.base import ensure_embeddings
 from langgraph.store.memory import InMemoryStore
 
-from project_config import StoreIndex
+from project_config.sections import StoreIndex
 from store.d1_store import D1Store
 from store.vectors import Vectors
 

@@ -13,7 +13,7 @@ from api import cron_fires
 from auth.handlers import Handlers
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
-from project_config import ProjectConfig
+from project_config.reading import read_sections
 from runs import creation
 from tables import crons
 from tests.support import owners
@@ -54,7 +54,7 @@ async def test_with_keep_each_run_has_a_thread_that_stays(server: CronServer) ->
 
 
 async def test_the_threads_of_a_cron_live_as_long_as_langgraph_json_says(server: CronServer) -> None:
-    config = ProjectConfig.read({"checkpointer": {"ttl": {"strategy": "delete", "default_ttl": 7}}})
+    config = read_sections({"checkpointer": {"ttl": {"strategy": "delete", "default_ttl": 7}}})
     server.api.services = replace(server.api.services, config=config)
     for on_run_completed in ("keep", "delete"):
         await server.cron(on_run_completed=on_run_completed)

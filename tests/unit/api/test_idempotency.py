@@ -20,7 +20,7 @@ from auth.api_keys import ApiKeys
 from errors import DatabaseError
 from http_messages import HttpResponse, Reply
 from ports import Row, Statement
-from project_config import ProjectConfig
+from project_config.sections import ProjectConfig
 from runs.thread_object.object_paths import parse
 from settings import Settings
 from tests.support import every_operation

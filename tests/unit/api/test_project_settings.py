@@ -7,14 +7,7 @@ from typing import Any
 import pytest
 
 from auth.handlers import Handlers
-from project_config import (
-    AuthConfig,
-    AuthOpenApi,
-    CorsConfig,
-    HeaderPatterns,
-    HttpConfig,
-    ProjectConfig,
-)
+from project_config.sections import AuthConfig, AuthOpenApi, CorsConfig, HeaderPatterns, HttpConfig, ProjectConfig
 from settings import Settings
 from tests.support import owners
 from tests.support.http_api import Api

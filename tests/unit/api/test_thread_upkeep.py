@@ -11,7 +11,7 @@ import pytest
 import clock
 from errors import DatabaseError, Unavailable
 from ports import Row, Statement
-from project_config import ProjectConfig
+from project_config.reading import read_sections
 from runs import completion
 from runs.threads import thread_deletion, thread_pruning
 from tables import run_claims
@@ -220,7 +220,7 @@ async def test_a_ttl_shows_when_it_is_asked_for(api: Api) -> None:
 
 
 async def test_threads_live_as_long_as_langgraph_json_says(api: Api) -> None:
-    config = ProjectConfig.read({"checkpointer": {"ttl": {"strategy": "keep_latest", "default_ttl": 7}}})
+    config = read_sections({"checkpointer": {"ttl": {"strategy": "keep_latest", "default_ttl": 7}}})
     api.services = replace(api.services, config=config)
     ttls = [
         (await api.json("GET", f"/threads/{await api.new_thread(**body)}?include=ttl"))["ttl"]

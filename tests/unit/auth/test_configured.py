@@ -9,7 +9,7 @@ from auth.gatekeeper import OpenDoor
 from auth.handlers import Handlers
 from errors import AccessRefused
 from http_messages import HttpRequest
-from project_config import AuthConfig
+from project_config.sections import AuthConfig
 from settings import Settings
 from tests.support import owners
 

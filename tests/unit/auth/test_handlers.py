@@ -11,7 +11,7 @@ from auth.principal import Principal
 from auth.user import User
 from errors import AccessRefused
 from http_messages import HttpRequest
-from project_config import AuthCache
+from project_config.sections import AuthCache
 from tables.access import EVERYTHING, Access
 
 REQUEST = HttpRequest(

@@ -7,7 +7,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from errors import GraphLoadError
 from graphs.embeddings import load_embeddings
-from project_config import StoreIndex
+from project_config.sections import StoreIndex
 
 
 def project_with(tmp_path: Path, module: str, source: str) -> Path:

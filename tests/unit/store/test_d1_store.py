@@ -10,7 +10,7 @@ from langgraph.store.base import GetOp, InvalidNamespaceError, Op, PutOp, Search
 from langgraph.store.memory import InMemoryStore
 
 import clock
-from project_config import StoreTtl
+from project_config.sections import StoreTtl
 from store.d1_store import D1Store
 from tables import store_items
 from tests.support.sqlite_database import SqliteDatabase

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from langgraph.store.base import ensure_embeddings
 from langgraph.store.memory import InMemoryStore
 
-from project_config import StoreIndex
+from project_config.sections import StoreIndex
 from store import vectors
 from store.d1_store import D1Store
 from store.vectors import Vectors

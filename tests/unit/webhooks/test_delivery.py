@@ -14,7 +14,7 @@ import ids
 import trace_context
 from errors import Unavailable
 from ports import HttpAnswer
-from project_config import HttpConfig, ProjectConfig, WebhookConfig, WebhookUrlPolicy
+from project_config.sections import HttpConfig, ProjectConfig, WebhookConfig, WebhookUrlPolicy
 from runs import completion, outcome, sweep
 from tables import runs
 from tables.run_history import Stamp

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from errors import Unavailable, Unprocessable
-from project_config import WebhookUrlPolicy
+from project_config.sections import WebhookUrlPolicy
 from tests.support.inner_hosts import LOOPBACK, PRIVATE
 from tests.support.webhook_outside import URL, Names, dns_json
 from webhooks import target as webhook_target

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errors import Unprocessable
-from project_config import WebhookUrlPolicy
+from project_config.sections import WebhookUrlPolicy
 from tests.support.inner_hosts import LOOPBACK, PRIVATE
 from webhooks.url import check
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from project_config import (
+from project_config.reading import ProjectConfigError, known_sections, read_sections
+from project_config.sections import (
     AuthCache,
     AuthConfig,
     AuthOpenApi,
@@ -14,7 +15,6 @@ from project_config import (
     HeaderPatterns,
     HttpConfig,
     ProjectConfig,
-    ProjectConfigError,
     SerdeConfig,
     StoreConfig,
     StoreIndex,
@@ -22,13 +22,12 @@ from project_config import (
     ThreadTtl,
     WebhookConfig,
     WebhookUrlPolicy,
-    known_sections,
 )
 
 
 def test_nothing_said_is_all_defaults() -> None:
-    assert ProjectConfig.read({}) == ProjectConfig()
-    assert ProjectConfig.read({"store": None, "http": {"cors": None}}) == ProjectConfig()
+    assert read_sections({}) == ProjectConfig()
+    assert read_sections({"store": None, "http": {"cors": None}}) == ProjectConfig()
 
 
 def test_every_key_that_is_honoured_has_its_place() -> None:
@@ -84,7 +83,7 @@ def test_every_key_that_is_honoured_has_its_place() -> None:
             "headers": {"x-a": "${{ env.HOOK_TOKEN }}"},
         },
     }
-    assert ProjectConfig.read(sections) == ProjectConfig(
+    assert read_sections(sections) == ProjectConfig(
         store=StoreConfig(
             index=StoreIndex(dims=3, embed="openai:text-embedding-3-small", fields=("title",)),
             ttl=StoreTtl(refresh_on_read=False, default_ttl=60, sweep_interval_minutes=5),
@@ -164,7 +163,7 @@ def test_every_key_that_is_honoured_has_its_place() -> None:
 )
 def test_what_cannot_be_honoured_is_refused_by_name(sections: Any, complaint: str) -> None:
     with pytest.raises(ProjectConfigError, match=re.escape(complaint)):
-        ProjectConfig.read(sections)
+        read_sections(sections)
 
 
 def test_every_key_of_the_official_schema_is_known() -> None:

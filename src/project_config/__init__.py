@@ -1,0 +1,1 @@
+"""What a `langgraph.json` says besides its graphs."""
