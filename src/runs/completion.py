@@ -29,6 +29,8 @@ class Finished:
     outcome: Outcome
     #: The thread's next run, claimed in the same round trip; None when that was not asked for.
     claim: Claim | None
+    #: How many it has committed; None where the answer that said so was lost.
+    supersteps: int | None
     #: What came of the statements that were to go along.
     alongside: Sequence[Sequence[Row]] = ()
 
@@ -53,7 +55,8 @@ async def finish(
         failed = outcome.failed(None, outcome.error_of(error))
         finished = await _finish(db, run, failed, stamp, alongside, claims_next=claims_next)
     if finished is not None:
-        run_lines.ended(logger, run, finished.outcome, tallying.of(run, finished.outcome, stamp))
+        tally = tallying.of(run, finished.outcome, stamp)
+        run_lines.ended(logger, run, finished.outcome, tally, finished.supersteps)
     return finished
 
 
@@ -62,23 +65,24 @@ async def _finish(
 ) -> Finished | None:
     kwargs, tally = run.arguments, tallying.of(run, result, stamp)
     goes_with_thread = kwargs.get("temporary") and not result.keeps_thread
-    if goes_with_thread and await _delete_with_thread(db, run, result, kwargs.get("webhook"), tally, stamp):
-        return Finished(outcome=result, claim=None)
+    if goes_with_thread and (ended := await _delete_with_thread(db, run, result, kwargs.get("webhook"), tally, stamp)):
+        return ended
     end = [
         *alongside,
+        run_metrics.add(run, tally, now=stamp.now),
         *_well(run, result, stamp),
         *_webhook(run, result, kwargs.get("webhook"), now=stamp.now),
-        run_metrics.add(run, tally, now=stamp.now),
         *_settled(run, result, now=stamp.now),
         *_ended(run, result, stamp),
     ]
     claiming = run_claims.claim_statements(run.thread_id, stamp) if claims_next else []
     results = await db.batch([*end, *claiming])
-    _tell_of_closed(result, results[len(alongside)])
+    counted, well = results[len(alongside) : len(alongside) + 2]
+    _tell_of_closed(result, well)
     if not results[len(end) - 1] and not await _had_ended(db, run, result, stamp):
         return None
     claim = await run_claims.read_claim(db, results[len(end) :], stamp) if claims_next else None
-    return Finished(outcome=result, claim=claim, alongside=results[: len(alongside)])
+    return Finished(outcome=result, claim=claim, supersteps=_supersteps(counted), alongside=results[: len(alongside)])
 
 
 async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> bool:
@@ -92,23 +96,29 @@ async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> b
 
 async def _delete_with_thread(
     db: Database, run: Run, result: Outcome, webhook: str | None, tally: Tally, stamp: Stamp
-) -> bool:
+) -> Finished | None:
     """End a stateless run by deleting its thread and all that is on it, itself included.
 
-    False, and then nothing was written, when the run was no longer what is stored, or somebody put another one on its
+    None, and then nothing was written, when the run was no longer what is stored, or somebody put another one on its
     thread, which is an ordinary thread then.
     """
     results = await db.batch(
         [
             thread_engagement.delete_temporary(run),
+            run_metrics.add(run, tally, only_without_thread=True, now=stamp.now),
             *_well(run, result, stamp),
             *_webhook(run, result, webhook, now=stamp.now, is_alone=True),
-            run_metrics.add(run, tally, only_without_thread=True, now=stamp.now),
             *thread_deletion.delete_orphans([run.thread_id]),
         ]
     )
-    _tell_of_closed(result, results[1])
-    return bool(results[0])
+    deleted, counted, well = results[:3]
+    _tell_of_closed(result, well)
+    return Finished(outcome=result, claim=None, supersteps=_supersteps(counted)) if deleted else None
+
+
+def _supersteps(counted: Sequence[Row]) -> int | None:
+    """What `run_metrics.add` says."""
+    return counted[0]["supersteps"] if counted else None
 
 
 def _well(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:

@@ -83,7 +83,7 @@ def circuit_closed(logger: logging.Logger, circuit: Circuit) -> None:
         logger.info("the graph is well again: its runs are tried again when they are cut off", extra=fields)
 
 
-def ended(logger: logging.Logger, run: Run, result: Outcome, tally: Tally) -> None:
+def ended(logger: logging.Logger, run: Run, result: Outcome, tally: Tally, supersteps: int | None) -> None:
     """The end of the run is stored."""
     failed = result.status in ("error", "timeout")
     fields: dict[str, Any] = {
@@ -91,6 +91,7 @@ def ended(logger: logging.Logger, run: Run, result: Outcome, tally: Tally) -> No
         "status": result.status,
         "wait_ms": _milliseconds(tally.wait),
         "duration_ms": _milliseconds(tally.execution),
+        "supersteps": supersteps,
         "retries": tally.retries or None,
         "d1_batches": tally.d1.batches or None,
         "d1_rows_written": tally.d1.rows_written or None,

@@ -82,11 +82,15 @@ ON CONFLICT (graph_id, version, status) DO UPDATE SET
     {_grown("waits", "?9")},
     {_grown("executions", "?10")},
     {", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)}
+RETURNING ({_SUPERSTEPS}) AS supersteps
 """
 
 
 def add(run: Run, tally: Tally, *, only_without_thread: bool = False, now: str) -> Statement:
-    """Count the end of a run, provided that `run` is what is stored: must stand before the statement that ends it."""
+    """Count the end of a run, provided that `run` is what is stored: must stand before the statement that ends it.
+
+    Returns the `supersteps` of this run.
+    """
     return Statement(
         _ADD,
         (

@@ -40,8 +40,22 @@ async def test_an_ordinary_run_writes_three_lines(thread: ThreadObjectInMemory) 
     ]
     assert len(log.lines) == 3
     assert log.lines[-1]["duration_ms"] >= 0
+    assert log.lines[-1]["supersteps"] == 3
     request_ids = {line["request_id"] for line in log.lines}
     assert len(request_ids) == 1
+
+
+async def test_the_end_of_a_stateless_run_says_as_much(thread: ThreadObjectInMemory) -> None:
+    run = await thread.api.json("POST", "/runs", {"assistant_id": "sequence", "input": {"topic": "t"}}, status=202)
+    thread.thread_id = run["thread_id"]
+    thread.incarnate()
+    with WrittenLines() as log:
+        await thread.runner.work()
+    assert thread.api.rows("runs") == 0
+    assert log.events("run_id", "status", "supersteps") == [
+        ("run_started", run["run_id"], None, None),
+        ("run_ended", run["run_id"], "success", 3),
+    ]
 
 
 async def test_a_run_that_was_cut_off_says_so(thread: ThreadObjectInMemory) -> None:
