@@ -41,6 +41,10 @@ WORKFLOW_SILENCE_SECONDS: Final = 60
 #: An alarm that is older begins no other run: of its 15 minutes, most are for a slice and the super-step at its end.
 ALARM_SECONDS: Final = 30
 
+#: The same for one whose runs have asked D1 so often: together with a slice, and what is asked between runs, it stays
+#: below the 1,000 times of an invocation.
+ALARM_BATCHES: Final = 300
+
 #: After a failure that is not the graph's (D1 out of reach, say), look again after 1, 2, 4 … seconds.
 MAX_BACKOFF_SECONDS: Final = 60
 
@@ -121,13 +125,14 @@ class ThreadRunner:
             await self._look_later(clock.now_ms() + seconds * 1000)
 
     async def _execute_due_runs(self) -> None:
-        """One run after the other; once time or CPU are spent, the next alarm goes on."""
-        until_ms = clock.now_ms() + ALARM_SECONDS * 1000
+        """One run after the other; once time, CPU or calls of D1 are spent, the next alarm goes on."""
+        until_ms, batches = clock.now_ms() + ALARM_SECONDS * 1000, 0
         with CpuWatch() as cpu:
             while run := await self._next_run():
                 if await self._execute_slice(run):
                     return
-                if cpu.is_scarce or clock.now_ms() >= until_ms:
+                batches += self._usage[1].batches
+                if cpu.is_scarce or clock.now_ms() >= until_ms or batches >= ALARM_BATCHES:
                     self._forget_empty_claim()
                     await self.wake()
                     return

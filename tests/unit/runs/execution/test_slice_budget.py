@@ -3,8 +3,10 @@ from collections.abc import Callable
 import pytest
 
 import clock
+import d1_usage
 from d1_checkpointer import CommittedCheckpoint
-from runs.execution.slice_budget import SliceBudget
+from d1_usage import D1Usage
+from runs.execution.slice_budget import MAX_BATCHES, SliceBudget
 
 
 @pytest.fixture
@@ -41,6 +43,16 @@ def test_is_spent_with_its_cpu() -> None:
     assert not budget.drain_requested
     budget.cpu.is_scarce = True
     assert budget.drain_requested
+
+
+def test_is_spent_with_its_calls_of_d1(pass_time: Callable[[int], None]) -> None:
+    """Of those that are made for the same run, by whichever task."""
+    with d1_usage.counting_on(D1Usage(batches=7)):
+        budget = SliceBudget(seconds=2, supersteps=10)
+        for _ in range(MAX_BATCHES):
+            assert not budget.drain_requested
+            d1_usage.count(rows_read=0, rows_written=0, seconds=0)
+        assert budget.drain_requested
 
 
 def test_may_be_drained_before(pass_time: Callable[[int], None]) -> None:

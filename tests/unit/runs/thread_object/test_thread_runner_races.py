@@ -12,6 +12,7 @@ import clock
 from checkpoints import group_commit
 from errors import DatabaseError, ValueTooLarge
 from ports import Row, Statement
+from runs.thread_object import thread_runner
 from settings import Settings
 from tests.support.http_api import Api, State
 from tests.support.thread_object_in_memory import ThreadObjectInMemory
@@ -55,6 +56,21 @@ async def test_a_wake_during_a_look_is_not_lost_to_a_run_that_is_due_later() -> 
     await thread.runner.work()
     assert thread.alarm.at_ms is not None
     assert thread.alarm.at_ms < clock.now_ms() + 1000
+
+
+async def test_an_alarm_that_has_asked_d1_often_leaves_the_other_runs_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(thread_runner, "ALARM_BATCHES", 8)
+    thread = await new()
+    ids = [await thread.create(input={"topic": str(n)}) for n in range(4)]
+    await thread.runner.work()
+    first = [await thread.status(run_id) for run_id in ids]
+    assert (first[0], first[-1]) == ("success", "pending")
+    while thread.alarm.at_ms is not None:
+        thread.alarm.at_ms = None
+        await thread.runner.work()
+    assert [await thread.status(run_id) for run_id in ids] == ["success"] * 4
 
 
 async def test_a_cancel_while_the_run_is_being_claimed_stops_it() -> None:
