@@ -3,10 +3,8 @@
 import asyncio
 from uuid import uuid4
 
-import httpx
 from langgraph_sdk.client import LangGraphClient
 
-from tests.chaos.conftest import MAX_ATTEMPTS
 from tests.chaos.crashes import (
     Crash,
     any_crash,
@@ -18,7 +16,6 @@ from tests.chaos.crashes import (
     wait_for_end,
 )
 from tests.support.step_server import StepServer
-from tests.support.waiting import until
 from tools.local_server import Server
 
 STEPS = 5
@@ -83,52 +80,6 @@ async def test_a_run_survives_several_kills(
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
     await assert_ran_once(client, thread_id, STEPS)
     assert steps.arrivals("again") == {0: 1, 1: 2, 2: 1, 3: 2, 4: 1}
-
-
-async def test_a_run_that_keeps_killing_the_server_is_given_up(
-    server: Server, client: LangGraphClient, thread_id: str, steps: StepServer
-) -> None:
-    steps.hold("poison", 1)
-    run = await client.runs.create(thread_id, **gated(steps, "poison", STEPS))
-    following = await client.runs.create(thread_id, "sequence", input={"topic": "next"})
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        await reached(steps, "poison", 1, times=attempt)
-        await asyncio.to_thread(kill_workerd, server)
-    assert await wait_for_end(client, thread_id, run["run_id"]) == "error"
-    joined = await client.runs.join(thread_id, run["run_id"])
-    assert f"cut off {MAX_ATTEMPTS} times in super-step 2" in joined["__error__"]["message"]
-    assert steps.arrivals("poison") == {0: 1, 1: MAX_ATTEMPTS}
-    assert await wait_for_end(client, thread_id, following["run_id"]) == "success"
-
-
-async def test_a_run_that_gave_up_is_a_dead_letter_and_goes_on_once_its_world_is_well(
-    server: Server, client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer
-) -> None:
-    steps.hold("ill", 1)
-    run = await client.runs.create(thread_id, **gated(steps, "ill", STEPS))
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        await reached(steps, "ill", 1, times=attempt)
-        await asyncio.to_thread(kill_workerd, server)
-    assert await wait_for_end(client, thread_id, run["run_id"]) == "error"
-    letters = {letter["run_id"]: letter for letter in (await http.get("/runs/dead-letters")).json()}
-    reason = letters[run["run_id"]]["reason"]
-    assert reason["error"] == "AttemptsExhausted"
-    assert "Worker version unknown" not in reason["message"]
-
-    async def told() -> bool:
-        lines = server.log().splitlines()
-        return any("dead_letter_received" in line and run["run_id"] in line for line in lines)
-
-    await until("the dead-letter queue has the run", told)
-    steps.release("ill", 1)
-    asked = await http.post("/runs/dead-letters/redrive", json={"run_ids": [run["run_id"]]})
-    assert asked.json() == {"redriven": [{"thread_id": thread_id, "run_id": run["run_id"]}], "refused": []}
-    parts = [part async for part in client.runs.join_stream(thread_id, run["run_id"])]
-    assert [part.event for part in parts if part.event == "error"] == []
-    assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
-    await assert_ran_once(client, thread_id, STEPS)
-    assert steps.arrivals("ill") == {0: 1, 1: MAX_ATTEMPTS + 1, 2: 1, 3: 1, 4: 1}
-    assert run["run_id"] not in (await http.get("/runs/dead-letters")).text
 
 
 async def test_thirty_runs_in_flight_all_finish(server: Server, client: LangGraphClient, steps: StepServer) -> None:

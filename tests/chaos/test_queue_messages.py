@@ -1,13 +1,20 @@
 """A queue message is only a hint: lost, the sweeper finds the run; doubled, nothing runs twice."""
 
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
+import httpx
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.schema import Run
 
+from runs.dead_letters import MAX_MESSAGE_CHARACTERS
 from tests.chaos.crashes import LONG_AGO, assert_ran_once, gated, reached, sweep, wait_for_end
 from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
+from tests.support.waiting import until
 from tools.local_server import Server
 
 #: A pending run that nobody looks at: its time is an hour away, so its message came to nothing.
@@ -103,9 +110,21 @@ async def test_a_message_for_a_finished_run_changes_nothing(
     assert steps.arrivals("done") == {0: 1}
 
 
+async def post(client: LangGraphClient, binding: str, messages: Sequence[Any]) -> None:
+    """Put messages on a queue, and one that contains itself."""
+    await client.runs.wait(None, "posting", input={"binding": binding, "messages": messages})
+
+
+async def letters(http: httpx.AsyncClient) -> dict[str, dict[str, Any]]:
+    """The dead letters, by run, or by message when that names none."""
+    return {letter["run_id"]: letter for letter in (await http.get("/runs/dead-letters?limit=1000")).json()}
+
+
 async def test_the_good_messages_of_a_batch_are_delivered_whatever_else_is_in_it(
-    client: LangGraphClient, steps: StepServer, database: DatabaseFile
+    client: LangGraphClient, http: httpx.AsyncClient, steps: StepServer, database: DatabaseFile
 ) -> None:
+    """What means nothing is shown to an operator; what names a run that is not there, or is over, just ends."""
+    before = await letters(http)
     good: list[Run] = []
     for number in range(5):
         thread = await client.threads.create()
@@ -114,15 +133,47 @@ async def test_the_good_messages_of_a_batch_are_delivered_whatever_else_is_in_it
         database.run("UPDATE runs SET due_at = NULL WHERE run_id = ?", good[-1]["run_id"])
     deleted = await client.threads.create()
     await client.threads.delete(deleted["thread_id"])
-    names = ("", "'; DROP TABLE runs; --", "../..", "\0", "x" * 10_000)
+    names = ("", "'; DROP TABLE runs; --", "../..", "x" * 10_000)
     foreign = [
         *(None, 1, "text", [], {}, {"thread_id": 1, "run_id": "r"}, "x" * 100_000),
         *({"thread_id": name, "run_id": "r"} for name in names),
+    ]
+    outdated = [
         {"thread_id": deleted["thread_id"], "run_id": str(uuid4())},
         {"thread_id": str(uuid4()), "run_id": str(uuid4())},
         {"webhook": str(uuid4())},
     ]
     messages = [{"thread_id": run["thread_id"], "run_id": run["run_id"]} for run in good]
-    await client.runs.wait(None, "posting", input={"messages": [*foreign, *messages, *foreign]})
+    await post(client, "RUN_QUEUE", [*foreign, *outdated, *messages, *foreign])
     for run in good:
         assert await wait_for_end(client, run["thread_id"], run["run_id"]) == "success"
+
+    async def kept() -> list[dict[str, Any]] | None:
+        found = [letter for message_id, letter in (await letters(http)).items() if message_id not in before]
+        return found if len(found) > 2 * len(foreign) else None
+
+    found = await until("what means nothing is kept", kept)
+    assert {letter["reason"]["error"] for letter in found} == {"UnknownMessage"}
+    bodies = Counter(letter["message"][:MAX_MESSAGE_CHARACTERS] for letter in found)
+    assert bodies == Counter([*2 * [json.dumps(body)[:MAX_MESSAGE_CHARACTERS] for body in foreign], "null"])
+    asked = await http.post("/runs/dead-letters/redrive", json={"run_ids": [found[0]["run_id"]]})
+    assert asked.json()["redriven"] == []
+
+
+async def test_a_message_that_was_tried_too_often_is_shown_as_long_as_its_run_waits(
+    client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer, database: DatabaseFile
+) -> None:
+    run = await client.runs.create(thread_id, **gated(steps, "moved", 1), after_seconds=ONE_HOUR)
+    run_id = run["run_id"]
+    await post(client, "DEAD_LETTER_QUEUE", [{"thread_id": thread_id, "run_id": run_id}])
+
+    async def letter() -> dict[str, Any] | None:
+        return (await letters(http)).get(run_id)
+
+    shown = await until("the message is a letter", letter)
+    assert (shown["status"], shown["reason"]["error"]) == ("pending", "Undeliverable")
+    database.run("UPDATE runs SET due_at = NULL WHERE run_id = ?", run_id)
+    asked = await http.post("/runs/dead-letters/redrive", json={"run_ids": [run_id]})
+    assert asked.json()["redriven"] == [{"thread_id": thread_id, "run_id": run_id}]
+    assert await wait_for_end(client, thread_id, run_id) == "success"
+    assert await letter() is None

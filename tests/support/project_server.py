@@ -18,14 +18,15 @@ _serving: list[Server] = []
 
 
 @contextmanager
-def serving(project: Path = LANGGRAPH_JSON, /, **variables: str) -> Iterator[Server]:
+def serving(project: Path = LANGGRAPH_JSON, /, *, main: Path | None = None, **variables: str) -> Iterator[Server]:
     """A server of a langgraph.json with fresh state and the given variables, until the end of the block.
 
-    It has a copy of the Worker to itself: another server's copy must not change, as that would restart it.
+    `main` is the Worker's main module, unless it is `entry.py`. The server has a copy of the Worker to itself: another
+    server's copy must not change, as that would restart it.
     """
     name = f"e2e-{uuid4()}"
     try:
-        with local_server.serve(config=worker_copy.with_project(name, project), vars=variables) as server:
+        with local_server.serve(config=worker_copy.with_project(name, project, main=main), vars=variables) as server:
             _serving.append(server)
             try:
                 yield server

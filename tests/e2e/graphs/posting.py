@@ -1,4 +1,4 @@
-"""Puts messages on the queue of runs, as only somebody with the binding can."""
+"""Puts messages on a queue, as only somebody with the binding can."""
 
 import json
 from typing import Any, TypedDict
@@ -7,6 +7,7 @@ from langgraph.graph import START, StateGraph
 
 
 class Messages(TypedDict):
+    binding: str
     messages: list[Any]
 
 
@@ -21,7 +22,8 @@ async def post(state: Messages) -> None:
     endless = Array.new()
     endless.push(endless)
     batch.push(to_js({"body": endless, "contentType": "v8"}, dict_converter=Object.fromEntries))
-    await getattr(env.RUN_QUEUE, "_binding", env.RUN_QUEUE).sendBatch(batch)
+    queue = getattr(env, state["binding"])
+    await getattr(queue, "_binding", queue).sendBatch(batch)
 
 
 graph = StateGraph(Messages).add_node(post).add_edge(START, "post").compile()
