@@ -10,6 +10,8 @@ from prometheus_client import parser
 from bench import bill
 from bench.calls import Calls
 from bench.workloads import G1
+from tests.support.waiting import until
+from tests.support.webhook_receiver import WebhookReceiver
 from tools.local_server import Server
 
 #: Six checkpoints of three rows, one of them without a task's writes, and the rest: thread, run and metrics.
@@ -19,6 +21,9 @@ MOST_ROUND_TRIPS = 12
 #: Round trips before a run executes: its thread, what it refers to, its row, its claim.
 BEFORE = 4
 ROWS_WRITTEN_BY_ITS_END = 4
+
+#: The webhook and its entry in the index of what is not delivered, the attempt, and what came of it.
+ROWS_WRITTEN_FOR_A_WEBHOOK = 4
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +54,21 @@ async def test_the_metrics_say_what_executing_a_run_is_billed(server: Server) ->
     assert end["rows_written"] == ROWS_WRITTEN_BY_ITS_END
     assert end["rows_read"] < 50
     assert not any(batch["rows_written"] for batch in looks)
+
+
+async def test_a_webhook_that_is_taken_at_once_writes_few_rows(server: Server) -> None:
+    written: list[int] = []
+    with WebhookReceiver().serving() as receiver:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
+            calls = Calls(http)
+            for more in ({}, {}, {"webhook": receiver.url}):
+                before = len(_batches(server))
+                await calls.wait(await calls.create_thread(), G1.graph, G1.input, **more)
+                if more:
+                    await until("the webhook is delivered", lambda: calls.get("/runs/webhooks?status=delivered"))
+                written.append(sum(batch["rows_written"] for batch in _batches(server)[before:]))
+    _with_the_assistant, without, with_webhook = written
+    assert with_webhook - without == ROWS_WRITTEN_FOR_A_WEBHOOK
 
 
 async def _metrics(http: httpx.AsyncClient) -> dict[str, float]:
