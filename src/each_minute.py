@@ -87,9 +87,7 @@ async def announce_overdue_webhooks(tick: Tick) -> None:
 
 async def forget_dead_letters(tick: Tick) -> None:
     """Delete dead letters that nobody wanted for long, and what was counted of graphs that are well."""
-    services = tick.services
-    retention = services.settings.dead_letter_retention_seconds
-    await services.db.batch(dead_letters.forget(clock.now_iso(), retention))
+    await tick.services.db.batch(dead_letters.forget(clock.now_iso(), tick.services.settings))
 
 
 async def forget_webhooks(tick: Tick) -> None:

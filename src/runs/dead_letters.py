@@ -14,6 +14,7 @@ import ids
 from compact_json import compact_json
 from errors import Unavailable
 from ports import Database, Row, RunQueue, Statement
+from settings import Settings
 from tables import circuits, dead_letters
 from tables.access import Access
 from tables.runs import Run
@@ -28,6 +29,9 @@ PAGE_FORGOTTEN: Final = 1000
 
 #: A graph that has not failed for so long is well.
 CIRCUIT_MEMORY_SECONDS: Final = 24 * 3600
+
+#: An open circuit that no run asked about for so long, or twice the cooldown, is that of a version that was replaced.
+CIRCUIT_QUIET_SECONDS: Final = 3600
 
 _UNDELIVERABLE: Final = compact_json(
     {
@@ -128,9 +132,12 @@ def _why_not(letter: Row | None) -> str:
             return f"The run is {letter['status']}: there is nothing to redrive."
 
 
-def forget(now: str, retention_seconds: int) -> list[Statement]:
+def forget(now: str, settings: Settings) -> list[Statement]:
     """What each minute deletes: letters that nobody wanted, and graphs that have been well for long."""
+    quiet_seconds = max(CIRCUIT_QUIET_SECONDS, 2 * settings.circuit_cooldown_seconds)
     return [
-        dead_letters.forget(before=clock.shifted(now, -retention_seconds), limit=PAGE_FORGOTTEN),
-        circuits.forget(since=clock.shifted(now, -CIRCUIT_MEMORY_SECONDS)),
+        dead_letters.forget(before=clock.shifted(now, -settings.dead_letter_retention_seconds), limit=PAGE_FORGOTTEN),
+        circuits.forget(
+            failed_before=clock.shifted(now, -CIRCUIT_MEMORY_SECONDS), quiet_since=clock.shifted(now, -quiet_seconds)
+        ),
     ]

@@ -103,9 +103,12 @@ def select_open() -> Statement:
 
 
 #: Graphs and versions of which nothing was heard for long.
-_FORGET: Final = "DELETE FROM circuits WHERE MAX(failed_at, COALESCE(probed_at, failed_at)) < ?"
+_FORGET: Final = """
+DELETE FROM circuits
+WHERE MAX(failed_at, COALESCE(probed_at, failed_at)) < CASE WHEN opened_at IS NULL THEN ? ELSE ? END
+"""
 
 
-def forget(*, since: str) -> Statement:
-    """Delete the rows of graphs and versions that did not fail since a time."""
-    return Statement(_FORGET, (since,))
+def forget(*, failed_before: str, quiet_since: str) -> Statement:
+    """Delete the rows of closed circuits without a failure since a time, and of open ones without a probe since one."""
+    return Statement(_FORGET, (failed_before, quiet_since))

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -394,6 +395,44 @@ async def test_a_probe_keeps_its_place_as_long_as_each_attempt_is_quicker_than_t
     await probe.runner.work()
     assert (await fragile.letters())[0]["reason"]["error"] == "AttemptsExhausted"
     assert probe_of(fragile) is None
+
+
+@pytest.mark.parametrize(
+    ("failures", "cooldown", "kept_seconds"),
+    [
+        (SETTINGS.circuit_failures, 60, dead_letters.CIRCUIT_QUIET_SECONDS),
+        (SETTINGS.circuit_failures, 48 * 3600, 96 * 3600),
+        (1, 60, dead_letters.CIRCUIT_MEMORY_SECONDS),
+    ],
+)
+async def test_a_circuit_that_nobody_asks_about_is_forgotten(
+    fragile: Fragile, failures: int, cooldown: int, kept_seconds: int
+) -> None:
+    for _ in range(failures):
+        await fragile.give_up(await fragile.thread())
+    settings = replace(SETTINGS, circuit_cooldown_seconds=cooldown)
+    for seconds, left in ((kept_seconds - 60, 1), (kept_seconds + 60, 0)):
+        await fragile.api.db.batch(dead_letters.forget(clock.shifted(clock.now_iso(), seconds), settings))
+        assert fragile.api.rows("circuits") == left
+
+
+async def test_a_run_that_is_redriven_while_the_circuit_is_open_has_its_first_attempt(fragile: Fragile) -> None:
+    await open_the_circuit(fragile)
+    thread = await fragile.thread()
+    run_id = await thread.create("fragile", input={"log": []})
+    await fragile.kill(thread)
+    for _ in range(2):
+        await thread.runner.work()
+        assert await thread.status(run_id) == "error"
+        assert (await fragile.letters())[0]["reason"]["error"] == "CircuitOpen"
+        await fragile.redrive(run_id)
+        await fragile.kill(thread)
+    fragile.outside.is_well = True
+    await thread.runner.work()
+    await fragile.redrive(run_id)
+    await thread.runner.work()
+    assert await thread.status(run_id) == "success"
+    assert fragile.api.rows("circuits") == 0
 
 
 async def test_runs_that_are_cut_off_together_count_once(fragile: Fragile) -> None:
