@@ -7,12 +7,13 @@ what a request started is dropped some time after that request, an alarm is wait
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Any, Final
 
 import workers
 from workers import DurableObject, Request
+from workers.entrypoints import DurableObjectAbort
 
 import clock
 import deployment
@@ -83,12 +84,22 @@ class ThreadObject(DurableObject):
                 version=process_environment.worker_version(),
             ),
             streams=self._streams,
-            executor=Executor(database=patient, registry=REGISTRY, settings=settings, provided=provided),
+            executor=Executor(
+                database=patient,
+                registry=REGISTRY,
+                settings=settings,
+                provided=provided,
+                reset=self._reset,
+            ),
             settings=settings,
         )
         self._sockets = HibernatingSockets(ctx)
         self._protocol = ProtocolSockets(self._streams.log, lambda: self._sockets, self._carry_out)
         self._streams.log.on_change = self._protocol.flush
+
+    def _reset(self) -> None:
+        with suppress(DurableObjectAbort):  # the object ends with the current turn of the event loop
+            self.ctx.abort("a graph that was cancelled went on")
 
     async def alarm(self, _info: Any = None) -> None:
         """Execute the thread's due runs."""

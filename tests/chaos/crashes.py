@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from langgraph_sdk.client import LangGraphClient
+from langgraph_sdk.errors import NotFoundError
 
 from tests.support.step_server import StepServer
 from tests.support.waiting import until
@@ -55,6 +56,19 @@ async def wait_for_end(client: LangGraphClient, thread_id: str, run_id: str) -> 
         return status if status not in ("pending", "running") else None
 
     return await until(f"run {run_id} ends", ended, seconds=RECOVERY_SECONDS)
+
+
+async def stopped(client: LangGraphClient, thread_id: str, run_id: str) -> str:
+    """How the run ended: a status, or `gone`."""
+
+    async def probe() -> str | None:
+        try:
+            status = (await client.runs.get(thread_id, run_id))["status"]
+        except NotFoundError:
+            return "gone"
+        return status if status not in ("pending", "running") else None
+
+    return await until(f"run {run_id} ends", probe, seconds=RECOVERY_SECONDS)
 
 
 async def assert_ran_once(client: LangGraphClient, thread_id: str, count: int) -> None:

@@ -6,37 +6,22 @@ from typing import Any, Literal
 
 import pytest
 from langgraph_sdk.client import LangGraphClient
-from langgraph_sdk.errors import NotFoundError
 
 from tests.chaos.crashes import (
-    RECOVERY_SECONDS,
     Crash,
     any_crash,
     gated,
     kill_workerd,
     reached,
+    stopped,
     wait_for_commit,
 )
 from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
-from tests.support.waiting import until
 from tools.local_server import Server
 
 Action = Literal["interrupt", "rollback"]
 ERRORS = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}
-
-
-async def stopped(client: LangGraphClient, thread_id: str, run_id: str) -> str:
-    """How the run ended: a status, or `gone`."""
-
-    async def probe() -> str | None:
-        try:
-            status = (await client.runs.get(thread_id, run_id))["status"]
-        except NotFoundError:
-            return "gone"
-        return status if status not in ("pending", "running") else None
-
-    return await until(f"run {run_id} ends", probe, seconds=RECOVERY_SECONDS)
 
 
 async def assert_stopped(

@@ -86,9 +86,14 @@ class ThreadObjectInMemory:
                     open_cache=partial(D1Cache, self.api.db, "release"),
                     traces=self.traces,
                 ),
+                reset=self.reset,
             ),
             settings=self._settings,
         )
+
+    def reset(self) -> None:
+        """What `Executor` does to a graph that cannot be stopped."""
+        raise AssertionError("nothing in this test is to be reset")
 
     async def create(self, assistant: str = "sequence", **body: Any) -> str:
         """A new background run of this thread."""

@@ -24,18 +24,31 @@ from tables.runs import Run
 
 logger = logging.getLogger(__name__)
 
-#: A run whose time ends within this is stopped to the second; more than the sweeper's minute.
-TIMER_SECONDS: Final = 90
+#: A run whose time ends within this is stopped to the second; the sweeper wakes it within two minutes.
+TIMER_SECONDS: Final = 150
+
+#: A graph that is still at work so long after it was cancelled does not let itself be cancelled.
+RESET_SECONDS: Final = 30
 
 
 class Executor:
     """At most one run at a time; `stop` may come from any other task."""
 
-    def __init__(self, *, database: Database, registry: Registry, settings: Settings, provided: Provided) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        registry: Registry,
+        settings: Settings,
+        provided: Provided,
+        reset: Callable[[], None],
+    ) -> None:
         self._database = database
         self._registry = registry
         self._settings = settings
         self._provided = provided
+        #: Ends all that is at work in the thread's object, as a crash does.
+        self._reset = reset
         self._graphs = GraphReader(registry, provided.store)
         self._run: Run | None = None
         self._task: asyncio.Task[Outcome] | None = None
@@ -47,7 +60,7 @@ class Executor:
         """Let a run execute no further, even if it is only about to begin."""
         self._stopped.add(run_id)
         if self._task is not None and self._run is not None and self._run.run_id == run_id:
-            self._task.cancel()
+            self._cancel(self._task)
 
     def trace_end(self, run: Run, ended: Outcome) -> None:
         """Tell those who want to know that the run has ended, after everybody else was told."""
@@ -119,7 +132,17 @@ class Executor:
     def _end_late(self, task: asyncio.Task[Outcome]) -> None:
         if task is self._task:
             self._is_late = True
-            task.cancel()
+            self._cancel(task)
+
+    def _cancel(self, task: asyncio.Task[Outcome]) -> None:
+        task.cancel()
+        asyncio.get_running_loop().call_later(RESET_SECONDS, self._end_by_force, task)
+
+    def _end_by_force(self, task: asyncio.Task[Outcome]) -> None:
+        """Lose the object to a node that catches its cancellation and goes on; the next one knows what was asked."""
+        if not task.done():
+            logger.error("the graph goes on although it was cancelled", extra={"event": "object_reset"})
+            self._reset()
 
     def _seconds_left(self, run: Run) -> float:
         began_ms = clock.epoch_ms(run.started_at) if run.started_at else clock.now_ms()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from langgraph.graph import START, StateGraph
 
 from graphs import factories
 from graphs.factories import Purpose, made
+from runs.execution import executor
 from tests.support.held_thread import Thread
 from tests.support.http_api import GraphsInMemory, State
 
@@ -105,6 +106,40 @@ async def test_a_stop_ends_although_whoever_reads_the_state_dies_of_it(action: s
     after = await thread.create(input={"topic": "u"})
     await thread.runner.work()
     assert await thread.status(after) == "success"
+
+
+@pytest.mark.parametrize("how", ["interrupt", "rollback", "timeout"])
+async def test_a_node_that_catches_its_cancellation_costs_the_object(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "RESET_SECONDS", 0.1)
+    thread = await Thread.new(bg_job_timeout_secs=1 if how == "timeout" else 3600)
+    is_reset = asyncio.Event()
+    thread.reset = is_reset.set  # type: ignore[method-assign]
+    thread.incarnate()
+
+    async def insist(_state: State) -> State:
+        thread.is_in_node.set()
+        while not thread.release.is_set():
+            with suppress(asyncio.CancelledError):
+                await thread.release.wait()
+        return {"log": ["late"]}
+
+    graph = StateGraph(State)
+    graph.add_node("n", insist)
+    graph.add_edge(START, "n")
+    thread.api.registry.graphs["g"] = graph.compile()
+    run_id = await thread.create("g", input={"topic": "t"})
+    lost = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(thread.is_in_node.wait(), 5)
+    if how != "timeout":
+        await thread.cancel(run_id, f"?action={how}")
+    await asyncio.wait_for(is_reset.wait(), 5)
+    thread.incarnate()
+    await asyncio.wait_for(thread.runner.work(), 5)
+    thread.release.set()
+    await asyncio.wait_for(lost, 5)
+    expected = {"interrupt": "interrupted", "rollback": None, "timeout": "timeout"}[how]
+    assert (await thread.runs()).get(run_id) == expected
+    assert await thread.log() in (None, [])
 
 
 async def test_a_node_that_is_cancelled_by_somebody_else_fails_its_run() -> None:

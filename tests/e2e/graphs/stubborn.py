@@ -1,0 +1,27 @@
+"""A quick node, then one that tries again for ever, whatever happens to it."""
+
+import asyncio
+import operator
+from typing import Annotated, NoReturn, TypedDict
+
+from langgraph.graph import START, StateGraph
+
+
+class Attempts(TypedDict):
+    log: Annotated[list[str], operator.add]
+
+
+async def before(_: Attempts) -> dict[str, list[str]]:
+    return {"log": ["before"]}
+
+
+async def insist(_: Attempts) -> NoReturn:
+    while True:
+        try:
+            await asyncio.sleep(0.1)
+            raise ConnectionError
+        except:  # noqa: E722 - also its cancellation, as in much that people write
+            continue
+
+
+graph = StateGraph(Attempts).add_sequence([before, insist]).add_edge(START, "before").compile()
