@@ -27,7 +27,7 @@ class Tick:
     """One minute."""
 
     services: Services
-    #: In minutes since 1970.
+    #: That which it was meant for, in minutes since 1970: a tick that comes late takes nobody's turn.
     minute: int
 
     def is_turn(self, interval_minutes: float | None) -> bool:
@@ -52,8 +52,8 @@ METRICS_SWEEP_MINUTES: Final = 60
 
 async def tick(services: Services, *, scheduled_ms: int) -> None:
     """Do what is due at a minute, given as the time that the tick was meant for: it may come late, twice or never."""
-    minute = max(scheduled_ms, clock.now_ms()) // cron_fires.MINUTE_MS
-    await asyncio.gather(*(_attempt(job, Tick(services=services, minute=minute)) for job in _JOBS))
+    minute = Tick(services=services, minute=scheduled_ms // cron_fires.MINUTE_MS)
+    await asyncio.gather(*(_attempt(job, minute) for job in _JOBS))
 
 
 async def _attempt(job: Job, now: Tick) -> None:
@@ -67,7 +67,8 @@ async def _attempt(job: Job, now: Tick) -> None:
 
 async def fire_crons(tick: Tick) -> None:
     """Create the runs that are due, and those for which the next tick would come too late."""
-    before = clock.iso_of_ms((tick.minute + 1) * cron_fires.MINUTE_MS)
+    minute = max(tick.minute, clock.now_ms() // cron_fires.MINUTE_MS)
+    before = clock.iso_of_ms((minute + 1) * cron_fires.MINUTE_MS)
     created = await cron_fires.fire_due(tick.services, before=before)
     if created:
         logger.info("created %d runs of crons", created, extra={"event": "crons_fired"})

@@ -92,7 +92,7 @@ class DatabaseError(SuperstepError):
     def saying(message: str) -> "DatabaseError":
         """The error for what the database said, which is all it tells."""
         if "too big" in message:
-            return ValueTooLarge(message)
+            return ValueTooLarge(f"A value is too big: what is stored in one row may have 2 MB. {message}")
         return DatabaseError(message) if _REFUSAL.search(message) else DatabaseUnavailable(message)
 
 

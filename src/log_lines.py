@@ -49,4 +49,19 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=repr)
+        return f"{{{', '.join(f'{json.dumps(name)}: {_json(value)}' for name, value in line.items())}}}"
+
+
+def _json(value: object) -> str:
+    """A value as JSON, or as a text that tells of it: a graph may log anything."""
+    try:
+        return json.dumps(value, default=repr, allow_nan=False)
+    except Exception:  # noqa: BLE001 - NaN, a cycle, a key that is no text, a broken `__repr__` of the graph's own
+        return json.dumps(_described(value))
+
+
+def _described(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - see `_json`
+        return f"<{type(value).__name__}>"

@@ -151,7 +151,7 @@ def _of_queue(queue: QueueFigures) -> Iterator[Family]:
         yield Family(f"lg_api_{name}", "gauge", meaning, [Sample(value or 0, {})])
 
 
-#: Column of `run_metrics`, name and meaning of each counter.
+#: Column of `run_metrics`, name and meaning of each counter. An attempt that is cut off takes its D1 figures along.
 _COUNTERS: Final = (
     ("runs", "runs_total", "Runs that have ended."),
     ("supersteps", "run_supersteps_total", "Super-steps whose checkpoint was stored when their run ended."),
@@ -161,10 +161,18 @@ _COUNTERS: Final = (
         "run_recovery_seconds_total",
         "From the last that is stored of each attempt that was cut off to the next attempt.",
     ),
-    ("d1_batches", "run_d1_batches_total", "Round trips to D1 while runs executed."),
-    ("d1_rows_read", "run_d1_rows_read_total", "Rows that D1 read while runs executed, as they are billed."),
-    ("d1_rows_written", "run_d1_rows_written_total", "Rows that D1 wrote while runs executed, as they are billed."),
-    ("d1_seconds", "run_d1_seconds_total", "How long D1 took to answer while runs executed."),
+    ("d1_batches", "run_d1_batches_total", "Round trips to D1 of attempts that were not cut off."),
+    (
+        "d1_rows_read",
+        "run_d1_rows_read_total",
+        "Rows that D1 read in attempts that were not cut off, as they are billed.",
+    ),
+    (
+        "d1_rows_written",
+        "run_d1_rows_written_total",
+        "Rows that D1 wrote in attempts that were not cut off, as they are billed.",
+    ),
+    ("d1_seconds", "run_d1_seconds_total", "How long D1 took to answer attempts that were not cut off."),
 )
 
 #: Columns of `run_metrics` with counts and sum, name and meaning of each histogram.

@@ -28,6 +28,28 @@ def test_a_record_is_one_line_with_what_was_given_as_extra() -> None:
     }
 
 
+class Broken:
+    """Cannot even be named."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_whatever_a_graph_logs_is_a_line_that_can_be_read() -> None:
+    endless: list[object] = []
+    endless.append(endless)
+    odd = {"loss": float("nan"), "by": {(1, 2): 3}, "endless": endless, "broken": Broken(), "deep": [Broken()]}
+    line = format_record(**odd, run_id="r")
+    assert {name: line[name] for name in odd} == {
+        "loss": "nan",
+        "by": "{(1, 2): 3}",
+        "endless": "[[...]]",
+        "broken": "<Broken>",
+        "deep": "<list>",
+    }
+    assert line["run_id"] == "r"
+
+
 def test_a_traceback_stays_in_its_line() -> None:
     try:
         raise ValueError("boom")
