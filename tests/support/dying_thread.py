@@ -24,6 +24,16 @@ Fault: TypeAlias = Literal["not sent", "answer lost"]
 graveyard: list[Any] = []
 
 
+#: What a batch is for, by what stands in one of its statements.
+Purpose: TypeAlias = Literal["claim", "resume", "checkpoint", "end"]
+_TELLTALES: dict[Purpose, str] = {
+    "end": "INSERT INTO run_metrics",
+    "resume": "'event', 'resumed'",
+    "claim": "'event', 'started'",
+    "checkpoint": "INSERT INTO checkpoints",
+}
+
+
 class Connection:
     """One incarnation's way to the database; once it is dead, no answer arrives any more."""
 
@@ -31,10 +41,15 @@ class Connection:
         self._api = api
         self._faults = faults
         self.is_dead = False
+        #: What is on its way to the database.
+        self.sent: set[Purpose] = set()
 
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """See `ports.Database.batch`."""
+        purposes = {what for what, text in _TELLTALES.items() if any(text in one.sql for one in statements)}
+        self.sent |= purposes
         await self._turns(2)
+        self.sent -= purposes
         fault = self._faults.pop(0) if self._faults else None
         if fault == "not sent":
             raise DatabaseUnavailable("Network connection lost.")

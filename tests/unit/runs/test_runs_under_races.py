@@ -24,13 +24,16 @@ import patient_database
 from http_messages import HttpResponse
 from runs.thread_object import thread_runner
 from settings import Settings
-from tests.support.dying_thread import DyingThread, Fault, graveyard
+from tests.support.dying_thread import DyingThread, Fault, Purpose, graveyard
 from tests.support.http_api import Api
 
 NODES = 3
 #: The node that asks, if it was told to.
 ASKING = 1
 WEBHOOK = "https://hooks.example.com/"
+
+#: So long the object may be at work without storing what one waits for.
+MOST_TURNS = 200
 
 #: Nodes that are left for whoever resumes the thread: all of them, while it has no checkpoint.
 Left: TypeAlias = tuple[int, ...]
@@ -71,6 +74,13 @@ class Turns:
 
 
 @dataclass(frozen=True)
+class Until:
+    """The object is about to store something."""
+
+    what: Purpose
+
+
+@dataclass(frozen=True)
 class Happens:
     """What the platform does."""
 
@@ -84,7 +94,7 @@ class Faults:
     faults: tuple[Fault, ...]
 
 
-Deed: TypeAlias = Create | Stop | DeleteThread | Turns | Happens | Faults
+Deed: TypeAlias = Create | Stop | DeleteThread | Turns | Until | Happens | Faults
 
 STRATEGIES = ["enqueue", "enqueue", "enqueue", "reject", "interrupt", "rollback"]
 KINDS = ["plain", "plain", "asks", "answers"]
@@ -99,13 +109,17 @@ TROUBLES = st.one_of(
     st.builds(Happens, st.sampled_from(HAPPENINGS)),
     st.builds(Faults, st.lists(st.sampled_from(["not sent", "answer lost"]), min_size=1, max_size=3).map(tuple)),
 )
-TURNS = st.builds(Turns, st.one_of(st.integers(1, 9), st.integers(1, 90)))
+PAUSES = st.one_of(
+    st.builds(Turns, st.integers(1, 9)),
+    st.builds(Turns, st.integers(1, 90)),
+    st.builds(Until, st.sampled_from(["claim", "resume", "checkpoint", "end", "end"])),
+)
 #: A run, and whatever follows it, each after a while.
 DEEDS = st.builds(
-    lambda create, deeds: [create, *(one for deed, turns in deeds for one in (turns, deed))],
+    lambda create, deeds: [create, *(one for deed, pause in deeds for one in (pause, deed))],
     CREATES,
     st.lists(
-        st.tuples(st.one_of(CREATES, CREATES, STOPS, TROUBLES, TROUBLES, TROUBLES, st.just(DeleteThread())), TURNS),
+        st.tuples(st.one_of(CREATES, CREATES, STOPS, TROUBLES, TROUBLES, TROUBLES, st.just(DeleteThread())), PAUSES),
         min_size=3,
         max_size=12,
     ),
@@ -187,6 +201,11 @@ class World:
             case Turns(count=count):
                 for _ in range(count):
                     await asyncio.sleep(0)
+            case Until(what=what):
+                for _ in range(MOST_TURNS):
+                    if what in self.thread.connection.sent:
+                        return
+                    await asyncio.sleep(0)
             case Faults(faults=faults):
                 self.thread.faults.extend(faults)
             case Happens(what=what):
@@ -194,7 +213,13 @@ class World:
             case _:
                 pass
         self.thread.ring()
+        self.check_rows()
+
+    def check_rows(self) -> None:
+        """What holds at every moment."""
         assert self._count("runs WHERE status = 'running'") <= 1
+        for (status,) in self._db.execute("SELECT status FROM threads"):
+            assert (status == "busy") == bool(self.unfinished())
 
     async def happen(self, what: str) -> None:
         match what:
@@ -241,6 +266,12 @@ class World:
             assert before
             return
         assert answer.status == 202, answer.body
+        left = self._db.execute(
+            "SELECT run_id, cancel_action FROM runs WHERE status IN ('pending', 'running')"
+        ).fetchall()
+        for action in [action for run_id, action in left if run_id in before]:
+            assert deed.strategy != "reject", "the thread was busy"
+            assert action or deed.strategy == "enqueue"
         # Asked together with the creation, so that what had not ended then is replaced.
         for run_id, action in self._db.execute("SELECT run_id, cancel_action FROM runs").fetchall():
             if action == deed.strategy and run_id in before:
@@ -300,6 +331,9 @@ class World:
         assert set(runs) == {run_id for run_id, run in self.asked.items() if not run.is_gone}
         for run_id, status in runs.items():
             assert status == ("interrupted" if self.asked[run_id].is_interrupted else "success")
+            # Whoever asks for it is told.
+            await self.thread.runner.recall(run_id)
+            await asyncio.wait_for(self.thread.streams.result(run_id), 5)
         for table in ("checkpoints", "checkpoint_writes"):
             column = "run_id" if table == "checkpoint_writes" else "json_extract(metadata, '$.run_id')"
             rows = self._db.execute(f"SELECT DISTINCT {column} FROM {table}")
