@@ -198,14 +198,8 @@ class World:
                 await self.stop(list(self.asked.values())[deed.index % len(self.asked)], deed.how)
             case DeleteThread():
                 await self.delete_thread()
-            case Turns(count=count):
-                for _ in range(count):
-                    await asyncio.sleep(0)
-            case Until(what=what):
-                for _ in range(MOST_TURNS):
-                    if what in self.thread.connection.sent:
-                        return
-                    await asyncio.sleep(0)
+            case Turns() | Until():
+                await self.wait(deed)
             case Faults(faults=faults):
                 self.thread.faults.extend(faults)
             case Happens(what=what):
@@ -214,6 +208,13 @@ class World:
                 pass
         self.thread.ring()
         self.check_rows()
+
+    async def wait(self, pause: Turns | Until) -> None:
+        turns = pause.count if isinstance(pause, Turns) else MOST_TURNS
+        for _ in range(turns):
+            if isinstance(pause, Until) and pause.what in self.thread.connection.sent:
+                break
+            await asyncio.sleep(0)
 
     def check_rows(self) -> None:
         """What holds at every moment."""
