@@ -1,17 +1,23 @@
 """The Worker's entry in a campaign: the production one, on bindings that fail as Cloudflare's do when told to.
 
 `POST /chaos` takes `{"seed", "rates"}`: how often each kind of fault happens from now on, until the next call or the
-death of the process. Each fault is a line `chaos: <kind>` of the log.
+death of the process. Each fault is a line `chaos: <kind>` of the log. `POST /chaos/reset/{thread_id}` resets the object
+of a thread, as a deploy or trouble with its storage does, and nothing else: the interpreter lives on with all that it
+has in memory. `GET /chaos/incarnations` says how many objects were made so far.
 """
 
 import asyncio
 import json
+from contextlib import suppress
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import workers
 from js import Error, console
+from pyodide.ffi import JsException
 from workers import Response
+from workers.entrypoints import DurableObjectAbort
 
 #: What D1 says, by its documentation and those who met it.
 D1_ERRORS = (
@@ -22,6 +28,10 @@ D1_ERRORS = (
     "D1_ERROR: Cannot resolve D1 DB due to transient issue on remote node.",
 )
 D1_LOST = "D1_ERROR: Network connection lost."
+#: How the Worker tells an object to reset itself, and what everybody hears who asked it for something.
+RESET = "http://thread/chaos/reset"
+RESET_REASON = "Durable Object reset because its code was updated."
+
 D1_RESET = "D1_ERROR: D1 DB storage operation exceeded timeout which caused object to be reset."
 
 
@@ -126,21 +136,53 @@ __all__ = ["Default", "RunWorkflow", "ThreadObject"]
 
 
 class ThreadObject(entry.ThreadObject):
-    """A thread's object whose alarm fires once too often, late, or in vain."""
+    """A thread's object that is reset or not there, and whose alarm fires once too often, late, in vain, or not."""
+
+    incarnations = 0
 
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, Bindings(env))
+        ThreadObject.incarnations += 1
+
+    async def fetch(self, request: Any) -> Any:
+        """Streams and results."""
+        if request.url == RESET:
+            self._reset()
+        self._suffer("a call of an object fails")
+        return await super().fetch(request)
+
+    async def wake(self) -> None:
+        """RPC of whoever has news."""
+        self._suffer("a call of an object fails")
+        await super().wake()
+
+    async def run_slice(self, run_id: str, attempt: int) -> bool:
+        """RPC of a Workflow."""
+        self._suffer("a slice is refused")
+        return await super().run_slice(run_id, attempt)
 
     async def alarm(self, info: Any = None) -> None:
-        """The platform's promise is at least once."""
+        """The platform's promise is at least once, and six more times when it fails."""
         if FAULTS.happens("an alarm is late"):
             await asyncio.sleep(FAULTS.seconds())
-        if FAULTS.happens("an alarm fails and fires again"):
-            raise Error.new("the alarm's invocation was lost")
+        if FAULTS.happens("an alarm is lost"):
+            return
+        self._suffer("an alarm fails and fires again")
         if FAULTS.happens("an alarm fires twice"):
             await asyncio.gather(super().alarm(info), super().alarm(info))
         else:
             await super().alarm(info)
+
+    def _suffer(self, failure: str) -> None:
+        """Let the call fail, or the object be reset soon after it began, or both."""
+        if FAULTS.happens("an object is reset"):
+            asyncio.get_running_loop().call_later(FAULTS.seconds() / 4, self._reset)
+        if FAULTS.happens(failure):
+            raise Error.new("Network connection lost.")
+
+    def _reset(self) -> None:
+        with suppress(DurableObjectAbort):
+            self.ctx.abort(RESET_REASON)
 
 
 class Default(entry.Default):
@@ -152,7 +194,14 @@ class Default(entry.Default):
 
     async def fetch(self, request: Any) -> Any:
         """Answer an HTTP request."""
-        if not request.url.endswith("/chaos"):
+        path = urlsplit(request.url).path
+        if path == "/chaos/incarnations":
+            return Response(str(ThreadObject.incarnations))
+        if path.startswith("/chaos/reset/"):
+            with suppress(JsException):  # the object dies while it answers
+                await self.env.THREADS._binding.getByName(path.rpartition("/")[2]).fetch(RESET)
+            return Response("")
+        if path != "/chaos":
             return await super().fetch(request)
         asked = json.loads(await request.text())
         FAULTS.rates, FAULTS.random = asked["rates"], Random(asked["seed"])

@@ -29,7 +29,11 @@ FAULTS: Final = {
     "an alarm fires twice": 0.8,
     "an alarm is late": 0.3,
     "an alarm fails and fires again": 0.3,
+    "an alarm is lost": 0.05,
+    "an object is reset": 0.3,
+    "a call of an object fails": 0.3,
     "a Workflow does not start": 0.3,
+    "a slice is refused": 0.3,
 }
 FAULTS_AT_ONCE: Final = 4
 #: What each of them writes into the log.
