@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
 from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import NotFoundError
 
+from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
 from tests.support.waiting import until
 from tools.local_server import Server
 
 #: From a kill to the end of a run of a few steps, restart of the server included.
 RECOVERY_SECONDS = 60
+
+Action = Literal["interrupt", "rollback"]
+STOP_ERRORS = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}
 
 Crash = Callable[[Server], None]
 
@@ -69,6 +73,22 @@ async def stopped(client: LangGraphClient, thread_id: str, run_id: str) -> str:
         return status if status not in ("pending", "running") else None
 
     return await until(f"run {run_id} ends", probe, seconds=RECOVERY_SECONDS)
+
+
+async def assert_stopped(
+    client: LangGraphClient, database: DatabaseFile, thread_id: str, run_id: str, action: Action
+) -> None:
+    """The run stopped after its first step, or left nothing behind; the thread can be used."""
+    assert await stopped(client, thread_id, run_id) == ("interrupted" if action == "interrupt" else "gone")
+    thread, state = await client.threads.get(thread_id), await client.threads.get_state(thread_id)
+    assert (thread["error"] or {})["error"] == STOP_ERRORS[action]
+    left = database.run("SELECT COUNT(*) FROM checkpoints WHERE json_extract(metadata, '$.run_id') = ?", run_id)
+    if action == "interrupt":
+        assert (thread["status"], state["values"]["log"], state["next"]) == ("interrupted", [0], ["step"])
+    else:
+        assert (thread["status"], thread["values"], state["values"], left) == ("idle", None, {}, [(0,)])
+    after = await client.runs.wait(thread_id, "sequence", input={"topic": "after"}, multitask_strategy="reject")
+    assert isinstance(after, dict)
 
 
 async def assert_ran_once(client: LangGraphClient, thread_id: str, count: int) -> None:

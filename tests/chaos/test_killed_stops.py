@@ -2,14 +2,17 @@
 
 import asyncio
 import json
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from langgraph_sdk.client import LangGraphClient
 
 from tests.chaos.crashes import (
+    STOP_ERRORS,
+    Action,
     Crash,
     any_crash,
+    assert_stopped,
     gated,
     kill_workerd,
     reached,
@@ -19,25 +22,6 @@ from tests.chaos.crashes import (
 from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
 from tools.local_server import Server
-
-Action = Literal["interrupt", "rollback"]
-ERRORS = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}
-
-
-async def assert_stopped(
-    client: LangGraphClient, database: DatabaseFile, thread_id: str, run_id: str, action: Action
-) -> None:
-    """The run stopped after its first step, or left nothing behind; the thread can be used."""
-    assert await stopped(client, thread_id, run_id) == ("interrupted" if action == "interrupt" else "gone")
-    thread, state = await client.threads.get(thread_id), await client.threads.get_state(thread_id)
-    assert (thread["error"] or {})["error"] == ERRORS[action]
-    left = database.run("SELECT COUNT(*) FROM checkpoints WHERE json_extract(metadata, '$.run_id') = ?", run_id)
-    if action == "interrupt":
-        assert (thread["status"], state["values"]["log"], state["next"]) == ("interrupted", [0], ["step"])
-    else:
-        assert (thread["status"], thread["values"], state["values"], left) == ("idle", None, {}, [(0,)])
-    after = await client.runs.wait(thread_id, "sequence", input={"topic": "after"}, multitask_strategy="reject")
-    assert isinstance(after, dict)
 
 
 @any_crash
@@ -57,7 +41,7 @@ async def test_a_wish_that_was_stored_before_the_crash_is_carried_out_after_it(
     run = await client.runs.create(thread_id, **gated(steps, name, 3))
     await reached(steps, name, 1)
     await wait_for_commit(client, thread_id, [0])
-    reason = json.dumps({"error": ERRORS[action], "message": "stop"})
+    reason = json.dumps({"error": STOP_ERRORS[action], "message": "stop"})
     database.run("UPDATE runs SET cancel_action = ?, error = ? WHERE run_id = ?", action, reason, run["run_id"])
     await asyncio.to_thread(crash, server)
     steps.release(name, 1)

@@ -18,9 +18,16 @@ from langgraph_sdk.client import LangGraphClient
 from websockets.exceptions import WebSocketException
 
 from tests.chaos.campaign.round import MAIN
-from tests.chaos.crashes import assert_ran_once, gated, reached, wait_for_commit, wait_for_end
+from tests.chaos.crashes import (
+    Action,
+    assert_ran_once,
+    assert_stopped,
+    gated,
+    reached,
+    wait_for_commit,
+    wait_for_end,
+)
 from tests.chaos.followers import listen
-from tests.chaos.test_killed_stops import Action, assert_stopped
 from tests.support.database_file import DatabaseFile
 from tests.support.project_server import serving
 from tests.support.step_server import StepServer

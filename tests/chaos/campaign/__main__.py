@@ -43,9 +43,9 @@ def main() -> int:
 
 
 def _play(seed: int, kills: int, on_crash: Callable[[], None]) -> Result:
-    began = time.monotonic()
+    began, commit = time.monotonic(), results.revision()
     told = asyncio.run(play(seed, kills, on_crash))
-    result = results.result_of(told, seed=seed, seconds=time.monotonic() - began)
+    result = results.result_of(told, seed=seed, seconds=time.monotonic() - began, commit=commit)
     if result.violations:
         kept = FOLDER / f"{seed}.jsonl"
         history.write(told, kept)
@@ -53,7 +53,8 @@ def _play(seed: int, kills: int, on_crash: Callable[[], None]) -> Result:
             console.print(f"[red]✗[/] {violation}", highlight=False, markup=True)
         console.print(f"the history is in {kept}; play the round again with: make chaos KILLS={kills} SEED={seed}")
     else:
-        console.print(f"[green]✓[/] seed {seed}: {sum(result.crashes.values())} crashes, {result.runs} runs")
+        crashes = sum(result.crashes.values())
+        console.print(f"[green]✓[/] seed {seed}: {crashes} crashes, {result.runs} runs, {result.seconds} s")
     return result
 
 
