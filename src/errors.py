@@ -77,9 +77,12 @@ class NotSupported(SuperstepError):
     status = 501
 
 
-#: In what D1 says when it ran a batch and refused it: SQLite's own code, or a check before it. Whatever else it says is
-#: of the way there: overloaded, reset, connection lost, internal error, and more each year.
-_REFUSAL: Final = re.compile(r"SQLITE_(?!BUSY|LOCKED|IOERR|INTERRUPT)|D1_TYPE_ERROR|maximum (DB size|account storage)")
+#: In what D1 says when it ran a batch and refused it: SQLite's own code, or a check before it, or that this invocation
+#: asks too often. Whatever else it says is of the way there: overloaded, reset, connection lost, and more each year.
+_REFUSAL: Final = re.compile(
+    r"SQLITE_(?!BUSY|LOCKED|IOERR|INTERRUPT)|D1_TYPE_ERROR|maximum (DB size|account storage)"
+    r"|Too many (API requests|subrequests)"
+)
 
 
 class DatabaseError(SuperstepError):

@@ -170,7 +170,7 @@ class Workflows(Protocol):
     """The Workflow that drives what outlives the inline budget."""
 
     async def start(self, thread_id: str, run_id: str, attempt: int) -> None:
-        """Start instance `run-<run_id>-<attempt>`; the id makes a second start a no-op."""
+        """Start instance `run-<run_id>-<attempt>`; the id makes a second start a no-op. Raises `errors.Unavailable`."""
         ...
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from js import Object
 from pyodide.ffi import JsException, to_js
 
+from errors import Unavailable
+
 
 class RunWorkflowBinding:
     """`ports.Workflows` over the `RUN_WORKFLOW` binding."""
@@ -20,4 +22,4 @@ class RunWorkflowBinding:
             await self._binding.create(options)
         except JsException as error:
             if "already_exists" not in str(error):
-                raise
+                raise Unavailable(f"the Workflow of run {run_id} did not start: {error.message}") from error

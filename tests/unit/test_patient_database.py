@@ -33,6 +33,8 @@ REFUSED = (
     "integer overflow: SQLITE_ERROR",
     "no such table: runs: SQLITE_ERROR",
     "Exceeded maximum DB size.",
+    "Too many API requests by single worker invocation.",
+    "Too many subrequests.",
 )
 
 
