@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Literal
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from tests.chaos.crashes import (
     kill_workerd,
     power_cut,
     reached,
+    stopped,
     sweep,
     wait_for_commit,
     wait_for_end,
@@ -108,6 +110,28 @@ async def test_a_long_run_survives_a_power_cut(
     steps.release("cut", 4)
     assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
     await assert_ran_once(client, thread_id, STEPS)
+
+
+@pytest.mark.parametrize("action", ["interrupt", "rollback"])
+async def test_a_stop_reaches_a_run_that_a_workflow_drives(
+    client: LangGraphClient, thread_id: str, steps: StepServer, action: Literal["interrupt", "rollback"]
+) -> None:
+    name = f"stopped-{action}"
+    steps.hold(name, 7)
+    run = await client.runs.create(thread_id, **gated(steps, name, STEPS))
+    await reached(steps, name, 7)
+    await wait_for_commit(client, thread_id, list(range(7)))
+    await client.runs.cancel(thread_id, run["run_id"], action=action)
+    ended = await stopped(client, thread_id, run["run_id"])
+    state = await client.threads.get_state(thread_id)
+    steps.release(name, 7)
+    assert steps.arrivals(name) == dict.fromkeys(range(8), 1)
+    if action == "interrupt":
+        assert (ended, state["values"]["log"], state["next"]) == ("interrupted", list(range(7)), ["step"])
+    else:
+        assert (ended, state["values"]) == ("gone", {})
+    after = await client.runs.wait(thread_id, "sequence", input={"topic": "after"}, multitask_strategy="reject")
+    assert isinstance(after, dict)
 
 
 async def watched(server: Server, thread_id: str, run_id: str) -> tuple[list[sse_frames.Frame], list[float]]:

@@ -1,4 +1,7 @@
-"""A node that catches its own cancellation and goes on: the object is lost to it, and the run ends all the same."""
+"""A node that catches its own cancellation and goes on: the object is lost to it, and the run ends all the same.
+
+It does so in a slice that a Workflow asked for.
+"""
 
 import asyncio
 
@@ -34,7 +37,7 @@ async def ends(client: LangGraphClient, action: str) -> tuple[str, list[str] | N
 
 
 async def test_what_does_not_let_itself_be_stopped_is_stopped() -> None:
-    with serving(BG_JOB_TIMEOUT_SECS=str(TIMEOUT_SECONDS)) as server:
+    with serving(BG_JOB_TIMEOUT_SECS=str(TIMEOUT_SECONDS), SLICE_SUPERSTEPS="1") as server:
         async with get_client(url=server.url) as client:
             found = await asyncio.gather(*[ends(client, action) for action in ("interrupt", "rollback", "timeout")])
     assert found == [("interrupted", ["before"]), ("gone", None), ("timeout", ["before"])]
