@@ -64,7 +64,7 @@ async def _finish(
     db: Database, run: Run, result: Outcome, stamp: Stamp, alongside: Sequence[Statement], *, claims_next: bool
 ) -> Finished | None:
     kwargs, tally = run.arguments, tallying.of(run, result, stamp)
-    goes_with_thread = kwargs.get("temporary") and not result.keeps_thread
+    goes_with_thread = kwargs.get("temporary") and result.keeps_thread_until is None
     if goes_with_thread and (ended := await _delete_with_thread(db, run, result, kwargs.get("webhook"), tally, stamp)):
         return ended
     end = [
@@ -166,6 +166,7 @@ def _settled(run: Run, result: Outcome, *, now: str) -> list[Statement]:
         values=result.values,
         interrupts=result.interrupts,
         error=result.error,
+        kept_until=result.keeps_thread_until,
         now=now,
     )
     return [*thread_engagement.give_back(run, result.left_by), *settled]

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 
+import clock
 from ports import Database, Statement
 from runs import completion, outcome, run_lines
 from runs.attempts import GaveUp
@@ -24,7 +25,8 @@ async def give_up(db: Database, run: Run, gave_up: GaveUp, stamp: Stamp, setting
     """
     run_lines.given_up(logger, run, gave_up.message)
     error = {"error": gave_up.error, "message": gave_up.message}
-    result = replace(outcome.failed(None, error), keeps_thread=True)
+    kept_until = clock.shifted(stamp.now, settings.dead_letter_retention_seconds)
+    result = replace(outcome.failed(None, error), keeps_thread_until=kept_until)
     alongside = _kept(run, dumps(error), stamp, settings)
     if gave_up.counts_since is not None:
         opens_at = settings.circuit_failures
@@ -38,7 +40,7 @@ async def give_up(db: Database, run: Run, gave_up: GaveUp, stamp: Stamp, setting
 
 
 def _kept(run: Run, reason: str, stamp: Stamp, settings: Settings) -> list[Statement]:
-    """The run as a dead letter; the thread that a stateless one has to itself stays as long as its letter."""
+    """The run as a dead letter; and a TTL for the thread that a stateless one has to itself, and that stays now."""
     letter = dead_letters.insert(run, reason, now=stamp.now)
     if not run.arguments.get("temporary"):
         return [letter]

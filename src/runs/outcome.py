@@ -41,8 +41,8 @@ class Outcome:
     wait_result: str = "{}"
     #: False for a run that was stopped before it began, which did nothing to its thread.
     has_begun: bool = True
-    #: A stateless run's thread stays, although the run has ended.
-    keeps_thread: bool = False
+    #: Until then the thread stays, whatever its TTL, and although it was made for this run alone.
+    keeps_thread_until: str | None = None
     #: After a rollback: graph and assistant that wrote the state which is left, if that is known.
     left_by: tuple[str, str] | None = None
 

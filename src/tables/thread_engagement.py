@@ -48,7 +48,7 @@ SET status = CASE
     error = CASE WHEN ? IS NOT NULL THEN ? ELSE error END,
     updated_at = ?,
     state_updated_at = CASE WHEN ? THEN ? ELSE state_updated_at END,
-    expires_at = {EXPIRY}
+    expires_at = MAX({EXPIRY}, ?)
 WHERE thread_id = ? AND {UNCHANGED}
 """
 
@@ -60,11 +60,13 @@ def settle(
     values: str | None,
     interrupts: str | None,
     error: str | None,
+    kept_until: str | None,
     now: str,
 ) -> list[Statement]:
     """Write what a run did to its thread; `values` and `interrupts` of None leave the stored ones.
 
-    With `resting` None it did nothing: the thread rests as it did before, `error` included.
+    With `resting` None it did nothing: the thread rests as it did before, `error` included. The thread's TTL begins
+    anew, and does not end before `kept_until`.
 
     Holds only while `run` is what is stored, so it must stand before the statement that finishes the run.
     """
@@ -80,7 +82,7 @@ def settle(
             *(resting, error),
             now,
             *(has_values, now),
-            now,
+            *(now, kept_until or ""),
             run.thread_id,
             *run.identity,
         ),

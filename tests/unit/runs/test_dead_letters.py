@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -252,9 +253,10 @@ async def test_what_cannot_be_meant_is_refused(fragile: Fragile, body: Any) -> N
     await fragile.api.detail("POST", "/runs/dead-letters/redrive", body, status=422)
 
 
-async def stateless(fragile: Fragile) -> tuple[ThreadObjectInMemory, str]:
+async def stateless(fragile: Fragile, **headers: str) -> tuple[ThreadObjectInMemory, str]:
     """A stateless run that gave up, and its thread."""
-    created = await fragile.api.json("POST", "/runs", {"assistant_id": "fragile", "input": {"log": []}}, status=202)
+    body = {"assistant_id": "fragile", "input": {"log": []}}
+    created = await fragile.api.json("POST", "/runs", body, status=202, **headers)
     thread = await fragile.thread(created["thread_id"])
     for _ in range(SETTINGS.max_attempts):
         await fragile.kill(thread)
@@ -273,6 +275,36 @@ async def test_a_stateless_run_that_gave_up_keeps_its_thread_until_it_is_redrive
     await thread.runner.work()
     assert json.loads(await joined) == {"log": [0, 1, 2, 3]}
     assert [fragile.api.rows(table) for table in ("threads", "runs", "checkpoints", "dead_letters")] == [0] * 4
+
+
+async def lifetime(fragile: Fragile, thread_id: str) -> timedelta:
+    """From the thread's last change to its end, in whole seconds."""
+    shown = await fragile.api.json("GET", f"/threads/{thread_id}?include=ttl")
+    lives = datetime.fromisoformat(shown["ttl"]["expires_at"]) - datetime.fromisoformat(shown["updated_at"])
+    return timedelta(seconds=round(lives.total_seconds()))
+
+
+RETENTION = timedelta(seconds=SETTINGS.dead_letter_retention_seconds)
+HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
+
+
+@pytest.mark.parametrize(("ttl", "kept"), [(HOUR, RETENTION), (YEAR, YEAR)])
+async def test_a_thread_stays_as_long_as_the_letter_of_its_run(
+    fragile: Fragile, ttl: timedelta, kept: timedelta
+) -> None:
+    created = await fragile.api.json("POST", "/threads", {"ttl": {"ttl": ttl.total_seconds() / 60}})
+    thread = await fragile.thread(created["thread_id"])
+    run_id = await fragile.give_up(thread)
+    assert await lifetime(fragile, thread.thread_id) == kept
+    fragile.outside.is_well = True
+    await fragile.redrive(run_id)
+    await thread.runner.work()
+    assert await lifetime(fragile, thread.thread_id) == ttl
+
+
+async def test_the_thread_of_a_stateless_run_with_a_key_stays_as_long_as_its_letter(fragile: Fragile) -> None:
+    thread, _ = await stateless(fragile, **{"idempotency-key": "k"})
+    assert await lifetime(fragile, thread.thread_id) == RETENTION
 
 
 async def test_what_nobody_wanted_is_forgotten(fragile: Fragile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,9 @@ async def test_threads_with_stale_runs_are_found_in_pages(db: SqliteDatabase) ->
         runs._STALE,
         run_claims._CLAIM,
         runs.insert(DETACHED, EVERYTHING, only_if_idle=True)[0].sql,
-        thread_engagement.settle(DETACHED, resting="idle", values=None, interrupts=None, error=None, now=NOW)[0].sql,
+        thread_engagement.settle(
+            DETACHED, resting="idle", values=None, interrupts=None, error=None, kept_until=None, now=NOW
+        )[0].sql,
         thread_deletion.delete_resting([THREAD], EVERYTHING)[0].sql,
         thread_retention.select_resting([THREAD], EVERYTHING).sql,
         thread_retention.select_expired("delete", now=NOW, limit=1).sql,
