@@ -30,8 +30,9 @@ _TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{
 _SAMPLED: Final = 0b01
 _KNOWN_FLAGS: Final = 0b11
 
-#: A list of `key=value`; what is longer need not be passed on.
+#: A list of `key=value`, of which some may be empty; what is longer need not be passed on.
 _STATE: Final = re.compile(r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]+=[\x20-\x2b\x2d-\x3c\x3e-\x7e]+")
+MAX_STATE_MEMBERS: Final = 32
 MAX_STATE_CHARACTERS: Final = 512
 
 #: Where a run's configuration keeps what its caller said.
@@ -89,13 +90,14 @@ def received(headers: Mapping[str, str]) -> TraceContext | None:
     found = _TRACEPARENT.fullmatch(headers.get(TRACEPARENT, "").strip())
     if not found or (found[1] == "00" and found[5]) or not int(found[2], 16) or not int(found[3], 16):
         return None
-    state = headers.get(TRACESTATE, "").strip()
-    is_valid = len(state) <= MAX_STATE_CHARACTERS and all(map(_STATE.fullmatch, state.split(",")))
+    members = [member for member in headers.get(TRACESTATE, "").strip().split(",") if member.strip()]
+    state = ",".join(members)
+    is_valid = len(members) <= MAX_STATE_MEMBERS and all(map(_STATE.fullmatch, members))
     return TraceContext(
         trace_id=found[2],
         parent_id=found[3],
         flags=int(found[4], 16) & _KNOWN_FLAGS,
-        state=state if is_valid else "",
+        state=state if is_valid and len(state) <= MAX_STATE_CHARACTERS else "",
     )
 
 
