@@ -181,3 +181,12 @@ async def test_a_schedule_that_can_no_longer_be_read_is_left_alone(server: CronS
     assert await server.tick(at("04:07:00")) == 1
     assert await server.next_run(cron) == "9999-12-31T00:00:00+00:00"
     assert len(await server.fires(fine)) == 2
+
+
+async def test_what_one_minute_has_no_room_for_runs_in_the_next_ones(
+    server: CronServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cron_fires, "MAX_TIMES", 10)
+    crons = [await server.cron(schedule="6 4 * * *") for _ in range(35)]
+    assert [await server.tick(at(f"04:0{minute}:00")) for minute in (6, 7, 8, 9)] == [10, 10, 10, 5]
+    assert [await server.history(cron) for cron in crons] == [["04:06 created"]] * 35
