@@ -14,6 +14,7 @@ from tests.chaos.campaign.history import (
     Crashed,
     CronAtEnd,
     Event,
+    Heard,
     History,
     RunAtEnd,
     Shown,
@@ -69,6 +70,11 @@ EVENTS: list[Event] = [
     Asked(at=15.5, name="gone", thread_id="deleted", steps=1),
     Answered(at=16, name="gone", answer="accepted", run_id="id-gone"),
     ThreadDeleted(at=17, thread_id="deleted"),
+    Heard(at=18, name="one", seq=1, log=None, is_end=False),
+    Heard(at=18, name="one", seq=2, log=[], is_end=False),
+    Heard(at=18, name="one", seq=4, log=LOG[:1], is_end=False),
+    Heard(at=18, name="one", seq=6, log=LOG[:2], is_end=False),
+    Heard(at=18, name="one", seq=7, log=None, is_end=True),
 ]
 
 THREAD = ThreadAtEnd(
@@ -184,6 +190,10 @@ BROKEN: dict[str, tuple[str, Change]] = {
     "the end is missing": ("streams have no gap and no repeat", without(13)),
     "an event came twice": ("streams have no gap and no repeat", also(shown(5, 11.2))),
     "an event is another": ("streams have no gap and no repeat", changed(8, data={"log": []})),
+    "a listener missed something": ("who listens hears everything once", without(23)),
+    "a listener missed the last": ("who listens hears everything once", without(24)),
+    "a listener heard numbers twice": ("who listens hears everything once", changed(24, seq=4)),
+    "a listener heard something else": ("who listens hears everything once", changed(24, log=LOG[:1])),
     "the stream has a gap": ("streams show an undisturbed run", run("one", stream=[*STREAM[:3], *STREAM[4:]])),
     "the stream ends early": ("streams show an undisturbed run", run("one", stream=STREAM[:4])),
     "join says something else": ("everybody is told the same", changed(16, log=LOG[:1])),

@@ -14,6 +14,7 @@ from typing import Any, Final
 from tests.chaos.campaign.facts import Facts
 from tests.chaos.campaign.history import (
     Crashed,
+    Heard,
     History,
     RunAtEnd,
     Shown,
@@ -219,6 +220,20 @@ def _position(id_: str) -> tuple[int, int]:
     return int(milliseconds), int(number or -1)
 
 
+def _who_listens_hears_everything_once(facts: Facts) -> Iterator[str]:
+    heard: defaultdict[str, list[Heard]] = defaultdict(list)
+    for event in facts.of(Heard):
+        heard[event.name].append(event)
+    for name, events in heard.items():
+        numbers = [event.seq for event in events]
+        if numbers != sorted(set(numbers)):
+            yield f"who listened to {name} heard numbers that repeat or go back: {numbers}"
+        logs = [event.log for event in events if event.log is not None]
+        whole = [[f"{name}/{step}" for step in range(count)] for count in range(facts.asked[name].steps + 1)]
+        if logs != (whole if events[-1].is_end else whole[: len(logs)]):
+            yield f"who listened to {name} heard {logs}"
+
+
 def _streams_show_an_undisturbed_run(facts: Facts) -> Iterator[str]:
     for thread, run in facts.runs():
         values = [data.get("log") for _, event, data in run.stream if event == "values" and "__interrupt__" not in data]
@@ -285,6 +300,7 @@ PROMISES: Final[dict[str, Callable[[Facts], Iterator[str]]]] = {
     "what was shown does not run again": _what_was_shown_does_not_run_again,
     "one run at a time, in order": _one_run_at_a_time,
     "streams have no gap and no repeat": _streams_have_no_gap_and_no_repeat,
+    "who listens hears everything once": _who_listens_hears_everything_once,
     "streams show an undisturbed run": _streams_show_an_undisturbed_run,
     "everybody is told the same": _everybody_is_told_the_same,
     "a run's history has all of its attempts": _lives_are_told_whole,

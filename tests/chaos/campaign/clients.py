@@ -81,7 +81,7 @@ class Client:
     """One user with one thread."""
 
     def __init__(self, world: World, random: Random, thread_id: str) -> None:
-        self._world = world
+        self.world = world
         self._random = random
         self._runs = world.sdk.runs
         self.thread_id = thread_id
@@ -90,14 +90,14 @@ class Client:
         """The thread must be there before runs can be."""
         await insist(
             f"creating thread {self.thread_id}",
-            lambda: self._world.sdk.threads.create(thread_id=self.thread_id, if_exists="do_nothing"),
+            lambda: self.world.sdk.threads.create(thread_id=self.thread_id, if_exists="do_nothing"),
         )
 
     def work(self, *, steps: int | None = None, **more: Any) -> Asked:
         """A new run to ask for."""
         return Asked(
-            at=self._world.recorder.now,
-            name=f"run{next(self._world.numbers)}",
+            at=self.world.recorder.now,
+            name=f"run{next(self.world.numbers)}",
             thread_id=self.thread_id,
             steps=steps or self._random.randint(2, 6),
             keyed=self._random.random() < 0.5,
@@ -107,7 +107,7 @@ class Client:
 
     def _arguments(self, work: Asked) -> dict[str, Any]:
         given = {
-            "url": self._world.steps_url,
+            "url": self.world.steps_url,
             "run": work.name,
             "steps": work.steps,
             "asks_at": work.asks_at,
@@ -119,12 +119,12 @@ class Client:
         if work.keyed:
             asked["headers"] = {"idempotency-key": f"{work.thread_id}/{work.name}"}
         if work.calls:
-            asked["webhook"] = self._world.receiver_url
+            asked["webhook"] = self.world.receiver_url
         return asked
 
     async def create(self, work: Asked) -> str | None:
         """Ask for a background run; its id, or None when there is none."""
-        self._world.recorder.take(work)
+        self.world.recorder.take(work)
         try:
             run = await self._ask(work, self._runs.create)
         except httpx.HTTPError as error:
@@ -157,7 +157,7 @@ class Client:
         return run_id
 
     def _answered(self, work: Asked, answer: Any, run_id: str | None = None) -> None:
-        recorder = self._world.recorder
+        recorder = self.world.recorder
         recorder.take(Answered(at=recorder.now, name=work.name, answer=answer, run_id=run_id))
 
     async def join(self, work: Asked, run_id: str) -> None:
@@ -167,7 +167,7 @@ class Client:
 
     async def ended(self, work: Asked, run_id: str) -> str:
         """Ask again and again until the run has ended; its status, or `gone`."""
-        recorder = self._world.recorder
+        recorder = self.world.recorder
         until = recorder.now + PATIENCE_SECONDS
         while recorder.now < until:
             try:
@@ -182,7 +182,7 @@ class Client:
 
     async def wait(self, work: Asked) -> None:
         """Create a run and wait for its result in one request; if that is cut off, find the run and join it."""
-        self._world.recorder.take(work)
+        self.world.recorder.take(work)
         try:
             values = await self._ask(work, partial(self._runs.wait, raise_error=False))
         except httpx.HTTPError as error:
@@ -194,7 +194,7 @@ class Client:
 
     async def stream(self, work: Asked) -> None:
         """Create a run and watch all of it, over as many connections as it takes; some are dropped on purpose."""
-        self._world.recorder.take(work)
+        self.world.recorder.take(work)
         created: list[str] = []
         parts = self._runs.stream(
             self.thread_id,
@@ -215,8 +215,8 @@ class Client:
 
     async def follow(self, work: Asked, run_id: str, viewer: str, last: str = "-1") -> None:
         """Watch a run from an event on until it ends."""
-        until = self._world.recorder.now + PATIENCE_SECONDS
-        while self._world.recorder.now < until:
+        until = self.world.recorder.now + PATIENCE_SECONDS
+        while self.world.recorder.now < until:
             # A connection that closes in good order may have been cut all the same, unless the run was over before.
             is_over = not await self._is_unfinished(work, run_id)
             if self._random.random() < 0.5:
@@ -226,7 +226,7 @@ class Client:
                 source = self._frames(run_id, last)
             last, is_closed = await self._watch(work, viewer, source, last)
             if is_over and is_closed:
-                recorder = self._world.recorder
+                recorder = self.world.recorder
                 recorder.take(StreamEnded(at=recorder.now, name=work.name, viewer=viewer))
                 return
             await asyncio.sleep(LOOK_SECONDS / 2)
@@ -238,7 +238,7 @@ class Client:
 
     async def _frames(self, run_id: str, last: str) -> AsyncIterator[tuple[str, str, Any]]:
         path = f"/threads/{self.thread_id}/runs/{run_id}/stream"
-        async with self._world.http.stream("GET", path, headers={"last-event-id": last}) as response:
+        async with self.world.http.stream("GET", path, headers={"last-event-id": last}) as response:
             response.raise_for_status()
             async for frame in sse_frames.frames(response):
                 yield frame.id or "", frame.event, frame.data
@@ -250,7 +250,7 @@ class Client:
         patience = self._random.choice([1, 2, 4, 1000])
         try:
             async for id_, event, data in source:
-                recorder = self._world.recorder
+                recorder = self.world.recorder
                 recorder.take(Shown(at=recorder.now, name=work.name, viewer=viewer, id=id_, event=event, data=data))
                 last = id_
                 patience -= 1
@@ -267,7 +267,7 @@ class Client:
 
     async def cancel(self, work: Asked, run_id: str, action: Any) -> None:
         """Ask a run to stop."""
-        recorder = self._world.recorder
+        recorder = self.world.recorder
         recorder.take(StopAsked(at=recorder.now, name=work.name, action=action))
         with suppress(APIStatusError):  # it has ended already
             await insist(f"cancelling {work.name}", lambda: self._runs.cancel(self.thread_id, run_id, action=action))
@@ -275,17 +275,17 @@ class Client:
     async def delete_thread(self) -> bool:
         """Delete the thread with all that is on it; False while it has runs to finish."""
         try:
-            await insist(f"deleting {self.thread_id}", lambda: self._world.sdk.threads.delete(self.thread_id))
+            await insist(f"deleting {self.thread_id}", lambda: self.world.sdk.threads.delete(self.thread_id))
         except ConflictError:
             return False
         except NotFoundError:
             pass  # an earlier try did it
-        recorder = self._world.recorder
+        recorder = self.world.recorder
         recorder.take(ThreadDeleted(at=recorder.now, thread_id=self.thread_id))
         return True
 
     def _told(self, work: Asked, source: Any, *, status: str | None = None, log: list[str] | None = None) -> None:
-        recorder = self._world.recorder
+        recorder = self.world.recorder
         recorder.take(Told(at=recorder.now, name=work.name, source=source, status=status, log=log))
 
     async def pause(self, most: float = 1.0) -> None:

@@ -67,6 +67,19 @@ class StreamEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An event of a thread reached the one who follows it by WebSocket; what is sent again is left out."""
+
+    at: float
+    name: str
+    seq: int
+    #: Of the thread's values, if it is about these.
+    log: list[str] | None
+    #: Whether it says that the run is over.
+    is_end: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """A client was told how a run ended."""
 
@@ -136,6 +149,7 @@ Event: TypeAlias = (
     | Answered
     | Shown
     | StreamEnded
+    | Heard
     | Told
     | StopAsked
     | ThreadDeleted

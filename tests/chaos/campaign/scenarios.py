@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final, TypeAlias
 
+from tests.chaos.campaign import listeners
 from tests.chaos.campaign.clients import Client
 
 Scenario: TypeAlias = Callable[[Client, Random], Awaitable[None]]
@@ -33,6 +34,16 @@ async def streamed(client: Client, random: Random) -> None:
     if found := await client.find(work):
         await client.follow(work, found["run_id"], f"{work.name}/joiner")
     await watching
+
+
+async def followed(client: Client, random: Random) -> None:
+    """One user creates a run, another one hears of it by WebSocket."""
+    work = client.work(steps=random.randint(4, 10))
+    listening = asyncio.create_task(listeners.listen(client.world, random, work))
+    if run_id := await client.create(work):
+        await client.ended(work, run_id)
+        await listening
+    listening.cancel()
 
 
 async def long(client: Client, random: Random) -> None:
@@ -97,6 +108,7 @@ SCENARIOS: Final[tuple[tuple[Scenario, int], ...]] = (
     (background, 3),
     (joined, 2),
     (streamed, 4),
+    (followed, 2),
     (long, 1),
     (approved, 2),
     (stopped, 2),
