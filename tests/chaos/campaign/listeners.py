@@ -35,8 +35,8 @@ class _Listener:
 
     async def hears_the_end(self, patience: int) -> bool:
         """Listen by one socket, for so many events."""
-        url = str(self._world.http.base_url.copy_with(scheme="ws"))
-        async with connect(f"{url}threads/{self._work.thread_id}/stream/events") as socket:
+        path = f"/threads/{self._work.thread_id}/stream/events"
+        async with connect(str(self._world.http.base_url.join(path).copy_with(scheme="ws"))) as socket:
             await socket.send(json.dumps(SUBSCRIBE))
             async for text in socket:
                 message = json.loads(text)
