@@ -23,7 +23,8 @@ from tests.support import sse_frames
 
 T = TypeVar("T")
 
-GRAPH: Final = "work"
+#: Their nodes are asynchronous, or not; a thread stays with one.
+GRAPHS: Final = ("work", "blocking")
 #: A run that has not ended by then, all crashes of a round included, is stuck.
 PATIENCE_SECONDS: Final = 600
 #: How often a client looks again.
@@ -84,6 +85,7 @@ class Client:
         self.world = world
         self._random = random
         self._runs = world.sdk.runs
+        self._graph = random.choice(GRAPHS)
         self.thread_id = thread_id
 
     async def make_thread(self) -> None:
@@ -133,7 +135,7 @@ class Client:
 
     async def _ask(self, work: Asked, create: Callable[..., Awaitable[T]]) -> T:
         """Ask for a run: once, or with a key until there is an answer."""
-        request = partial(create, self.thread_id, GRAPH, **self._arguments(work))
+        request = partial(create, self.thread_id, self._graph, **self._arguments(work))
         return await (insist(f"creating {work.name}", request) if work.keyed else request())
 
     async def _unanswered(self, work: Asked, error: Exception) -> str | None:
@@ -198,7 +200,7 @@ class Client:
         created: list[str] = []
         parts = self._runs.stream(
             self.thread_id,
-            GRAPH,
+            self._graph,
             stream_mode=STREAM_MODES,
             stream_resumable=True,
             on_run_created=lambda run: created.append(run["run_id"]),

@@ -1,7 +1,7 @@
 """Steps in a row, each with one side effect that is counted: an HTTP call, after a question if one is asked."""
 
 import operator
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 from langgraph.graph import END, START, StateGraph
@@ -25,14 +25,27 @@ def done(state: Work) -> int:
     return sum(line.startswith(f"{state['run']}/") for line in state["log"])
 
 
-async def step(state: Work) -> dict[str, list[str]]:
-    """Execute the run's next step."""
+def begin(state: Work) -> tuple[int, str]:
+    """The number of the run's next step, and what is appended to its line."""
     number = done(state)
     answer = f"={interrupt(state['run'])}" if number == state["asks_at"] else ""
     if number == state["fails_at"]:
         raise ValueError(f"{state['run']} was told to fail")
+    return number, answer
+
+
+async def step(state: Work) -> dict[str, list[str]]:
+    """Execute the run's next step."""
+    number, answer = begin(state)
     async with httpx.AsyncClient(timeout=120) as client:
         (await client.get(f"{state['url']}/runs/{state['run']}/steps/{number}")).raise_for_status()
+    return {"log": [f"{state['run']}/{number}{answer}"]}
+
+
+def blocking_step(state: Work) -> dict[str, list[str]]:
+    """The same for a graph whose nodes are synchronous."""
+    number, answer = begin(state)
+    httpx.get(f"{state['url']}/runs/{state['run']}/steps/{number}", timeout=120).raise_for_status()
     return {"log": [f"{state['run']}/{number}{answer}"]}
 
 
@@ -41,4 +54,11 @@ def further(state: Work) -> str:
     return "step" if done(state) < state["steps"] else END
 
 
-graph = StateGraph(Work).add_node(step).add_edge(START, "step").add_conditional_edges("step", further).compile()
+def compiled(node: Any) -> Any:
+    """A graph of that node."""
+    builder = StateGraph(Work).add_node("step", node).add_edge(START, "step")
+    return builder.add_conditional_edges("step", further).compile()
+
+
+graph = compiled(step)
+blocking = compiled(blocking_step)
