@@ -121,7 +121,7 @@ async def redrive(db: Database, queue: RunQueue, run_ids: Sequence[str], access:
 def _why_not(letter: Row | None) -> str:
     match letter:
         case None:
-            return "Dead letter not found."
+            return "Dead letter not found: there is none, or it was redriven or deleted."
         case {"status": None}:
             return "The message names no run."
         case {"status": "error", "is_newest": 1}:

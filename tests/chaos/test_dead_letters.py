@@ -80,7 +80,7 @@ async def redrive(http: httpx.AsyncClient, *run_ids: str) -> tuple[list[str], di
     return [run["run_id"] for run in told["redriven"]], {run["run_id"]: run["detail"] for run in told["refused"]}
 
 
-NOT_FOUND = "Dead letter not found."
+NOT_FOUND = "Dead letter not found: there is none, or it was redriven or deleted."
 
 
 async def test_a_run_that_keeps_killing_the_server_is_given_up_and_told_of(

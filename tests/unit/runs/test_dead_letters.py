@@ -172,7 +172,9 @@ async def test_redriving_twice_does_nothing_more(fragile: Fragile) -> None:
     await asyncio.gather(*(fragile.redrive(run_id) for _ in range(3)))
     assert await fragile.redrive(run_id) == {
         "redriven": [],
-        "refused": [{"run_id": run_id, "detail": "Dead letter not found."}],
+        "refused": [
+            {"run_id": run_id, "detail": "Dead letter not found: there is none, or it was redriven or deleted."}
+        ],
     }
     stored = await runs.get(fragile.api.db, thread.thread_id, run_id)
     assert stored
@@ -214,7 +216,9 @@ async def test_a_letter_goes_with_its_thread_and_with_its_run(fragile: Fragile, 
     run_id = await fragile.give_up(thread)
     await fragile.api.json("DELETE", f"/threads/{thread.thread_id}{path.format(run_id=run_id)}", status=204)
     assert fragile.api.rows("dead_letters") == 0
-    assert (await fragile.redrive(run_id))["refused"] == [{"run_id": run_id, "detail": "Dead letter not found."}]
+    assert (await fragile.redrive(run_id))["refused"] == [
+        {"run_id": run_id, "detail": "Dead letter not found: there is none, or it was redriven or deleted."}
+    ]
 
 
 @pytest.mark.parametrize("action", ["interrupt", "rollback"])
