@@ -5,16 +5,17 @@ that mode is always on, asked for or not, and whatever comes between two of them
 """
 
 import asyncio
-import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from langgraph.types import StreamMode
 
-from langgraph_terms import checkpoint_address
+from runs.execution import streamed_items
 from runs.execution.protocol_items import Elsewhere
+from runs.execution.repetitions import Repetitions
+from runs.execution.streamed_items import Item
 from streaming.events import Delivery, Event, Superstep
 from streaming.json_text import RunEncoder, dumps, told_message_fields
 from streaming.message_events import MessageEvents
@@ -69,16 +70,12 @@ class GraphEvents:
         self._messages = MessageEvents()
         self._metadata: Mapping[str, Any] | None = None
         self._metadata_text = ""
-        self._first_step: dict[str, int] = {}
         self._running: dict[str, int] = {}
-        self._records: list[_Item] = []
+        self._records: list[Item] = []
         #: The tasks of each graph's super-step: begun and not finished, and finished.
         self._begun: defaultdict[str, set[str]] = defaultdict(set)
         self._finished: defaultdict[str, set[str]] = defaultdict(set)
-        #: How many updates of which nodes a resumed run repeats although they are shown.
-        self._repeated_updates: dict[str, Counter[str]] = {}
-        self._repeated_values: dict[str, _Item] = {}
-        self._shown_snapshots: set[str] = set()
+        self._repetitions = Repetitions(stream, resumed=resumed)
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
         self.values: Any = None
         #: The last `checkpoints` item of the run's own graph.
@@ -92,23 +89,21 @@ class GraphEvents:
         if mode == "checkpoints":
             # The item itself belongs to the super-step it ends.
             self._running[namespace] = payload["metadata"]["step"]
-            self._take_repeated_values(namespace, payload["metadata"]["source"])
+            if begun_with := self._repetitions.taken_back(namespace, payload["metadata"]["source"]):
+                self._emit_item(begun_with, Delivery.SNAPSHOT)
         elif mode == "tasks" and self._settles_tasks:
             self._note_task(namespace, payload)
         if mode == "messages":
             self._take_message(namespace, payload)
         elif mode in self._requested:
-            self._take_requested(_Item(namespace, mode, payload))
+            self._take_requested(Item(namespace, mode, payload))
         if mode == "checkpoints":
             self.emit_records()
             self._stream.close_superstep(namespace, self._running[namespace])
             self._running[namespace] += 1
-            self._first_step.setdefault(namespace, self._running[namespace])
             self._begun[namespace].clear()
             self._finished[namespace].clear()
-            if self._resumed and namespace not in self._repeated_updates:
-                shown = [task["name"] for task in payload["tasks"] if task["id"] in self._stream.shown_tasks]
-                self._repeated_updates[namespace] = Counter(shown)
+            self._repetitions.note_checkpoint(namespace, self._running[namespace], payload["tasks"])
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""
@@ -117,9 +112,9 @@ class GraphEvents:
     def show_breakpoint(self, values: Any) -> None:
         """What LangGraph would stream at a breakpoint that the run had reached before it was cut off."""
         self.values = values
-        for item in (_Item("", "values", values), _Item("", "updates", {"__interrupt__": []})):
+        for item in (Item("", "values", values), Item("", "updates", {"__interrupt__": []})):
             if item.mode in self._requested:
-                self._emit_item(item, _delivery(item))
+                self._emit_item(item, streamed_items.delivery(item))
 
     def emit_records(self, task_id: str | None = None) -> None:
         """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.
@@ -200,52 +195,30 @@ class GraphEvents:
             shown = cast(dict[str, Any], payload)
             self.values = {k: v for k, v in shown.items() if k != "__interrupt__"} if has_interrupt else payload
 
-    def _take_repeated_values(self, namespace: str, source: str) -> None:
-        """The values with which a resumed graph begins, now that its checkpoint is known; an input has none."""
-        repeated = self._repeated_values.pop(namespace, None)
-        if repeated and source != "input":
-            self._emit_item(repeated, Delivery.SNAPSHOT)
+    def _take_requested(self, item: Item) -> None:
+        step = self._running.get(item.namespace)
+        if not self._repetitions.hold_back(item, step) and (news := self._repetitions.news(item, step)):
+            self._take_news(news)
 
-    def _was_finished_before(self, item: "_Item") -> bool:
-        """Whether these are the updates of a task that a crash left finished in an unfinished super-step.
-
-        LangGraph marks them as cached; no client is to see the difference.
-        """
-        is_first = self._running.get(item.namespace) == self._first_step.get(item.namespace)
-        return self._resumed and is_first and item.mode == "updates" and "__metadata__" in item.payload
-
-    def _is_repeated(self, item: "_Item") -> bool:
-        repeated = self._repeated_updates.get(item.namespace, Counter())
-        name = next(name for name in item.payload if name != "__metadata__")
-        repeated[name] -= 1
-        return repeated[name] >= 0
-
-    def _take_requested(self, item: "_Item") -> None:
-        if self._resumed and item.mode == "values" and item.namespace not in self._running:
-            self._repeated_values[item.namespace] = item
-            return
-        if self._was_finished_before(item):
-            if self._is_repeated(item):
-                return
-            item = _Item(item.namespace, item.mode, {k: v for k, v in item.payload.items() if k != "__metadata__"})
-        delivery = _delivery(item)
+    def _take_news(self, item: Item) -> None:
+        delivery = streamed_items.delivery(item)
         if delivery is Delivery.RECORD and self._gated:
-            self._records.append(replace(item, task=_task_of(item)) if self._settles_tasks else item)
+            self._records.append(replace(item, task=streamed_items.task_of(item)) if self._settles_tasks else item)
             return
         if delivery is Delivery.SNAPSHOT:
             self.emit_records()
         self._emit_item(item, delivery)
 
-    def _emit_item(self, item: "_Item", delivery: Delivery) -> None:
+    def _emit_item(self, item: Item, delivery: Delivery) -> None:
         step = None
         payload = item.payload
         if item.is_debug_checkpoint:
             # Comes after the `checkpoints` item of the same checkpoint, so the next super-step seems to run already.
             step = payload["payload"]["metadata"]["step"]
-            payload = {**payload, "payload": _debug_checkpoint(payload["payload"])}
-        name = _name(item.mode, item.namespace)
+            payload = {**payload, "payload": streamed_items.debug_checkpoint(payload["payload"])}
+        name = streamed_items.name(item.mode, item.namespace)
         if isinstance(payload, Elsewhere):
-            name, payload = _name(item.mode, "|".join(payload.namespace)), payload.payload
+            name, payload = streamed_items.name(item.mode, "|".join(payload.namespace)), payload.payload
         data = dumps(payload) if item.mode in ("custom", "tools") else self._shown_encoder.dumps(payload)
         self._emit(item.namespace, name, data, delivery, step, item.task)
 
@@ -253,7 +226,7 @@ class GraphEvents:
         if isinstance(payload, tuple):
             self._emit_message(namespace, *cast(tuple[Any, Any], payload))
         else:
-            self._emit_item(_Item(namespace, "messages", payload), Delivery.LIVE)
+            self._emit_item(Item(namespace, "messages", payload), Delivery.LIVE)
 
     def _emit_message(self, namespace: str, message: Any, metadata: Mapping[str, Any]) -> None:
         if "messages-tuple" in self._requested:
@@ -261,7 +234,7 @@ class GraphEvents:
             if self._metadata is not metadata:
                 self._metadata, self._metadata_text = metadata, dumps(metadata)
             data = f"[{dumps(message)},{self._metadata_text}]"
-            self._emit(namespace, _name("messages", namespace), data, Delivery.LIVE)
+            self._emit(namespace, streamed_items.name("messages", namespace), data, Delivery.LIVE)
             return
         for name, data in self._messages.events(message, metadata):
             self._emit(namespace, name, data, Delivery.LIVE)
@@ -269,7 +242,7 @@ class GraphEvents:
     def _emit(
         self, namespace: str, name: str, data: str, delivery: Delivery, step: int | None = None, task: str = ""
     ) -> None:
-        if self._resumed and delivery is Delivery.SNAPSHOT and self._repeats(name, data):
+        if delivery is Delivery.SNAPSHOT and self._repetitions.is_shown(name, data):
             return
         if step is None:
             step = self._running.get(namespace)
@@ -278,86 +251,3 @@ class GraphEvents:
             delivery = Delivery.LIVE
         superstep = Superstep(namespace, step or 0, self._running.get("", -2), task)
         self._stream.emit(Event(name, data, superstep, delivery))
-
-    def _repeats(self, name: str, data: str) -> bool:
-        """Whether the first snapshot of this name in a resumed run is one that the stream already shows."""
-        if name in self._shown_snapshots:
-            return False
-        self._shown_snapshots.add(name)
-        shown = self._stream.last_data(name)
-        return shown is not None and _identity(shown) == _identity(data)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One item of `astream` in a mode that was asked for."""
-
-    namespace: str
-    mode: str
-    payload: Any
-    #: Of a task's result or updates: its id, where it is known.
-    task: str = ""
-
-    @property
-    def is_debug_checkpoint(self) -> bool:
-        return self.mode == "debug" and self.payload["type"] == "checkpoint"
-
-
-def _name(mode: str, namespace: str) -> str:
-    return f"{mode}|{namespace}" if namespace else mode
-
-
-def _task_of(item: _Item) -> str:
-    if item.mode == "tasks":
-        return item.payload["id"]
-    return item.payload["payload"]["id"] if item.mode == "debug" else ""
-
-
-def _delivery(item: _Item) -> Delivery:
-    match item.mode:
-        case "values" | "checkpoints" | "input.requested":
-            return Delivery.SNAPSHOT
-        case "custom" | "tools":
-            return Delivery.LIVE
-        case "lifecycle":
-            begins = item.payload.payload["event"] == "started"
-        case "tasks":
-            begins = "result" not in item.payload
-        case "debug" if item.is_debug_checkpoint:
-            return Delivery.SNAPSHOT
-        case "debug":
-            begins = item.payload["type"] == "task"
-        case _:
-            begins = False
-    return Delivery.LIVE if begins else Delivery.RECORD
-
-
-def _identity(data: str) -> Any:
-    """What makes two snapshots the same: a checkpoint's id, or the whole of the values."""
-    snapshot = json.loads(data)
-    if not isinstance(snapshot, dict):
-        return snapshot
-    inner = cast(dict[str, Any], snapshot)
-    payload = inner.get("payload", inner) if inner.get("type") == "checkpoint" else inner
-    try:
-        return payload["config"]["configurable"]["checkpoint_id"]
-    except (KeyError, TypeError):
-        return inner
-
-
-def _debug_checkpoint(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A checkpoint as `debug` shows it: checkpoints are addresses, where LangGraph has configs."""
-    return {
-        **payload,
-        "checkpoint": checkpoint_address(payload.get("config")),
-        "parent_checkpoint": checkpoint_address(payload.get("parent_config")),
-        "tasks": [_debug_task(task) for task in payload["tasks"]],
-    }
-
-
-def _debug_task(task: Mapping[str, Any]) -> Mapping[str, Any]:
-    state = task.get("state")
-    if not isinstance(state, dict) or "configurable" not in state:
-        return task
-    others = {key: value for key, value in task.items() if key != "state"}
-    return {**others, "checkpoint": cast(dict[str, Any], state)["configurable"]}

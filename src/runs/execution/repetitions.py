@@ -1,0 +1,66 @@
+"""What LangGraph streams once more when it goes on from a checkpoint, and what of it the stream shows already."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from runs.execution import streamed_items
+from runs.execution.streamed_items import Item
+from streaming.run_stream import RunStream
+
+
+class Repetitions:
+    """Those of one slice of a run; none unless it is `resumed`."""
+
+    def __init__(self, stream: RunStream, *, resumed: bool) -> None:
+        self._stream = stream
+        self._resumed = resumed
+        #: The super-step after the first checkpoint of each graph.
+        self._first_step: dict[str, int] = {}
+        #: How many updates of which nodes come again although they are shown.
+        self._updates: dict[str, Counter[str]] = {}
+        self._values: dict[str, Item] = {}
+        self._snapshots: set[str] = set()
+
+    def note_checkpoint(self, namespace: str, next_step: int, tasks: Iterable[Mapping[str, Any]]) -> None:
+        """A graph has a checkpoint; `tasks` are those of the super-step that begins with it."""
+        if self._resumed and namespace not in self._first_step:
+            self._first_step[namespace] = next_step
+            self._updates[namespace] = Counter(task["name"] for task in tasks if task["id"] in self._stream.shown_tasks)
+
+    def hold_back(self, item: Item, step: int | None) -> bool:
+        """Whether these are the values with which a graph begins; `taken_back` has them once it has a checkpoint."""
+        if self._resumed and item.mode == "values" and step is None:
+            self._values[item.namespace] = item
+            return True
+        return False
+
+    def taken_back(self, namespace: str, source: str) -> Item | None:
+        """The values that a graph began with; an input has none."""
+        held = self._values.pop(namespace, None)
+        return held if source != "input" else None
+
+    def news(self, item: Item, step: int | None) -> Item | None:
+        """What of an item is not shown yet, in the super-step `step` of its graph.
+
+        The updates of a task that a crash left finished in an unfinished super-step are marked as cached by LangGraph;
+        no client is to see the difference.
+        """
+        is_first = step == self._first_step.get(item.namespace)
+        if not (self._resumed and is_first and item.mode == "updates" and "__metadata__" in item.payload):
+            return item
+        node = next(name for name in item.payload if name != "__metadata__")
+        shown = self._updates.get(item.namespace, Counter())
+        shown[node] -= 1
+        if shown[node] >= 0:
+            return None
+        return replace(item, payload={k: v for k, v in item.payload.items() if k != "__metadata__"})
+
+    def is_shown(self, name: str, data: str) -> bool:
+        """Whether this, the first snapshot of its name here, is one that the stream already shows."""
+        if not self._resumed or name in self._snapshots:
+            return False
+        self._snapshots.add(name)
+        shown = self._stream.last_data(name)
+        return shown is not None and streamed_items.identity(shown) == streamed_items.identity(data)

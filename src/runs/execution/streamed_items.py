@@ -1,0 +1,88 @@
+"""One item of `astream`, as an event: its name, its task, how it is delivered, and what it shows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langgraph_terms import checkpoint_address
+from streaming.events import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item in a mode that was asked for."""
+
+    namespace: str
+    mode: str
+    payload: Any
+    #: Of a task's result or updates: its id, where it is known.
+    task: str = ""
+
+    @property
+    def is_debug_checkpoint(self) -> bool:
+        """Whether it shows a checkpoint in the mode `debug`."""
+        return self.mode == "debug" and self.payload["type"] == "checkpoint"
+
+
+def name(mode: str, namespace: str) -> str:
+    """The name of an event of the wire."""
+    return f"{mode}|{namespace}" if namespace else mode
+
+
+def task_of(item: Item) -> str:
+    """The id of the task that the item itself names."""
+    if item.mode == "tasks":
+        return item.payload["id"]
+    return item.payload["payload"]["id"] if item.mode == "debug" else ""
+
+
+def delivery(item: Item) -> Delivery:
+    """When its event may be shown, and whether a resumed run shows it again."""
+    match item.mode:
+        case "values" | "checkpoints" | "input.requested":
+            return Delivery.SNAPSHOT
+        case "custom" | "tools":
+            return Delivery.LIVE
+        case "lifecycle":
+            begins = item.payload.payload["event"] == "started"
+        case "tasks":
+            begins = "result" not in item.payload
+        case "debug" if item.is_debug_checkpoint:
+            return Delivery.SNAPSHOT
+        case "debug":
+            begins = item.payload["type"] == "task"
+        case _:
+            begins = False
+    return Delivery.LIVE if begins else Delivery.RECORD
+
+
+def identity(data: str) -> Any:
+    """What makes two snapshots the same: a checkpoint's id, or the whole of the values."""
+    snapshot = json.loads(data)
+    if not isinstance(snapshot, dict):
+        return snapshot
+    inner = cast(dict[str, Any], snapshot)
+    payload = inner.get("payload", inner) if inner.get("type") == "checkpoint" else inner
+    try:
+        return payload["config"]["configurable"]["checkpoint_id"]
+    except (KeyError, TypeError):
+        return inner
+
+
+def debug_checkpoint(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A checkpoint as `debug` shows it: checkpoints are addresses, where LangGraph has configs."""
+    return {
+        **payload,
+        "checkpoint": checkpoint_address(payload.get("config")),
+        "parent_checkpoint": checkpoint_address(payload.get("parent_config")),
+        "tasks": [_debug_task(task) for task in payload["tasks"]],
+    }
+
+
+def _debug_task(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    state = task.get("state")
+    if not isinstance(state, dict) or "configurable" not in state:
+        return task
+    others = {key: value for key, value in task.items() if key != "state"}
+    return {**others, "checkpoint": cast(dict[str, Any], state)["configurable"]}
