@@ -1,24 +1,19 @@
 """The events of a thread's runs in the thread object's own SQLite: what lets any stream be resumed.
 
-Two tables. `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second and
-one for the end of each run; its key is the block's last event id, so that "everything after id x" is one range.
-`stream_notes` holds what else must not be forgotten: events that wait for a commit, answers a run gave, its first
-super-step, how far places are promised. Text above `PART_CHARACTERS` spreads over several rows, because a row holds
-2 MB.
+The table `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second and one
+for the end of each run; its key is the block's last event id, so that "everything after id x" is one range. What else
+must not be forgotten is in `stream_notes.py`.
 
 No statement here is followed by an `await` before the statements that belong with it, so they commit together.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Final
 
 from ports import ObjectStorage, Row
 from streaming import sse
-from streaming.events import START, Delivery, Event, EventId, Frame, Superstep
-
-#: At up to four bytes a character this stays below SQLite's row limit in a Durable Object.
-PART_CHARACTERS: Final = 400_000
+from streaming.events import START, EventId, Frame
+from streaming.stream_notes import NO_RUN, StreamNotes, parts
 
 #: How many runs are forgotten at once.
 PAGE_RUNS: Final = 100
@@ -27,40 +22,20 @@ PAGE_RUNS: Final = 100
 PAGE_BLOCKS: Final = 100
 PAGE_CHARACTERS: Final = 256_000
 
-#: In place of a run id: what happens on the thread besides its runs.
-NO_RUN: Final = ""
-
 #: The `root_step` of the block that ends a run: no super-step has it, and no crash discards it.
 ENDED_STEP: Final = -1000
 
-_FIRST_STEP: Final = "first_step"
-_PROMISED: Final = "promised"
-_HELD: Final = "held/"
-_ANSWER: Final = "answer/"
-
-CREATE_TABLES: Final = (
-    """
-    CREATE TABLE IF NOT EXISTS stream_blocks (
-        run_id TEXT NOT NULL,
-        last_ms INTEGER NOT NULL,
-        last_n INTEGER NOT NULL,
-        part INTEGER NOT NULL,
-        root_step INTEGER NOT NULL,
-        body TEXT NOT NULL,
-        PRIMARY KEY (run_id, last_ms, last_n, part)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS stream_notes (
-        run_id TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        part INTEGER NOT NULL,
-        at_ms INTEGER NOT NULL,
-        body TEXT NOT NULL,
-        PRIMARY KEY (run_id, kind, part)
-    ) WITHOUT ROWID
-    """,
-)
+CREATE_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS stream_blocks (
+    run_id TEXT NOT NULL,
+    last_ms INTEGER NOT NULL,
+    last_n INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    root_step INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (run_id, last_ms, last_n, part)
+) WITHOUT ROWID
+"""
 
 
 class EventLog:
@@ -68,8 +43,8 @@ class EventLog:
 
     def __init__(self, storage: ObjectStorage) -> None:
         self._storage = storage
-        for statement in CREATE_TABLES:
-            storage.execute(statement)
+        storage.execute(CREATE_TABLE)
+        self.notes: Final = StreamNotes(storage)
 
     #: -> last_ms, last_n. Read once in an object's life; retention bounds what it scans.
     LAST_ID: Final = """
@@ -92,7 +67,7 @@ class EventLog:
     def append(self, run_id: str, root_step: int, frames: Sequence[Frame]) -> None:
         """Store released frames as one block; `root_step` decides whether a crash may discard it."""
         last = frames[-1].id
-        for part, body in enumerate(_parts("".join(frame.text for frame in frames))):
+        for part, body in enumerate(parts("".join(frame.text for frame in frames))):
             self._storage.execute(self.APPEND, run_id, last.ms, last.n, part, root_step, body)
 
     #: -> body, in order: the parts of the first block that ends after an id.
@@ -197,42 +172,6 @@ class EventLog:
         """Forget the blocks of super-steps after `root_step`: what a crash left uncommitted."""
         self._storage.execute(self.DISCARD_BLOCKS, run_id, root_step)
 
-    def hold(self, run_id: str, superstep: Superstep, events: Sequence[Event], at_ms: int) -> None:
-        """Store events of one super-step until `release` or a crash decides; replaces what was held for it.
-
-        Without events it notes that a task's part of the super-step is shown.
-        """
-        body = json.dumps([(event.name, event.data, event.order) for event in events], ensure_ascii=False)
-        self._put_note(run_id, _held_kind(superstep), body, at_ms)
-
-    def release(self, run_id: str, superstep: Superstep) -> None:
-        """The held events of this super-step are stored as released ones now."""
-        self._storage.execute(self.DELETE_NOTE, run_id, _held_kind(superstep))
-
-    #: -> kind, body; the parts of a note follow each other.
-    HELD_NOTES: Final = """
-        SELECT kind, body
-        FROM stream_notes
-        WHERE run_id = ? AND kind >= 'held/' AND kind < 'held0'
-        ORDER BY kind, part
-    """
-
-    def held(self, run_id: str) -> dict[Superstep, list[Event]]:
-        """What waited for a commit when the object last stopped, by super-step."""
-        bodies: dict[str, str] = {}
-        for row in self._storage.execute(self.HELD_NOTES, run_id):
-            bodies[row["kind"]] = bodies.get(row["kind"], "") + row["body"]
-        return {superstep: _held(superstep, body) for kind, body in bodies.items() for superstep in [_superstep(kind)]}
-
-    def set_first_step(self, run_id: str, step: int, at_ms: int) -> None:
-        """Remember the number of the first super-step this run committed."""
-        self._put_note(run_id, _FIRST_STEP, str(step), at_ms)
-
-    def first_step(self, run_id: str) -> int | None:
-        """See `set_first_step`."""
-        body = self._note(run_id, _FIRST_STEP)
-        return None if body is None else int(body)
-
     #: -> body, in order.
     END: Final = f"SELECT body FROM stream_blocks WHERE run_id = ? AND root_step = {ENDED_STEP} ORDER BY part"
 
@@ -247,50 +186,17 @@ class EventLog:
         """Forget how a run ended."""
         self._storage.execute(self.REOPEN, run_id)
 
-    def set_promised(self, n: int, at_ms: int) -> None:
-        """No id up to this `n` may be given any more."""
-        self._put_note(NO_RUN, _PROMISED, str(n), at_ms)
-
-    def promised(self) -> int:
-        """See `set_promised`."""
-        return int(self._note(NO_RUN, _PROMISED) or 0)
-
-    def note_answer(self, run_id: str, namespace: str, task_id: str, count: int, at_ms: int) -> None:
-        """A task of this run is about to store its `count`th answer to an interrupt."""
-        self._put_note(run_id, f"{_ANSWER}{task_id}/{namespace}", str(count), at_ms)
-
-    #: -> kind, body.
-    ANSWERS: Final = """
-        SELECT kind, body
-        FROM stream_notes
-        WHERE run_id = ? AND kind >= 'answer/' AND kind < 'answer0'
-    """
-
-    def answers(self, run_id: str) -> list[tuple[str, str, int]]:
-        """(namespace, task id, count) of the answers that tasks of this run stored, or were about to."""
-        found: list[tuple[str, str, int]] = []
-        for row in self._storage.execute(self.ANSWERS, run_id):
-            task_id, _, namespace = row["kind"].removeprefix(_ANSWER).partition("/")
-            found.append((namespace, task_id, int(row["body"])))
-        return found
-
-    DELETE_NOTES_BUT_ANSWERS: Final = """
-        DELETE FROM stream_notes
-        WHERE run_id = ? AND NOT (kind >= 'answer/' AND kind < 'answer0')
-    """
-
     def start_over(self, run_id: str) -> None:
         """Forget all events of a run that committed no super-step, but not which answers it has given."""
         self._storage.execute(self.DELETE_BLOCKS, run_id)
-        self._storage.execute(self.DELETE_NOTES_BUT_ANSWERS, run_id)
+        self.notes.delete_but_answers(run_id)
 
     DELETE_BLOCKS: Final = "DELETE FROM stream_blocks WHERE run_id = ?"
-    DELETE_NOTES: Final = "DELETE FROM stream_notes WHERE run_id = ?"
 
     def delete(self, run_id: str) -> None:
         """Forget a run."""
         self._storage.execute(self.DELETE_BLOCKS, run_id)
-        self._storage.execute(self.DELETE_NOTES, run_id)
+        self.notes.delete(run_id)
 
     #: -> run_id. Scans the thread's blocks, as seldom as `LAST_ID`.
     UNENDED: Final = f"""
@@ -327,44 +233,6 @@ class EventLog:
         """Forget what happened besides runs, at a time or before it."""
         self._storage.execute(self.DELETE_RUNLESS, at_ms)
 
-    DELETE_NOTE: Final = "DELETE FROM stream_notes WHERE run_id = ? AND kind = ?"
-    INSERT_NOTE: Final = "INSERT INTO stream_notes (run_id, kind, part, at_ms, body) VALUES (?, ?, ?, ?, ?)"
-
-    def _put_note(self, run_id: str, kind: str, body: str, at_ms: int) -> None:
-        self._storage.execute(self.DELETE_NOTE, run_id, kind)
-        for part, text in enumerate(_parts(body)):
-            self._storage.execute(self.INSERT_NOTE, run_id, kind, part, at_ms, text)
-
-    #: -> body, in order.
-    NOTE: Final = "SELECT body FROM stream_notes WHERE run_id = ? AND kind = ? ORDER BY part"
-
-    def _note(self, run_id: str, kind: str) -> str | None:
-        rows = self._storage.execute(self.NOTE, run_id, kind)
-        return "".join(row["body"] for row in rows) if rows else None
-
 
 def _frames(run_id: str, rows: Sequence[Row]) -> list[Frame]:
     return sse.split("".join(row["body"] for row in rows), run_id)
-
-
-def _parts(text: str) -> list[str]:
-    return [text[start : start + PART_CHARACTERS] for start in range(0, len(text), PART_CHARACTERS)] or [""]
-
-
-def _held_kind(superstep: Superstep) -> str:
-    place = f"{_HELD}{superstep.root_step}/{superstep.step}/{superstep.namespace}"
-    return f"{place}\n{superstep.task}" if superstep.task else place
-
-
-def _superstep(kind: str) -> Superstep:
-    root_step, step, place = kind.removeprefix(_HELD).split("/", 2)
-    namespace, _, task = place.partition("\n")
-    return Superstep(namespace, int(step), int(root_step), task)
-
-
-def _held(superstep: Superstep, body: str) -> list[Event]:
-    # An earlier release stored no order.
-    return [
-        Event(name, data, superstep, Delivery.RECORD, order[0] if order else 0)
-        for name, data, *order in json.loads(body)
-    ]

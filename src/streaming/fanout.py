@@ -10,9 +10,10 @@ from typing import Final
 
 from ports import ObjectStorage
 from streaming import sse, views
-from streaming.event_log import NO_RUN, PAGE_RUNS
+from streaming.event_log import PAGE_RUNS
 from streaming.events import START, EventId
 from streaming.run_stream import RunStream, StreamEnd
+from streaming.stream_notes import NO_RUN
 from streaming.thread_log import ThreadLog
 from streaming.views import View
 

@@ -28,19 +28,20 @@ class RunStream:
     def __init__(self, run_id: str, log: ThreadLog) -> None:
         self._run_id = run_id
         self._log = log
+        self._notes = log.stored.notes
         self._gate = Gate()
         self._held: dict[Superstep, int] = {}
         #: Parts of super-steps that were shown before the whole was committed, in the order of their commits.
         self._shown: dict[Superstep, None] = {}
         self._order = 0
-        self._first_step = log.stored.first_step(run_id)
+        self._first_step = self._notes.first_step(run_id)
         self.result: str | None = log.stored.result(run_id)
 
     # What the executor calls.
 
     def held_namespaces(self) -> set[str]:
         """The namespaces whose latest committed step `resume` must be told, besides ""."""
-        return {superstep.namespace for superstep in self._log.stored.held(self._run_id)}
+        return {superstep.namespace for superstep in self._notes.held(self._run_id)}
 
     def resume(self, committed: Mapping[str, int], finished_tasks: Collection[str] = ()) -> None:
         """Go on after a crash or a drained slice, before the first `emit`.
@@ -50,7 +51,7 @@ class RunStream:
         committed.
         """
         root = committed.get("")
-        held = self._log.stored.held(self._run_id)
+        held = self._notes.held(self._run_id)
         self._gate = Gate()
         self._held = {}
         self._shown = {}
@@ -64,7 +65,7 @@ class RunStream:
         for superstep, events in held.items():
             is_settled = _is_settled(superstep, committed)
             is_finished = root is not None and superstep.task in finished_tasks
-            self._log.stored.release(self._run_id, superstep)
+            self._notes.release(self._run_id, superstep)
             if is_settled or is_finished:
                 shown += events
             if is_finished and not is_settled:
@@ -120,11 +121,11 @@ class RunStream:
 
     def answering(self, namespace: str, task_id: str, count: int) -> None:
         """A task is about to store its `count`th answer to an interrupt."""
-        self._log.stored.note_answer(self._run_id, namespace, task_id, count, self._log.now_ms())
+        self._notes.note_answer(self._run_id, namespace, task_id, count, self._log.now_ms())
 
     def answers(self) -> list[tuple[str, str, int]]:
         """What `answering` was told, in any attempt."""
-        return self._log.stored.answers(self._run_id)
+        return self._notes.answers(self._run_id)
 
     def committed(self, namespace: str, step: int) -> None:
         """The checkpoint of this super-step is stored for good: show what waited for it."""
@@ -133,14 +134,14 @@ class RunStream:
         self._release(self._gate.commit(namespace, step))
         for superstep in [superstep for superstep in self._shown if self._gate.has_committed(superstep)]:
             del self._shown[superstep]
-            self._log.stored.release(self._run_id, superstep)
+            self._notes.release(self._run_id, superstep)
 
     def show_held(self) -> None:
         """After a crash between the end of the run's row and `finish`: show what `before_finish` stored."""
-        held = self._log.stored.held(self._run_id)
+        held = self._notes.held(self._run_id)
         self._show(_in_order(event for events in held.values() for event in events))
         for superstep in held:
-            self._log.stored.release(self._run_id, superstep)
+            self._notes.release(self._run_id, superstep)
 
     def pause(self) -> None:
         """The slice has ended and the graph stored everything: show all that waits; the run goes on later."""
@@ -188,7 +189,7 @@ class RunStream:
 
     def _note_first_step(self, step: int) -> None:
         self._first_step = step
-        self._log.stored.set_first_step(self._run_id, step, self._log.now_ms())
+        self._notes.set_first_step(self._run_id, step, self._log.now_ms())
 
     def _hold(self, events: list[Event]) -> None:
         groups: dict[Superstep, list[Event]] = {}
@@ -196,7 +197,7 @@ class RunStream:
             groups.setdefault(event.superstep, []).append(event)
         for superstep, group in groups.items():
             if self._held.get(superstep) != len(group):
-                self._log.stored.hold(self._run_id, superstep, group, self._log.now_ms())
+                self._notes.hold(self._run_id, superstep, group, self._log.now_ms())
                 self._held[superstep] = len(group)
 
     def _release(self, events: Sequence[Event]) -> None:
@@ -204,7 +205,7 @@ class RunStream:
             return
         for event in events:
             if self._held.pop(event.superstep, 0):
-                self._log.stored.release(self._run_id, event.superstep)
+                self._notes.release(self._run_id, event.superstep)
                 self._hold([other for other in self._gate.waiting() if other.superstep == event.superstep])
         for superstep in {event.superstep for event in events if event.superstep.task}:
             if not self._gate.has_committed(superstep):
@@ -222,7 +223,7 @@ class RunStream:
 
     def _note_shown(self, superstep: Superstep) -> None:
         """So that a run which resumes in this super-step does not show again what this task did."""
-        self._log.stored.hold(self._run_id, superstep, (), self._log.now_ms())
+        self._notes.hold(self._run_id, superstep, (), self._log.now_ms())
         self._shown[superstep] = None
 
 

@@ -38,7 +38,7 @@ class ThreadLog:
         last = self.stored.last_id()
         #: Entries after this id are in memory; those up to it only in SQLite.
         self._floor = last
-        self._promised = self.stored.promised()
+        self._promised = self.stored.notes.promised()
         self._last = EventId(last.ms, max(last.n, self._promised))
         self._recent: deque[Frame] = deque()
         self._recent_characters = 0
@@ -114,7 +114,7 @@ class ThreadLog:
         """A reader is about to see the number of an entry: no other may ever get it, whatever a crash loses."""
         if n > self._promised:
             self._promised = n + PROMISED_AT_ONCE
-            self.stored.set_promised(self._promised, self.now_ms())
+            self.stored.notes.set_promised(self._promised, self.now_ms())
 
     def has_ended_by(self, at_ms: int) -> bool:
         """Whether a run here ended at a time or before it; asks SQLite only when that may have changed."""

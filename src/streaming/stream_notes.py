@@ -1,0 +1,159 @@
+"""What must not be forgotten of a thread's streams besides released events, in the thread object's own SQLite.
+
+The table `stream_notes` holds events that wait for a commit, answers a run gave, its first super-step, and how far
+places are promised. Like `event_log.py`, of which it is a part, it is synchronous.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from ports import ObjectStorage
+from streaming.events import Delivery, Event, Superstep
+
+#: At up to four bytes a character this stays below the row limit of SQLite in a Durable Object; longer text is split.
+PART_CHARACTERS: Final = 400_000
+
+#: In place of a run id: what happens on the thread besides its runs.
+NO_RUN: Final = ""
+
+_FIRST_STEP: Final = "first_step"
+_PROMISED: Final = "promised"
+_HELD: Final = "held/"
+_ANSWER: Final = "answer/"
+
+CREATE_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS stream_notes (
+    run_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (run_id, kind, part)
+) WITHOUT ROWID
+"""
+
+
+class StreamNotes:
+    """The notes of one thread object."""
+
+    def __init__(self, storage: ObjectStorage) -> None:
+        self._storage = storage
+        storage.execute(CREATE_TABLE)
+
+    def hold(self, run_id: str, superstep: Superstep, events: Sequence[Event], at_ms: int) -> None:
+        """Store events of one super-step until `release` or a crash decides; replaces what was held for it.
+
+        Without events it notes that a task's part of the super-step is shown.
+        """
+        body = json.dumps([(event.name, event.data, event.order) for event in events], ensure_ascii=False)
+        self._put(run_id, _held_kind(superstep), body, at_ms)
+
+    def release(self, run_id: str, superstep: Superstep) -> None:
+        """The held events of this super-step are stored as released ones now."""
+        self._storage.execute(self.DELETE_NOTE, run_id, _held_kind(superstep))
+
+    #: -> kind, body; the parts of a note follow each other.
+    HELD_NOTES: Final = """
+        SELECT kind, body
+        FROM stream_notes
+        WHERE run_id = ? AND kind >= 'held/' AND kind < 'held0'
+        ORDER BY kind, part
+    """
+
+    def held(self, run_id: str) -> dict[Superstep, list[Event]]:
+        """What waited for a commit when the object last stopped, by super-step."""
+        bodies: dict[str, str] = {}
+        for row in self._storage.execute(self.HELD_NOTES, run_id):
+            bodies[row["kind"]] = bodies.get(row["kind"], "") + row["body"]
+        return {superstep: _held(superstep, body) for kind, body in bodies.items() for superstep in [_superstep(kind)]}
+
+    def set_first_step(self, run_id: str, step: int, at_ms: int) -> None:
+        """Remember the number of the first super-step this run committed."""
+        self._put(run_id, _FIRST_STEP, str(step), at_ms)
+
+    def first_step(self, run_id: str) -> int | None:
+        """See `set_first_step`."""
+        body = self._note(run_id, _FIRST_STEP)
+        return None if body is None else int(body)
+
+    def set_promised(self, n: int, at_ms: int) -> None:
+        """No id up to this `n` may be given any more."""
+        self._put(NO_RUN, _PROMISED, str(n), at_ms)
+
+    def promised(self) -> int:
+        """See `set_promised`."""
+        return int(self._note(NO_RUN, _PROMISED) or 0)
+
+    def note_answer(self, run_id: str, namespace: str, task_id: str, count: int, at_ms: int) -> None:
+        """A task of this run is about to store its `count`th answer to an interrupt."""
+        self._put(run_id, f"{_ANSWER}{task_id}/{namespace}", str(count), at_ms)
+
+    #: -> kind, body.
+    ANSWERS: Final = """
+        SELECT kind, body
+        FROM stream_notes
+        WHERE run_id = ? AND kind >= 'answer/' AND kind < 'answer0'
+    """
+
+    def answers(self, run_id: str) -> list[tuple[str, str, int]]:
+        """(namespace, task id, count) of the answers that tasks of this run stored, or were about to."""
+        found: list[tuple[str, str, int]] = []
+        for row in self._storage.execute(self.ANSWERS, run_id):
+            task_id, _, namespace = row["kind"].removeprefix(_ANSWER).partition("/")
+            found.append((namespace, task_id, int(row["body"])))
+        return found
+
+    DELETE_BUT_ANSWERS: Final = """
+        DELETE FROM stream_notes
+        WHERE run_id = ? AND NOT (kind >= 'answer/' AND kind < 'answer0')
+    """
+
+    def delete_but_answers(self, run_id: str) -> None:
+        """Forget what is noted of a run, except which answers it has given."""
+        self._storage.execute(self.DELETE_BUT_ANSWERS, run_id)
+
+    DELETE_NOTES: Final = "DELETE FROM stream_notes WHERE run_id = ?"
+
+    def delete(self, run_id: str) -> None:
+        """Forget what is noted of a run."""
+        self._storage.execute(self.DELETE_NOTES, run_id)
+
+    DELETE_NOTE: Final = "DELETE FROM stream_notes WHERE run_id = ? AND kind = ?"
+    INSERT_NOTE: Final = "INSERT INTO stream_notes (run_id, kind, part, at_ms, body) VALUES (?, ?, ?, ?, ?)"
+
+    def _put(self, run_id: str, kind: str, body: str, at_ms: int) -> None:
+        self._storage.execute(self.DELETE_NOTE, run_id, kind)
+        for part, text in enumerate(parts(body)):
+            self._storage.execute(self.INSERT_NOTE, run_id, kind, part, at_ms, text)
+
+    #: -> body, in order.
+    NOTE: Final = "SELECT body FROM stream_notes WHERE run_id = ? AND kind = ? ORDER BY part"
+
+    def _note(self, run_id: str, kind: str) -> str | None:
+        rows = self._storage.execute(self.NOTE, run_id, kind)
+        return "".join(row["body"] for row in rows) if rows else None
+
+
+def parts(text: str) -> list[str]:
+    """A text as rows can hold it."""
+    return [text[start : start + PART_CHARACTERS] for start in range(0, len(text), PART_CHARACTERS)] or [""]
+
+
+def _held_kind(superstep: Superstep) -> str:
+    place = f"{_HELD}{superstep.root_step}/{superstep.step}/{superstep.namespace}"
+    return f"{place}\n{superstep.task}" if superstep.task else place
+
+
+def _superstep(kind: str) -> Superstep:
+    root_step, step, place = kind.removeprefix(_HELD).split("/", 2)
+    namespace, _, task = place.partition("\n")
+    return Superstep(namespace, int(step), int(root_step), task)
+
+
+def _held(superstep: Superstep, body: str) -> list[Event]:
+    # An earlier release stored no order.
+    return [
+        Event(name, data, superstep, Delivery.RECORD, order[0] if order else 0)
+        for name, data, *order in json.loads(body)
+    ]
