@@ -23,10 +23,11 @@ from runs.outcome import Outcome
 from runs.thread_object import stored_result
 from runs.thread_object.stop_wishes import StopWishes
 from runs.thread_object.stream_ends import StreamEnds
+from runs.thread_object.workflow_drive import WorkflowDrive
 from settings import Settings
 from streaming.fanout import RunStreams
 from streaming.run_stream import RunStream
-from tables import run_claims, run_history, runs
+from tables import run_claims, runs
 from tables.access import EVERYTHING
 from tables.run_claims import Claim
 from tables.run_history import Stamp
@@ -34,9 +35,6 @@ from tables.runs import Run
 from webhooks import delivery as webhook_delivery
 
 logger = logging.getLogger(__name__)
-
-#: A Workflow that asks for no slice during this time is taken for dead, and the object goes on by itself.
-WORKFLOW_SILENCE_SECONDS: Final = 60
 
 #: An alarm that is older begins no other run: of its 15 minutes, most are for a slice and the super-step at its end.
 ALARM_SECONDS: Final = 30
@@ -82,9 +80,7 @@ class ThreadRunner:
         self._run: Run | None = None
         #: The run that was executed last, and what its slices asked of D1.
         self._usage = ("", D1Usage())
-        #: The run that a Workflow drives, and until when it is expected to ask for a slice.
-        self._workflow_run_id = ""
-        self._workflow_expected_until_ms = 0
+        self._workflow = WorkflowDrive(platform, self._look_later)
 
     async def wake(self) -> None:
         """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent.
@@ -146,7 +142,7 @@ class ThreadRunner:
             return False
         # The alarm waits for this slice: if the object dies in it, the alarm fires again and goes on with the run.
         await self.wake()
-        if run_id != self._workflow_run_id:
+        if not self._workflow.has(run_id):
             return False
         async with self._executing:
             run = await runs.get(self._database, self._thread_id, run_id)
@@ -194,9 +190,9 @@ class ThreadRunner:
             await self._look_later(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
 
     async def _take_over(self, run: Run) -> Run | None:
-        is_with_workflow = run.run_id == self._workflow_run_id and clock.now_ms() < self._workflow_expected_until_ms
-        if run.cancel_action is None and is_with_workflow:
-            await self._look_later(self._workflow_expected_until_ms)
+        expected_until_ms = self._workflow.expected_until_ms(run.run_id)
+        if run.cancel_action is None and expected_until_ms is not None:
+            await self._look_later(expected_until_ms)
             return None
         taken = await attempts.take_over(self._database, run, self._stamp(), self._settings)
         if taken is None:
@@ -225,7 +221,7 @@ class ThreadRunner:
         try:
             result = await self._result(run, stream)
             if result is not None and result.status == "drained":
-                await self._hand_over(run)
+                await self._workflow.hand_over(run, self._stamp())
                 return True
             while result is None or not (ended := await self._store_end(run, result)):
                 self._run = asked = await self._as_asked(run)
@@ -267,18 +263,6 @@ class ThreadRunner:
 
     def _stamp(self) -> Stamp:
         return Stamp(clock.moment(), self._platform.version)
-
-    async def _hand_over(self, run: Run) -> None:
-        is_first = not run_history.was_handed_over(run.history, run.attempt)
-        if is_first:
-            await self._database.batch([run_claims.hand_over(run, self._stamp())])
-        self._workflow_run_id = run.run_id
-        self._workflow_expected_until_ms = clock.now_ms() + WORKFLOW_SILENCE_SECONDS * 1000
-        # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
-        await self._look_later(self._workflow_expected_until_ms)
-        if is_first:
-            await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
-        logger.info("the slice is over; a Workflow asks for the next one", extra={"event": "run_handed_over"})
 
     async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
         """Store how the run ended; what was stored, None if the run is not what this executor read any more.

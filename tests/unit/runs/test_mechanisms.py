@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from langgraph.graph import START, StateGraph
 
-from runs.thread_object import thread_runner
+from runs.thread_object import workflow_drive
 from settings import Settings
 from tests.support.dying_thread import DyingThread
 from tests.support.http_api import Api, State
@@ -95,7 +95,7 @@ async def test_without_the_workflow_each_slice_waits_for_the_watchdog_and_costs_
 ) -> None:
     """The watchdog's minute is none here."""
     if not has_workflows:
-        monkeypatch.setattr(thread_runner, "WORKFLOW_SILENCE_SECONDS", 0)
+        monkeypatch.setattr(workflow_drive, "SILENCE_SECONDS", 0)
     thread = await new(slice_supersteps=1)
     run_id = await thread.create("steps", input={"topic": "t"})
     await thread.runner.wake()
@@ -129,7 +129,7 @@ async def test_an_interrupted_run_leaves_nothing_at_work_and_is_answered_after_a
 
 @pytest.mark.parametrize("is_workflow_alive", [True, False])
 async def test_a_run_times_out_between_its_slices(is_workflow_alive: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread_runner, "WORKFLOW_SILENCE_SECONDS", 0)
+    monkeypatch.setattr(workflow_drive, "SILENCE_SECONDS", 0)
     thread = await new(slice_supersteps=1)
     run_id = await thread.create("steps", input={"topic": "t"})
     await thread.runner.work()

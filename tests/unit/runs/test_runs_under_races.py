@@ -22,7 +22,7 @@ from langgraph.types import interrupt
 
 import patient_database
 from http_messages import HttpResponse
-from runs.thread_object import thread_runner
+from runs.thread_object import workflow_drive
 from settings import Settings
 from tests.support.dying_thread import DyingThread, Fault, Purpose, graveyard
 from tests.support.http_api import Api
@@ -426,7 +426,7 @@ def without_waiting() -> Iterator[None]:
     """Nothing waits for time to pass: not for D1, and not for a Workflow."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(patient_database, "FIRST_PAUSE_SECONDS", 0.0)
-        patched.setattr(thread_runner, "WORKFLOW_SILENCE_SECONDS", 0)
+        patched.setattr(workflow_drive, "SILENCE_SECONDS", 0)
         yield
 
 

@@ -1,0 +1,47 @@
+"""The Workflow that drives a long run: it asks for one slice after the other, and the object watches that it does."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import clock
+from ports import Platform
+from tables import run_claims, run_history
+from tables.run_history import Stamp
+from tables.runs import Run
+
+logger = logging.getLogger(__name__)
+
+#: A Workflow that asks for no slice during this time is taken for dead, and the object goes on by itself.
+SILENCE_SECONDS: Final = 60
+
+
+class WorkflowDrive:
+    """The run that this incarnation of a thread's object has handed over last."""
+
+    def __init__(self, platform: Platform, look_later: Callable[[int], Awaitable[None]]) -> None:
+        self._platform = platform
+        self._look_later = look_later
+        self._run_id = ""
+        self._expected_until_ms = 0
+
+    def has(self, run_id: str) -> bool:
+        """Whether it is this run."""
+        return run_id == self._run_id
+
+    def expected_until_ms(self, run_id: str) -> int | None:
+        """Until when a Workflow is expected to ask for a slice of this run; None if it is not, or not any more."""
+        return self._expected_until_ms if self.has(run_id) and clock.now_ms() < self._expected_until_ms else None
+
+    async def hand_over(self, run: Run, stamp: Stamp) -> None:
+        """Let a Workflow ask for the next slice, after the first one of an attempt and after each other."""
+        is_first = not run_history.was_handed_over(run.history, run.attempt)
+        if is_first:
+            await self._platform.database.batch([run_claims.hand_over(run, stamp)])
+        self._run_id = run.run_id
+        self._expected_until_ms = clock.now_ms() + SILENCE_SECONDS * 1000
+        # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
+        await self._look_later(self._expected_until_ms)
+        if is_first:
+            await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
+        logger.info("the slice is over; a Workflow asks for the next one", extra={"event": "run_handed_over"})
