@@ -9,6 +9,7 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from tests.chaos.crashes import stopped
+from tests.support.database_file import DatabaseFile
 from tests.support.project_server import serving
 from tests.support.waiting import until
 
@@ -40,4 +41,8 @@ async def test_what_does_not_let_itself_be_stopped_is_stopped() -> None:
     with serving(BG_JOB_TIMEOUT_SECS=str(TIMEOUT_SECONDS), SLICE_SUPERSTEPS="1") as server:
         async with get_client(url=server.url) as client:
             found = await asyncio.gather(*[ends(client, action) for action in ("interrupt", "rollback", "timeout")])
+        histories = DatabaseFile(server.persist_to).run(
+            "SELECT history FROM runs WHERE status IN ('interrupted', 'timeout')"
+        )
+    assert [history.count('"handed_over"') for (history,) in histories] == [1, 1]
     assert found == [("interrupted", ["before"]), ("gone", None), ("timeout", ["before"])]

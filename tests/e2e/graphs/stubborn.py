@@ -1,4 +1,4 @@
-"""A quick node, then one that tries again for ever, whatever happens to it."""
+"""A node that leaves time to store what was before it, then one that tries again for ever, whatever happens to it."""
 
 import asyncio
 import operator
@@ -12,6 +12,7 @@ class Attempts(TypedDict):
 
 
 async def before(_: Attempts) -> dict[str, list[str]]:
+    await asyncio.sleep(0.5)
     return {"log": ["before"]}
 
 
