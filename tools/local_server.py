@@ -54,6 +54,8 @@ class Server:
     log_path: Path | None = None
     #: Start from a memory snapshot of this very Worker, or make one; not for servers that reload on changes.
     use_snapshot: bool = True
+    #: Where V8's inspector listens; 0 is any port.
+    inspector_port: int = 0
     _process: subprocess.Popen[bytes] | None = None
     _relay: Relay | None = None
 
@@ -70,7 +72,8 @@ class Server:
         environment = wrangler_environment()
         snapshot = Snapshot.of(self.config, self.vars) if self.use_snapshot else None
         command = [*node_runtime.wrangler(), "dev", f"--config={self.config}", f"--port={self.port}"]
-        command += [f"--persist-to={self.persist_to}", "--inspector-port=0", "--show-interactive-dev-session=false"]
+        command += [f"--persist-to={self.persist_to}", f"--inspector-port={self.inspector_port}"]
+        command += ["--show-interactive-dev-session=false"]
         command += [f"--var={name}:{value}" for name, value in self.vars.items()]
         with contextlib.ExitStack() as stack:
             output = stack.enter_context(self.log_path.open("ab")) if self.log_path else None
@@ -196,6 +199,7 @@ def serve(
     vars: Mapping[str, str] | None = None,
     config: Path | None = None,
     log_path: Path | None = None,
+    inspector_port: int = 0,
 ) -> Generator[Server]:
     """A running server, stopped at the end; without `persist_to` its state is thrown away.
 
@@ -209,6 +213,7 @@ def serve(
             config=config or prepare_copy(),
             vars=vars or {},
             log_path=log_path or state / "server.log",
+            inspector_port=inspector_port,
         )
         stack.callback(server.stop)
         server.start()

@@ -11,6 +11,7 @@ class Memory(TypedDict, total=False):
     """What the isolate holds."""
 
     wasm_heap_bytes: int
+    wasm_used_bytes: int
     js_references: int
     python_objects: int
     tasks: int
@@ -23,8 +24,9 @@ async def look(_state: Memory) -> Memory:
     gc.collect()
     return {
         "wasm_heap_bytes": int(_module.HEAPU8.length),
+        "wasm_used_bytes": int(_module._sbrk(0)),
         "js_references": int(_module._hiwire_num_refs()),
-        "python_objects": len(gc.get_objects()),
+        "python_objects": len(gc.get_objects()) + gc.get_freeze_count(),
         "tasks": len(asyncio.all_tasks()),
     }
 
