@@ -37,6 +37,7 @@ def services(decides: Gatekeeper) -> Services:
         gatekeeper=decides,
         checkpointer=lambda: D1Saver(database()),
         store=store(database()),
+        version=process_environment.worker_version(),
     )
 
 

@@ -10,6 +10,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 from langgraph_sdk.runtime import AccessContext
 
+import clock
 import cross_origin
 import ids
 import trace_context
@@ -27,6 +28,7 @@ from runs.creation import Creator
 from settings import Settings
 from tables.access import EVERYTHING, Access
 from tables.idempotency_keys import IdempotencyKey
+from tables.run_history import Stamp
 from tables.threads import Ttl
 
 
@@ -64,6 +66,12 @@ class Services:
     #: What graphs get as `runtime.store`.
     store: BaseStore
     ui: UiBundles
+    #: The id of the Worker version that runs here.
+    version: str
+
+    def stamp(self) -> Stamp:
+        """What says in a run's history that something was done to it here and now."""
+        return Stamp(clock.moment(), self.version)
 
     @property
     def cross_origin(self) -> CrossOrigin:
@@ -112,6 +120,7 @@ class Call(Generic[BodyT_co, QueryT_co]):
         """The caller of a route on `threads.create_run`, who needs to read the assistant as well."""
         assistants = await self.runnable_assistants(cast(Any, self.body).assistant_id)
         return Creator(
+            version=self.services.version,
             principal=self.principal,
             threads=self.access,
             assistants=assistants,

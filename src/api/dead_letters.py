@@ -38,7 +38,7 @@ async def redrive(call: Call[DeadLettersRedrive, None]) -> Reply:
     """Let runs that gave up go on, each from its last checkpoint and with all its attempts before it."""
     services = call.services
     run_ids = call.body.run_ids or await _found(call)
-    redriven = await dead_letters.redrive(services.db, services.queue, run_ids, call.access)
+    redriven = await dead_letters.redrive(services.db, services.queue, run_ids, call.access, services.stamp())
     answer = {
         "redriven": [{"thread_id": thread_id, "run_id": run_id} for thread_id, run_id in redriven.runs],
         "refused": [{"run_id": run_id, "detail": detail} for run_id, detail in redriven.refused],

@@ -56,7 +56,9 @@ async def cancel_many(call: Call[RunsCancel, ActionQuery]) -> Reply:
         await ask_to_stop(call, body.thread_id, body.run_ids, action)
     elif body.status is not None:
         stop = cancellation.cancelled_by_caller(action)
-        found, threads = await cancellation.ask_many(call.services.db, body.status, stop, call.access)
+        found, threads = await cancellation.ask_many(
+            call.services.db, body.status, stop, call.access, call.services.stamp()
+        )
         if not found:
             raise NotFound(_UNKNOWN)
         try:
@@ -72,7 +74,7 @@ async def delete(call: Call[None, None]) -> Reply:
     """Delete a run with its checkpoints; one that has not ended is rolled back."""
     services, thread_id, run_id = call.services, call.path["thread_id"], call.path["run_id"]
     stop = cancellation.wish("rollback", "run deleted via DELETE /threads/{thread_id}/runs/{run_id}")
-    match await cancellation.ask(services.db, thread_id, [run_id], stop, call.access):
+    match await cancellation.ask(services.db, thread_id, [run_id], stop, call.access, services.stamp()):
         case "unknown":
             raise NotFound(_GONE)
         case "asked":
@@ -89,7 +91,7 @@ async def delete(call: Call[None, None]) -> Reply:
 async def ask_to_stop(call: Call[object, object], thread_id: str, run_ids: list[str], action: CancelAction) -> None:
     """Ask runs of one thread to stop, and its object to look; raises NotFound when none of them can."""
     stop = cancellation.cancelled_by_caller(action)
-    match await cancellation.ask(call.services.db, thread_id, run_ids, stop, call.access):
+    match await cancellation.ask(call.services.db, thread_id, run_ids, stop, call.access, call.services.stamp()):
         case "unknown":
             raise NotFound(_UNKNOWN)
         case "ended":

@@ -9,12 +9,12 @@ from typing import Final, Literal
 
 from langgraph_sdk.schema import BulkCancelRunsStatus, CancelAction, RunStatus
 
-import clock
 from compact_json import compact_json
 from ports import Database
 from runs import lifecycle
 from tables import run_stops
 from tables.access import Access
+from tables.run_history import Stamp
 from tables.run_stops import Stop
 
 logger = logging.getLogger(__name__)
@@ -48,13 +48,13 @@ def replaced(action: CancelAction) -> Stop:
 
 
 async def ask(
-    db: Database, thread_id: str, run_ids: Sequence[str], stop: Stop, access: Access
+    db: Database, thread_id: str, run_ids: Sequence[str], stop: Stop, access: Access, stamp: Stamp
 ) -> Literal["asked", "ended", "unknown"]:
     """Ask runs of one thread to stop; whether any of them still could, and whether there is any. Idempotent."""
     found, _ = await db.batch(
         [
             run_stops.select_statuses(thread_id, run_ids, access),
-            run_stops.ask_some(stop, thread_id, run_ids, access, now=clock.now_iso()),
+            run_stops.ask_some(stop, thread_id, run_ids, access, stamp),
         ]
     )
     if not found:
@@ -68,7 +68,7 @@ async def ask(
 
 
 async def ask_many(
-    db: Database, status: BulkCancelRunsStatus, stop: Stop, access: Access
+    db: Database, status: BulkCancelRunsStatus, stop: Stop, access: Access, stamp: Stamp
 ) -> tuple[bool, list[tuple[str, str]]]:
     """Ask all runs with a status to stop; whether there was any, and a (thread_id, run_id) for each thread to be told.
 
@@ -78,7 +78,7 @@ async def ask_many(
     any_unfinished, asked = await db.batch(
         [
             run_stops.any_unfinished(statuses, access),
-            run_stops.ask_page(stop, statuses, access, limit=PAGE_RUNS, now=clock.now_iso()),
+            run_stops.ask_page(stop, statuses, access, stamp, limit=PAGE_RUNS),
         ]
     )
     threads: dict[str, str] = {}
@@ -86,7 +86,7 @@ async def ask_many(
         threads |= {row["thread_id"]: row["run_id"] for row in asked}
         if len(asked) < PAGE_RUNS:
             break
-        [asked] = await db.batch([run_stops.ask_page(stop, statuses, access, limit=PAGE_RUNS, now=clock.now_iso())])
+        [asked] = await db.batch([run_stops.ask_page(stop, statuses, access, stamp, limit=PAGE_RUNS)])
     logger.info(
         "runs on %d threads asked to stop: %s", len(threads), stop.action, extra={"event": "runs_stop_requested"}
     )

@@ -24,6 +24,7 @@ from runs.run_row import Creator, Surroundings
 from tables import assistants, idempotency_keys, run_stops, runs, thread_engagement, threads
 from tables.access import EVERYTHING
 from tables.assistants import Assistant
+from tables.run_history import Stamp
 from tables.runs import Run
 from webhooks import url as webhook_url
 from webhooks.url import STRICT_URLS
@@ -46,7 +47,7 @@ BOTH_CONTEXTS: Final = (
 
 
 #: Who creates runs on a server without authentication.
-ANYBODY: Final = Creator(principal=ANYONE, threads=EVERYTHING, assistants=EVERYTHING)
+ANYBODY: Final = Creator(version="", principal=ANYONE, threads=EVERYTHING, assistants=EVERYTHING)
 
 
 async def create_run(
@@ -205,5 +206,8 @@ def _writes(request: RunCreate, run: Run, surroundings: Surroundings) -> list[St
         run, graph_id=surroundings.assistant.graph_id, config=compact_json(run_row.thread_config(request, surroundings))
     )
     insert = runs.insert(run, access, only_if_idle=run.multitask_strategy == "reject")
-    stop = [run_stops.ask_others(cancellation.replaced(surroundings.stop), run)] if surroundings.stop else []
+    stop: list[Statement] = []
+    if surroundings.stop:
+        stamp = Stamp(run.created_at, surroundings.creator.version)
+        stop.append(run_stops.ask_others(cancellation.replaced(surroundings.stop), run, stamp))
     return [*before, *insert, *stop, engage, threads.select_head(run.thread_id, access)]

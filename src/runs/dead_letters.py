@@ -17,6 +17,7 @@ from ports import Database, Row, RunQueue, Statement
 from settings import Settings
 from tables import circuits, dead_letters
 from tables.access import Access
+from tables.run_history import Stamp
 from tables.runs import Run
 
 logger = logging.getLogger(__name__)
@@ -93,12 +94,12 @@ class Redriven:
     refused: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
-async def redrive(db: Database, queue: RunQueue, run_ids: Sequence[str], access: Access) -> Redriven:
+async def redrive(db: Database, queue: RunQueue, run_ids: Sequence[str], access: Access, stamp: Stamp) -> Redriven:
     """Let runs that gave up go on from their last checkpoints, each with all attempts before it. Idempotent.
 
     A crash after the batch leaves runs that wait, which the sweeper finds.
     """
-    looked, redriven, *_ = await db.batch(dead_letters.redrive(run_ids, access, now=clock.now_iso()))
+    looked, redriven, *_ = await db.batch(dead_letters.redrive(run_ids, access, stamp))
     letters = {row["run_id"]: row for row in looked}
     revived = {row["run_id"] for row in redriven}
     result = Redriven()

@@ -35,6 +35,8 @@ LANGSMITH_PROJECT: Final = "__langsmith_project__"
 class Creator:
     """Who creates a run, and on what."""
 
+    #: The Worker version that takes the request.
+    version: str
     principal: Principal
     threads: Access
     #: The system assistants, which belong to nobody, may be used beyond it.

@@ -10,7 +10,7 @@ from compact_json import compact_json
 from ports import SqlValue, Statement
 from tables.access import EVERYTHING, Access
 from tables.run_fence import UNCHANGED
-from tables.run_history import appended
+from tables.run_history import Stamp, appended
 from tables.runs import Run
 
 #: A run that gives up in this batch.
@@ -116,11 +116,11 @@ WHERE letter.run_id IN (SELECT value FROM json_each(?)) AND {_STANDS} AND {{allo
 _REDRIVE: Final = f"""
 UPDATE runs
 SET status = 'pending', error = NULL, started_at = NULL, updated_at = ?1,
-    history = {appended("redriven", at="?1", attempt="attempt")}
+    history = {appended("redriven", at="?1", attempt="attempt", version="?2")}
 WHERE (thread_id, run_id) IN (
     SELECT letter.thread_id, letter.run_id
     FROM {_LETTERS.format(index="")}
-    WHERE letter.run_id IN (SELECT value FROM json_each(?2))
+    WHERE letter.run_id IN (SELECT value FROM json_each(?3))
       AND letter.message IS NULL AND runs.status = 'error' AND {_IS_NEWEST} AND {_IS_UNTOUCHED} AND {{allowed}}
 )
 RETURNING thread_id, run_id
@@ -140,7 +140,7 @@ WHERE thread_id IN ({_UNFINISHED})
 _DELETE: Final = f"DELETE FROM dead_letters WHERE run_id IN ({_UNFINISHED})"
 
 
-def redrive(run_ids: Sequence[str], access: Access, *, now: str) -> list[Statement]:
+def redrive(run_ids: Sequence[str], access: Access, stamp: Stamp) -> list[Statement]:
     """Let runs that gave up go on where that is possible; their letters are gone then, and those of unfinished runs.
 
     The first statement returns the letters as they were, the second those that it let go on.
@@ -149,8 +149,8 @@ def redrive(run_ids: Sequence[str], access: Access, *, now: str) -> list[Stateme
     ids = compact_json(list(run_ids))
     return [
         Statement(_LOOK.format(allowed=allowed), (ids, *params)),
-        Statement(_REDRIVE.format(allowed=allowed), (now, ids, *params)),
-        Statement(_ENGAGE.format(column="thread_id", allowed=allowed), (now, ids, *params)),
+        Statement(_REDRIVE.format(allowed=allowed), (stamp.now, stamp.version, ids, *params)),
+        Statement(_ENGAGE.format(column="thread_id", allowed=allowed), (stamp.now, ids, *params)),
         Statement(_DELETE.format(column="run_id", allowed=allowed), (ids, *params)),
     ]
 

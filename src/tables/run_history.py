@@ -18,7 +18,7 @@ MAX_ENTRIES: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When an executor does something to a run, and which Worker version it is."""
+    """When somebody does something to a run, and which Worker version it is."""
 
     #: A `clock.moment`: whatever is stored with it was stored by whoever has the stamp.
     now: str
@@ -33,7 +33,7 @@ class Entry:
     event: Event
     #: The run's attempt after it.
     attempt: int
-    #: The Worker version that executed the run then; None for what was not done by an executor.
+    #: The Worker version that did it; of `stop_requested` and `redriven`, that which took the request.
     version: str | None = None
     #: Why an attempt began: the one before was `cut_off`, or the run is to `stop`.
     cause: Literal["cut_off", "stop"] | None = None

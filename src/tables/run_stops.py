@@ -10,14 +10,14 @@ from compact_json import compact_json
 from ports import SqlValue, Statement
 from tables.access import Access
 from tables.run_fence import UNCHANGED
-from tables.run_history import appended
+from tables.run_history import Stamp, appended
 from tables.runs import RUNS_UNFINISHED, UNFINISHED, Run
 
 #: Unfinished runs of threads are asked to stop, at once if they only wait; rollback is the stronger wish.
 _STOP: Final = f"""
 UPDATE runs
 SET cancel_action = ?1, error = ?2, due_at = NULL, updated_at = ?3,
-    history = {appended("stop_requested", at="?3", attempt="attempt", action="?1")}
+    history = {appended("stop_requested", at="?3", attempt="attempt", version="?4", action="?1")}
 WHERE (thread_id, run_id) IN (
     SELECT thread_id, run_id FROM {RUNS_UNFINISHED}
     WHERE {UNFINISHED} AND (cancel_action IS NULL OR (cancel_action = 'interrupt' AND ?1 = 'rollback')) AND {{which}}
@@ -35,29 +35,29 @@ class Stop:
     reason: str
 
 
-def ask_others(stop: Stop, run: Run) -> Statement:
+def ask_others(stop: Stop, run: Run, stamp: Stamp) -> Statement:
     """Ask all other unfinished runs of a new run's thread to stop, provided that it was inserted."""
     which = f"thread_id = ? AND run_id <> ? AND {UNCHANGED}"
-    return _ask(stop, run.created_at, which, (run.thread_id, run.run_id, *run.identity))
+    return _ask(stop, stamp, which, (run.thread_id, run.run_id, *run.identity))
 
 
-def ask_some(stop: Stop, thread_id: str, run_ids: Sequence[str], access: Access, *, now: str) -> Statement:
+def ask_some(stop: Stop, thread_id: str, run_ids: Sequence[str], access: Access, stamp: Stamp) -> Statement:
     """Ask runs of a thread to stop; those that have ended are left alone."""
     allowed, params = _within(access)
     which = f"thread_id = ? AND run_id IN (SELECT value FROM json_each(?)) AND {allowed}"
-    return _ask(stop, now, which, (thread_id, compact_json(run_ids), *params))
+    return _ask(stop, stamp, which, (thread_id, compact_json(run_ids), *params))
 
 
-def ask_page(stop: Stop, statuses: Sequence[RunStatus], access: Access, *, limit: int, now: str) -> Statement:
+def ask_page(stop: Stop, statuses: Sequence[RunStatus], access: Access, stamp: Stamp, *, limit: int) -> Statement:
     """Ask a page of unfinished runs to stop that were not asked yet; returns their `thread_id` and `run_id`."""
     allowed, params = _within(access)
     which = f"status IN (SELECT value FROM json_each(?)) AND {allowed} LIMIT ?"
-    return _ask(stop, now, which, (compact_json(statuses), *params, limit))
+    return _ask(stop, stamp, which, (compact_json(statuses), *params, limit))
 
 
-def _ask(stop: Stop, now: str, which: str, params: Sequence[SqlValue]) -> Statement:
+def _ask(stop: Stop, stamp: Stamp, which: str, params: Sequence[SqlValue]) -> Statement:
     # SQLite numbers a `?` after the largest number before it.
-    return Statement(_STOP.format(which=which), (stop.action, stop.reason, now, *params))
+    return Statement(_STOP.format(which=which), (stop.action, stop.reason, stamp.now, stamp.version, *params))
 
 
 def _within(access: Access) -> tuple[str, tuple[SqlValue, ...]]:

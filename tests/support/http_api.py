@@ -198,6 +198,7 @@ class Api:
             checkpointer=lambda: self.saver,
             store=self.store,
             ui=ui,
+            version="test",
         )
 
     async def ask(self, method: str, url: str, body: object = None, *, headers: dict[str, str] | None = None) -> Reply:

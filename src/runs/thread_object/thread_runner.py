@@ -293,7 +293,8 @@ class ThreadRunner:
     async def stop(self, run_id: str, message: str) -> None:
         """Interrupt a run unless it has ended; `message` says why."""
         wish = cancellation.wish("interrupt", message)
-        if await cancellation.ask(self._database, self._thread_id, [run_id], wish, EVERYTHING) == "asked":
+        stamp = self._stamp()
+        if await cancellation.ask(self._database, self._thread_id, [run_id], wish, EVERYTHING, stamp) == "asked":
             await self.wake()
 
     async def recall(self, run_id: str) -> None:

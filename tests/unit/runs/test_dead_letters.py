@@ -95,10 +95,12 @@ async def test_a_redriven_run_goes_on_from_its_last_checkpoint(fragile: Fragile)
     assert "error" not in [name for name, _ in await events(thread, run_id)]
     stored = await runs.get(fragile.api.db, thread.thread_id, run_id)
     assert stored
-    assert [entry.event for entry in run_history.parse(stored.history)] == [
+    entries = run_history.parse(stored.history)
+    assert [entry.event for entry in entries] == [
         *("started", *["resumed"] * 3, "ended"),
         *("redriven", "started", "ended"),
     ]
+    assert {entry.version for entry in entries} == {"test"}
 
 
 async def test_whoever_joins_a_redriven_run_gets_to_its_new_end(fragile: Fragile) -> None:

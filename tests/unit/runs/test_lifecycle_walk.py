@@ -89,11 +89,11 @@ async def _hand_over(db: SqliteDatabase, read: Run) -> object:
 
 
 async def _stop(db: SqliteDatabase, _read: Run) -> object:
-    return await db.batch([run_stops.ask_some(Stop("interrupt", "{}"), THREAD, [RUN_ID], EVERYTHING, now=LATER.now)])
+    return await db.batch([run_stops.ask_some(Stop("interrupt", "{}"), THREAD, [RUN_ID], EVERYTHING, LATER)])
 
 
 async def _redrive(db: SqliteDatabase, _read: Run) -> object:
-    return await db.batch(dead_letters.redrive([RUN_ID], EVERYTHING, now=LATER.now))
+    return await db.batch(dead_letters.redrive([RUN_ID], EVERYTHING, LATER))
 
 
 async def _delete(db: SqliteDatabase, read: Run) -> object:

@@ -77,12 +77,12 @@ async def test_a_resumption_says_who_took_over_why_and_from_where(db: SqliteData
 
 async def test_a_wish_to_stop_and_its_execution_are_two_entries(db: SqliteDatabase) -> None:
     run = await running(db)
-    await db.batch([run_stops.ask_some(Stop("interrupt", "{}"), THREAD, ["1"], EVERYTHING, now=LATER.now)])
+    await db.batch([run_stops.ask_some(Stop("interrupt", "{}"), THREAD, ["1"], EVERYTHING, LATER)])
     asked = await runs.get(db, THREAD, "1")
     assert asked
     assert await run_claims.resume_running(db, replace(asked, attempt=run.attempt), LATER)
     assert await history(db) == [
-        Entry(at=LATER.now, event="stop_requested", attempt=1, action="interrupt"),
+        Entry(at=LATER.now, event="stop_requested", attempt=1, version="v2", action="interrupt"),
         Entry(at=LATER.now, event="resumed", attempt=2, version="v2", cause="stop"),
     ]
 
@@ -90,11 +90,11 @@ async def test_a_wish_to_stop_and_its_execution_are_two_entries(db: SqliteDataba
 async def test_a_run_that_was_to_stop_before_it_began_says_so(db: SqliteDatabase) -> None:
     await new_thread(db)
     await new_run(db, "1")
-    await db.batch([run_stops.ask_some(Stop("rollback", "{}"), THREAD, ["1"], EVERYTHING, now=NOW)])
+    await db.batch([run_stops.ask_some(Stop("rollback", "{}"), THREAD, ["1"], EVERYTHING, FIRST)])
     run = (await run_claims.claim_oldest_pending(db, THREAD, FIRST)).claimed
     assert run
     assert run_history.parse(run.history) == [
-        Entry(at=NOW, event="stop_requested", attempt=0, action="rollback"),
+        Entry(at=NOW, event="stop_requested", attempt=0, version="v1", action="rollback"),
         replace(STARTED, cause="stop"),
     ]
 
