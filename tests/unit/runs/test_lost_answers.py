@@ -11,6 +11,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import interrupt
 
+import clock
 import patient_database
 from errors import DatabaseUnavailable
 from patient_database import PatientDatabase
@@ -229,6 +230,26 @@ async def gives_up(thread: Thread) -> Any:
     return await stream()
 
 
+def open_circuit(thread: Thread, since: str) -> None:
+    thread.api.db.connection.execute(
+        "INSERT INTO circuits (graph_id, version, failures, failed_at, opened_at)"
+        " VALUES ('counting', 'test', 5, ?1, ?1)",
+        (since,),
+    )
+
+
+async def is_refused(thread: Thread) -> Any:
+    open_circuit(thread, clock.now_iso())
+    return await gives_up(thread)
+
+
+async def is_the_probe(thread: Thread) -> Any:
+    open_circuit(thread, "2026-01-01T00:00:00.000000+00:00")
+    seen = await goes_on_after_a_crash(thread)
+    assert thread.api.rows("circuits") == 0
+    return seen
+
+
 async def is_rolled_back(thread: Thread) -> Any:
     """After it has ended all but its row."""
     await thread.create("counting", input={"topic": "a"})
@@ -264,6 +285,8 @@ STORIES: dict[str, tuple[Story, dict[str, Any]]] = {
         (is_driven_in_slices, {"slice_supersteps": 1}),
         (goes_on_after_a_crash, {}),
         (gives_up, {"max_attempts": 1}),
+        (is_refused, {}),
+        (is_the_probe, {}),
         (is_rolled_back, {}),
         (is_cancelled_while_it_waits, {}),
     )
