@@ -15,10 +15,17 @@ STEPS = 4
 
 
 async def new(**settings: Any) -> DyingThread:
-    """A thread with a graph of four super-steps."""
+    """A thread with a graph of four super-steps; its nodes run on the event loop, so that its turns can be counted."""
+
+    def node(number: int) -> Any:
+        async def act(_state: State) -> State:
+            return {"log": [str(number)]}
+
+        return act
+
     api = Api()
     graph = StateGraph(State)
-    graph.add_sequence([(f"n{n}", lambda _state, n=n: {"log": [str(n)]}) for n in range(STEPS)])
+    graph.add_sequence([(f"n{n}", node(n)) for n in range(STEPS)])
     api.registry.graphs["steps"] = graph.add_edge(START, "n0").compile()
     return DyingThread(api, await api.new_thread(), Settings(**settings), patience_seconds=10)
 
