@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict
 
+from http_messages import HttpResponse
 from settings import Settings
 from tests.support.http_api import Api
 from tests.support.thread_object_in_memory import ThreadObjectInMemory
@@ -81,6 +82,11 @@ class Fragile:
 
     async def letters(self, query: str = "") -> list[dict[str, Any]]:
         return await self.api.json("GET", f"/runs/dead-letters{query}")
+
+    async def metrics(self) -> str:
+        answer = await self.api.ask("GET", "/metrics")
+        assert isinstance(answer, HttpResponse)
+        return answer.body
 
     async def redrive(self, *run_ids: str) -> dict[str, Any]:
         return await self.api.json("POST", "/runs/dead-letters/redrive", {"run_ids": list(run_ids)})
