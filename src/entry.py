@@ -9,7 +9,7 @@ from typing import Any
 
 # isort: off
 # First: LangGraph and graphs read os.environ, and may make a client, when they are imported.
-from bindings import blocking_calls, logs, process_environment, timers  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from bindings import blocking_calls, event_loop, logs, process_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import in_process_client  # noqa: F401  # pyright: ignore[reportUnusedImport]
 # isort: on
 
@@ -31,7 +31,6 @@ __all__ = ["Default", "RunWorkflow", "ThreadObject"]
 
 logs.install()
 blocking_calls.install()
-timers.install()
 
 
 class Default(WorkerEntrypoint):

@@ -17,7 +17,8 @@ from typing import Any
 
 import langsmith
 from langchain_core.callbacks import manager
-from pyodide.ffi import run_sync
+
+from bindings.event_loop import run_sync
 
 logger = logging.getLogger(__name__)
 
