@@ -21,8 +21,10 @@ from pyodide.ffi import create_once_callable
 
 T = TypeVar("T")
 
-#: So many callbacks run before others who wait for JavaScript's thread have their turn.
-CALLBACKS_PER_TURN: Final = 64
+#: After so many callbacks what never waits pauses, so that others have their turn and what is to be sent leaves. A pause
+#: has to take time: workerd sends nothing while calls follow each other.
+CALLBACKS_PER_TURN: Final = 256
+PAUSE_MS: Final = 1
 
 #: JavaScript counts a timer's milliseconds with 31 bits.
 MAX_TIMEOUT_MS: Final = 2**31 - 1
@@ -40,8 +42,8 @@ class _Turn:
         self.loop = loop
         self.ready = deque(ready)
 
-    def ask_for(self) -> None:
-        """Have JavaScript call."""
+    def begin(self) -> None:
+        """Have JavaScript call as soon as it can."""
         webloop.scheduleCallback(create_once_callable(self.run, _may_syncify=True), 0)
 
     def run(self) -> None:
@@ -62,12 +64,13 @@ class _Turn:
                     continue
         finally:
             _Turn.current = None
-            self.hand_over()
+            if self.ready:
+                setTimeout(create_once_callable(self.run, _may_syncify=True), PAUSE_MS)
 
     def hand_over(self) -> None:
         """Leave what is ready to another turn."""
         if self.ready:
-            _Turn(self.loop, self.ready).ask_for()
+            _Turn(self.loop, self.ready).begin()
             self.ready = deque()
 
 
@@ -117,7 +120,7 @@ def _call_soon(
     if turn is not None and turn.loop is loop:
         turn.ready.append(handle)
     else:
-        _Turn(loop, (handle,)).ask_for()
+        _Turn(loop, (handle,)).begin()
     return handle
 
 

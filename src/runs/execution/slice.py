@@ -31,10 +31,8 @@ from streaming.run_stream import RunStream
 #: What LangGraph streams: path of the (sub)graph, mode, payload.
 Item: TypeAlias = tuple[tuple[str, ...], str, Any]
 
-#: A graph that never waits would keep the object from sending anything: it pauses when there is a first event to send,
-#: and after so many items. What is sent needs a pause that takes time; a turn of the event loop is not enough.
-ITEMS_PER_PAUSE: Final = 64
-PAUSE_SECONDS: Final = 0.001
+#: A graph that never waits would keep the object from sending anything: after so many items others have their turn.
+ITEMS_PER_TURN: Final = 8
 
 
 class Slice:
@@ -51,7 +49,6 @@ class Slice:
         provided: Provided | None,
     ) -> None:
         self._job = job
-        self._stream = stream
         self._continuation = continuation
         self._input = given
         self._events = GraphEvents(
@@ -76,19 +73,15 @@ class Slice:
                 self._events.emit_records()
 
     async def _take_items(self, control: RunControl) -> None:
-        begun, has_paused, taken = self._stream.last_id, self._continuation is not None, 0
         async with aclosing(self._items(*self._beginning(), control)) as items:
+            taken = 0
             async for path, mode, payload in items:
-                if mode == "events":
-                    self._events.take_callback(payload)
-                else:
-                    self._events.take(path, mode, payload)
+                self._events.take(path, mode, payload)
                 if mode == "checkpoints" and isinstance(self._saver, D1Saver):
                     await self._saver.room()
                 taken += 1
-                if taken == ITEMS_PER_PAUSE or not (has_paused or self._stream.last_id == begun):
-                    await asyncio.sleep(PAUSE_SECONDS)
-                    has_paused, taken = True, 0
+                if taken % ITEMS_PER_TURN == 0:
+                    await asyncio.sleep(0)
 
     async def flush(self) -> None:
         """Wait for the commits of a saver that writes behind; raises what prevented them."""
@@ -166,13 +159,13 @@ class Slice:
         return _paths(cast(Any, self._graph).astream(graph_in, config, **options))
 
     async def _with_callbacks(self, events: AsyncIterator[Any]) -> AsyncGenerator[Item, None]:
-        """The graph's own items out of `astream_events`, and all other events of it under that mode."""
+        """The graph's own items out of `astream_events`; all other events go to the stream from here."""
         async with aclosing(cast(Any, events)) as closing:
             async for event in closing:
                 if event["event"] == "on_chain_stream" and event["run_id"] == self._job.run_id:
                     yield _path(event["data"]["chunk"])
                 else:
-                    yield (), "events", event
+                    self._events.take_callback(event)
 
     async def _state(self) -> Any:
         return await self._graph.aget_state(graph_input.without_checkpoint(self._config))
