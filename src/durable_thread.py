@@ -6,8 +6,9 @@ what a request started is dropped some time after that request, an alarm is wait
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ import clock
 import deployment
 import log_lines
 from api import socket_commands
-from bindings import process_environment, traces
+from bindings import event_loop, process_environment, traces
 from bindings.d1 import database, patient_database
 from bindings.http import read_headers, stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
@@ -66,6 +67,7 @@ class ThreadObject(DurableObject):
         cpu_watch.install()
         settings = process_environment.read_settings()
         self._thread_id: str = ctx.id.name
+        self._callbacks: event_loop.Callbacks = deque()
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         patient = patient_database()
         # The cache is not worth waiting for.
@@ -98,27 +100,30 @@ class ThreadObject(DurableObject):
         self._streams.log.on_change = self._protocol.flush
 
     def _reset(self) -> None:
-        with suppress(DurableObjectAbort):  # the object ends with the current turn of the event loop
+        with suppress(DurableObjectAbort):  # the object ends with the current call from JavaScript
             self.ctx.abort("a graph that was cancelled went on")
+        self._callbacks.clear()
 
     async def alarm(self, _info: Any = None) -> None:
         """Execute the thread's due runs."""
-        with self._lines():
+        with self._at_work():
             await self._runner.work()
 
     async def wake(self) -> None:
         """RPC: look at the thread's runs soon."""
-        with self._lines():
+        with self._at_work():
             await self._runner.wake()
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """RPC from a Workflow: execute one slice; whether the run needs another one."""
-        with self._lines():
+        with self._at_work():
             return await self._runner.run_slice(run_id, attempt)
 
-    def _lines(self) -> AbstractContextManager[None]:
-        """Every line of the block says which thread it is about."""
-        return log_lines.about(thread_id=self._thread_id)
+    @contextmanager
+    def _at_work(self) -> Generator[None]:
+        """Every line of the block says which thread it is about, and what it begins keeps its order."""
+        with log_lines.about(thread_id=self._thread_id), event_loop.in_order(self._callbacks):
+            yield
 
     async def state_updated(self, state: str) -> None:
         """RPC: tell the thread's followers of a change by hand."""
@@ -126,7 +131,7 @@ class ThreadObject(DurableObject):
 
     async def fetch(self, request: Request) -> Any:
         """Streams and results; paths are `runs/thread_object/object_paths.py`'s."""
-        with self._lines():
+        with self._at_work():
             return await self._answer(request)
 
     async def _answer(self, request: Request) -> Any:

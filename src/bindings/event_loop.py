@@ -11,9 +11,10 @@ Importing this module installs it, before anything takes `run_sync` from Pyodide
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from contextvars import Context
-from typing import Any, ClassVar, Final, TypeVar
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 
 from js import clearTimeout, setTimeout
 from pyodide import ffi, webloop
@@ -21,33 +22,52 @@ from pyodide.ffi import create_once_callable
 
 T = TypeVar("T")
 
-#: After so many callbacks what never waits pauses, so that others have their turn and what is to be sent leaves. A pause
-#: has to take time: workerd sends nothing while calls follow each other.
+#: What was scheduled and has not run.
+Callbacks: TypeAlias = deque[asyncio.Handle]
+
+#: After so many callbacks what never waits pauses, so that others have their turn and what is to be sent leaves. A
+#: pause has to take time: workerd sends nothing while calls follow each other.
 CALLBACKS_PER_TURN: Final = 256
 PAUSE_MS: Final = 1
 
 #: JavaScript counts a timer's milliseconds with 31 bits.
 MAX_TIMEOUT_MS: Final = 2**31 - 1
 
+_in_order: Final[ContextVar[Callbacks | None]] = ContextVar("callbacks", default=None)
+
 _waits_for = ffi.run_sync
 
 
+@contextmanager
+def in_order(callbacks: Callbacks) -> Generator[None]:
+    """Whatever the block begins runs in one order with all else that is begun with these callbacks.
+
+    For one object only: requests and other objects may not run each other's callbacks. Without it, order holds among
+    what one call from JavaScript has led to.
+    """
+    token = _in_order.set(callbacks)
+    try:
+        yield
+    finally:
+        _in_order.reset(token)
+
+
 class _Turn:
-    """One call from JavaScript: runs what it was made for, and what that schedules."""
+    """One call from JavaScript, which runs what is ready."""
 
     #: The turn whose callback is running; None while that callback waits.
     current: "ClassVar[_Turn | None]" = None
 
-    def __init__(self, loop: webloop.WebLoop, ready: Iterable[asyncio.Handle]) -> None:
+    def __init__(self, loop: webloop.WebLoop, ready: Callbacks) -> None:
         self.loop = loop
-        self.ready = deque(ready)
+        self.ready = ready
 
     def begin(self) -> None:
         """Have JavaScript call as soon as it can."""
         webloop.scheduleCallback(create_once_callable(self.run, _may_syncify=True), 0)
 
     def run(self) -> None:
-        """Be called."""
+        """Be called. Another turn may have run everything already."""
         self.loop._install_running_loop()
         self.loop._install_asyncgen_hooks()
         _Turn.current = self
@@ -67,12 +87,6 @@ class _Turn:
             if self.ready:
                 setTimeout(create_once_callable(self.run, _may_syncify=True), PAUSE_MS)
 
-    def hand_over(self) -> None:
-        """Leave what is ready to another turn."""
-        if self.ready:
-            _Turn(self.loop, self.ready).begin()
-            self.ready = deque()
-
 
 class _Timer(asyncio.TimerHandle):
     """Takes back what it asked of JavaScript when it is cancelled: a pending timer keeps a Durable Object alive."""
@@ -88,7 +102,7 @@ class _Timer(asyncio.TimerHandle):
 
     def _run_turn(self) -> None:
         self._call = None
-        _Turn(self._loop, (self,)).run()
+        _turn_for(self._loop, self).run()
 
     def cancel(self) -> None:
         """See asyncio."""
@@ -104,7 +118,8 @@ def run_sync(awaitable: Awaitable[T]) -> T:
     turn = _Turn.current
     if turn is None:
         return _waits_for(awaitable)
-    turn.hand_over()
+    if turn.ready:
+        _Turn(turn.loop, turn.ready).begin()
     _Turn.current = None
     try:
         return _waits_for(awaitable)
@@ -117,11 +132,20 @@ def _call_soon(
 ) -> asyncio.Handle:
     handle = asyncio.Handle(callback, args, loop, context)
     turn = _Turn.current
-    if turn is not None and turn.loop is loop:
+    own = handle._context.get(_in_order)
+    if turn is not None and turn.loop is loop and (own is None or own is turn.ready):
         turn.ready.append(handle)
     else:
-        _Turn(loop, (handle,)).begin()
+        _turn_for(loop, handle).begin()
     return handle
+
+
+def _turn_for(loop: webloop.WebLoop, handle: asyncio.Handle) -> _Turn:
+    """A turn of its own, behind what has to run before."""
+    ready = handle._context.get(_in_order)
+    turn = _Turn(loop, deque() if ready is None else ready)
+    turn.ready.append(handle)
+    return turn
 
 
 def _call_later(

@@ -1,11 +1,12 @@
 """The event loop inside workerd: order, waiting in the middle of a turn, timers, and others' turns."""
 
 import asyncio
+from collections import deque
 
 from js import setTimeout
 from pyodide.ffi import create_once_callable
 
-from bindings.event_loop import CALLBACKS_PER_TURN, run_sync
+from bindings.event_loop import CALLBACKS_PER_TURN, in_order, run_sync
 
 
 async def test_callbacks_run_in_the_order_in_which_they_were_scheduled(database):
@@ -90,3 +91,22 @@ async def test_who_never_waits_leaves_javascript_its_turns(database):
 async def test_a_turn_that_is_over_goes_on_with_the_next(database):
     for _ in range(3 * CALLBACKS_PER_TURN):
         await asyncio.sleep(0)
+
+
+async def test_calls_of_one_object_keep_one_order_whoever_pauses(database):
+    seen = []
+
+    async def spin():
+        for _ in range(CALLBACKS_PER_TURN + 10):
+            await asyncio.sleep(0)
+        seen.append("spun")
+
+    async def answer():
+        await asyncio.sleep(0.001)  # it is time while the other's turn is running: this begins while that pauses
+        for _ in range(CALLBACKS_PER_TURN - 10):
+            await asyncio.sleep(0)
+        seen.append("answered")
+
+    with in_order(deque()):
+        await asyncio.gather(answer(), spin())
+    assert seen == ["spun", "answered"]
