@@ -89,7 +89,11 @@ class _Turn:
 
 
 class _Timer(asyncio.TimerHandle):
-    """Takes back what it asked of JavaScript when it is cancelled: a pending timer keeps a Durable Object alive."""
+    """Takes back what it asked of JavaScript when it is cancelled.
+
+    Pyodide leaves it until its time has come. That keeps a Durable Object in memory, and on the bill, and with it all
+    that the object holds: for another minute after a `/wait`.
+    """
 
     __slots__ = ("_call", "_js_timer")
 

@@ -1,6 +1,8 @@
 """The event loop inside workerd: order, waiting in the middle of a turn, timers, and others' turns."""
 
 import asyncio
+import gc
+import weakref
 from collections import deque
 
 from js import setTimeout
@@ -76,6 +78,24 @@ async def test_timers_run_unless_they_were_cancelled(database):
     await asyncio.sleep(0.05)
     fired.cancel()
     assert seen == ["fired"]
+
+
+async def test_a_cancelled_timer_is_gone(database):
+    handle = asyncio.get_running_loop().call_later(60, print)
+    timer = weakref.ref(handle)
+    handle.cancel()
+    del handle
+    gc.collect()
+    assert timer() is None
+
+
+async def test_a_time_limit_is_kept(database):
+    try:
+        async with asyncio.timeout(0.1):
+            await asyncio.sleep(60)
+    except TimeoutError:
+        return
+    raise AssertionError("nothing was cut off")
 
 
 async def test_who_never_waits_leaves_javascript_its_turns(database):
