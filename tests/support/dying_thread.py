@@ -17,8 +17,8 @@ from tests.support.thread_object_in_memory import AlarmNotes, ThreadObjectInMemo
 
 T = TypeVar("T")
 
-#: What becomes of a batch: it never arrives, or its answer does not.
-Fault: TypeAlias = Literal["not sent", "answer lost"]
+#: What becomes of a batch: it never arrives, or its answer does not, or it arrives late.
+Fault: TypeAlias = Literal["not sent", "answer lost", "late"]
 
 #: What crashes left behind. Kept, so that nothing of it ever runs again, not even a `finally`.
 graveyard: list[Any] = []
@@ -53,6 +53,8 @@ class Connection:
         fault = self._faults.pop(0) if self._faults else None
         if fault == "not sent":
             raise DatabaseUnavailable("Network connection lost.")
+        if fault == "late":
+            await self._turns(60)
         results = await self._api.db.batch(statements)
         await self._turns(2)
         if fault == "answer lost":

@@ -59,8 +59,10 @@ class Create:
 
 @dataclass(frozen=True)
 class Stop:
+    """One wish, or two at once."""
+
     index: int
-    how: str
+    hows: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -99,20 +101,22 @@ Deed: TypeAlias = Create | Stop | DeleteThread | Turns | Until | Happens | Fault
 STRATEGIES = ["enqueue", "enqueue", "enqueue", "reject", "interrupt", "rollback"]
 KINDS = ["plain", "plain", "asks", "answers"]
 HAPPENINGS = ["die", "die", "be replaced", "ring twice", "request", "sweep", "workflow steps", "workflows end"]
+FAULTS: list[Fault] = ["not sent", "answer lost", "late"]
 PLATFORMS = st.builds(
     Platform, st.sampled_from([1, 2, 1000, 1000]), st.booleans(), st.sampled_from(["async", "async", "sync", "exit"])
 )
 CREATES = st.builds(Create, st.sampled_from(STRATEGIES), st.sampled_from(KINDS), st.sampled_from([False, False, True]))
-STOPS = st.builds(Stop, st.integers(0, 5), st.sampled_from(["interrupt", "rollback", "delete"]))
+HOWS = st.lists(st.sampled_from(["interrupt", "rollback", "delete"]), min_size=1, max_size=2).map(tuple)
+STOPS = st.builds(Stop, st.integers(0, 5), HOWS)
 TROUBLES = st.one_of(
     st.builds(Happens, st.sampled_from(HAPPENINGS)),
     st.builds(Happens, st.sampled_from(HAPPENINGS)),
-    st.builds(Faults, st.lists(st.sampled_from(["not sent", "answer lost"]), min_size=1, max_size=3).map(tuple)),
+    st.builds(Faults, st.lists(st.sampled_from(FAULTS), min_size=1, max_size=3).map(tuple)),
 )
 PAUSES = st.one_of(
     st.builds(Turns, st.integers(1, 9)),
     st.builds(Turns, st.integers(1, 90)),
-    st.builds(Until, st.sampled_from(["claim", "resume", "checkpoint", "end", "end"])),
+    st.builds(Until, st.sampled_from(["claim", "resume", "checkpoint", "checkpoint", "end", "end"])),
 )
 #: A run, and whatever follows it, each after a while.
 DEEDS = st.builds(
@@ -195,7 +199,8 @@ class World:
             case Create():
                 await self.create(deed)
             case Stop() if self.asked:
-                await self.stop(list(self.asked.values())[deed.index % len(self.asked)], deed.how)
+                for how in deed.hows:
+                    await self.stop(list(self.asked.values())[deed.index % len(self.asked)], how)
             case DeleteThread():
                 await self.delete_thread()
             case Turns() | Until():
