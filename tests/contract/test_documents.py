@@ -34,6 +34,15 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
     assert set(re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(), re.MULTILINE)) <= set(targets)
 
 
+@document
+def test_every_module_that_is_named_exists(document: Path) -> None:
+    if document.name == "CHANGELOG.md" or "examples" in document.parts:
+        return
+    roots = (ROOT, paths.SOURCE, document.parent)
+    named = re.findall(r"`((?:\w+/)+\w+\.py)`", document.read_text())
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []
+
+
 def anchors(markdown: str) -> set[str]:
     """What GitHub makes of headings."""
     headings = re.findall(r"^#+ (.*)", markdown, re.MULTILINE)
