@@ -36,6 +36,7 @@ from runs.execution import cpu_watch
 from runs.execution.executor import Executor
 from runs.execution.provided import Provided
 from runs.thread_object import following, object_paths
+from runs.thread_object.alarm_relay import AlarmRelay
 from runs.thread_object.object_paths import FollowRequest, RunRequest
 from runs.thread_object.thread_runner import ThreadRunner
 from streaming import sse
@@ -68,6 +69,7 @@ class ThreadObject(DurableObject):
         settings = process_environment.read_settings()
         self._thread_id: str = ctx.id.name
         self._callbacks: event_loop.Callbacks = deque()
+        self._relay = AlarmRelay()
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         patient = patient_database()
         # The cache is not worth waiting for.
@@ -107,12 +109,13 @@ class ThreadObject(DurableObject):
     async def alarm(self, _info: Any = None) -> None:
         """Execute the thread's due runs."""
         with self._at_work():
-            await self._runner.work()
+            await self._relay.wait_for(self._runner.work())
 
     async def wake(self) -> None:
         """RPC: look at the thread's runs soon."""
         with self._at_work():
             await self._runner.wake()
+        self._relay.look()
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """RPC from a Workflow: execute one slice; whether the run needs another one."""
