@@ -123,8 +123,7 @@ class Executor:
     def watch_time(self) -> None:
         """Stop the run when its time is over; called when it begins and, by the sweeper's wake-ups, each minute.
 
-        A timer is set only for the end of that time: Pyodide's event loop never clears the JavaScript timer of a
-        cancelled one, which would keep the thread's object (and its bill) alive.
+        A timer is set only for the end of that time: most runs need none.
         """
         if self._run and self._task and (seconds := self._seconds_left(self._run)) <= TIMER_SECONDS:
             asyncio.get_running_loop().call_later(seconds, self._end_late, self._task)
@@ -136,7 +135,8 @@ class Executor:
 
     def _cancel(self, task: asyncio.Task[Outcome]) -> None:
         task.cancel()
-        asyncio.get_running_loop().call_later(RESET_SECONDS, self._end_by_force, task)
+        timer = asyncio.get_running_loop().call_later(RESET_SECONDS, self._end_by_force, task)
+        task.add_done_callback(lambda _: timer.cancel())
 
     def _end_by_force(self, task: asyncio.Task[Outcome]) -> None:
         """Lose the object to a node that catches its cancellation and goes on; the next one knows what was asked."""

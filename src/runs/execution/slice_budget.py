@@ -17,8 +17,7 @@ MAX_BATCHES: Final = 500
 class SliceBudget(RunControl):
     """Asks the graph to drain, at its next super-step, once its time, super-steps, CPU or calls of D1 are spent.
 
-    Looks at the clock when LangGraph asks instead of setting a timer: Pyodide's event loop never clears the JavaScript
-    timer of a cancelled one, which would keep the thread's object (and its bill) alive until the slice's time is over.
+    Needs no timer: it looks at the clock when LangGraph asks.
     """
 
     __slots__ = ("_batches_until", "_supersteps_left", "_until_ms", "_usage", "cpu")
