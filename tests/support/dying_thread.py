@@ -54,7 +54,7 @@ class Connection:
         if fault == "not sent":
             raise DatabaseUnavailable("Network connection lost.")
         if fault == "late":
-            await self._turns(60)
+            await self._turns(200)
         results = await self._api.db.batch(statements)
         await self._turns(2)
         if fault == "answer lost":
