@@ -7,13 +7,12 @@ never comes, and the new one finds what the old one left in modules.
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
-from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 from websockets.exceptions import WebSocketException
 
@@ -39,7 +38,7 @@ STEPS = 8
 SLICE = 4
 #: From a reset to the next step: the platform tries an alarm again after two seconds. The sweeper would need a minute.
 RECOVERY_SECONDS = 15
-#: With 120, say, objects are not reset but left alone until the platform evicts them (locally after 70 to 140 seconds).
+#: With 150, say, objects are not reset but left alone until the platform evicts them (locally after 70 to 140 seconds).
 IDLE_SECONDS = int(os.environ.get("IDLE_SECONDS", "0"))
 
 
@@ -48,20 +47,6 @@ def server() -> Iterator[Server]:
     """A server whose objects can be reset."""
     with serving(main=MAIN, SLICE_SUPERSTEPS=str(SLICE)) as server:
         yield server
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[LangGraphClient]:
-    """The official client of that server."""
-    async with get_client(url=server.url) as client:
-        yield client
-
-
-@pytest.fixture
-async def http(server: Server) -> AsyncIterator[httpx.AsyncClient]:
-    """Plain HTTP."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
-        yield client
 
 
 async def reset(http: httpx.AsyncClient, thread_id: str) -> None:
