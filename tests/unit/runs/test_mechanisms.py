@@ -181,3 +181,23 @@ async def test_a_slice_after_the_object_was_replaced_is_an_attempt_of_its_own() 
     )
     assert [row[0] for row in rows] == [1] * stored + [2] * (STEPS + 2 - stored)
     assert [instance[2] for instance in thread.workflows.started] == [1, 2], "one instance for each attempt"
+
+
+async def test_what_a_cut_off_executor_still_sends_arrives_in_vain() -> None:
+    """A checkpoint that arrives after the run was rolled back."""
+    thread = await new()
+    run_id = await thread.create("steps", input={"topic": "t"}, durability="sync")
+    await thread.runner.wake()
+    thread.ring()
+    while "checkpoint" not in thread.connection.sent:  # noqa: ASYNC110 - the turns of the loop are what is counted
+        await asyncio.sleep(0)
+    thread.faults.append("late")
+    thread.be_replaced()
+    await thread.api.ask("POST", f"/threads/{thread.thread_id}/runs/{run_id}/cancel?action=rollback")
+    await thread.runner.wake()
+    thread.ring()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (thread.api.rows("runs"), thread.faults) == (0, [])
+    await time_passes(thread)
+    assert thread.api.rows("checkpoints") == 0
