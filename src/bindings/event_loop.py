@@ -27,7 +27,7 @@ Callbacks: TypeAlias = deque[asyncio.Handle]
 
 #: After so many callbacks what never waits pauses, so that others have their turn and what is to be sent leaves. A
 #: pause has to take time: workerd sends nothing while calls follow each other.
-CALLBACKS_PER_TURN: Final = 256
+CALLBACKS_PER_TURN: Final = 512
 PAUSE_MS: Final = 1
 
 #: JavaScript counts a timer's milliseconds with 31 bits.
