@@ -3,7 +3,6 @@
 Builds the adapters from `env` for each invocation and holds no state. Cloudflare finds the other two classes here too.
 """
 
-import gc
 from functools import partial
 from typing import Any
 
@@ -58,10 +57,3 @@ class Default(WorkerEntrypoint):
         """Do what is due at this minute."""
         services = deployment.services(deployment.gatekeeper())
         await each_minute.tick(services, scheduled_ms=int(controller.scheduledTime))
-
-
-# What the top level made stays, so the collector need not look at it again; and a larger part of the rest each time
-# (by default a 100th of all there is). Otherwise the garbage of a hundred runs piles up: 20 MiB, more on long threads.
-gc.collect()
-gc.freeze()
-gc.set_threshold(2000, 2)
