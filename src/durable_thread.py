@@ -8,13 +8,13 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
+import js
 import workers
 from workers import DurableObject, Request
-from workers.entrypoints import DurableObjectAbort
 
 import clock
 import deployment
@@ -102,8 +102,9 @@ class ThreadObject(DurableObject):
         self._streams.log.on_change = self._protocol.flush
 
     def _reset(self) -> None:
-        with suppress(DurableObjectAbort):  # the object ends with the current call from JavaScript
-            self.ctx.abort("a graph that was cancelled went on")
+        """No Python may be on the stack when the object ends, or the interpreter, which serves others, is broken."""
+        raw = self.ctx._ctx  # pyright: ignore[reportPrivateUsage] - the JavaScript object
+        js.queueMicrotask(raw.abort.bind(raw, "a graph that was cancelled went on"))
         self._callbacks.clear()
 
     async def alarm(self, _info: Any = None) -> None:
