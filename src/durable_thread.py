@@ -6,9 +6,8 @@ what a request started is dropped some time after that request, an alarm is wait
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ import clock
 import deployment
 import log_lines
 from api import socket_commands
-from bindings import event_loop, process_environment, traces
+from bindings import process_environment, traces
 from bindings.d1 import database, patient_database
 from bindings.http import read_headers, stream_response, to_js_response
 from bindings.object_storage import DurableObjectAlarm, DurableObjectStorage
@@ -68,7 +67,6 @@ class ThreadObject(DurableObject):
         cpu_watch.install()
         settings = process_environment.read_settings()
         self._thread_id: str = ctx.id.name
-        self._callbacks: event_loop.Callbacks = deque()
         self._relay = AlarmRelay()
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         patient = patient_database()
@@ -105,29 +103,26 @@ class ThreadObject(DurableObject):
         """No Python may be on the stack when the object ends, or the interpreter, which serves others, is broken."""
         raw = self.ctx._ctx  # pyright: ignore[reportPrivateUsage] - the JavaScript object
         js.queueMicrotask(raw.abort.bind(raw, "a graph that was cancelled went on"))
-        self._callbacks.clear()
 
     async def alarm(self, _info: Any = None) -> None:
         """Execute the thread's due runs."""
-        with self._at_work():
+        with self._lines():
             await self._relay.wait_for(self._runner.work())
 
     async def wake(self) -> None:
         """RPC: look at the thread's runs soon."""
-        with self._at_work():
+        with self._lines():
             await self._runner.wake()
         self._relay.look()
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """RPC from a Workflow: execute one slice; whether the run needs another one."""
-        with self._at_work():
+        with self._lines():
             return await self._runner.run_slice(run_id, attempt)
 
-    @contextmanager
-    def _at_work(self) -> Generator[None]:
-        """Every line of the block says which thread it is about, and what it begins keeps its order."""
-        with log_lines.about(thread_id=self._thread_id), event_loop.in_order(self._callbacks):
-            yield
+    def _lines(self) -> AbstractContextManager[None]:
+        """Every line of the block says which thread it is about."""
+        return log_lines.about(thread_id=self._thread_id)
 
     async def state_updated(self, state: str) -> None:
         """RPC: tell the thread's followers of a change by hand."""
@@ -135,7 +130,7 @@ class ThreadObject(DurableObject):
 
     async def fetch(self, request: Request) -> Any:
         """Streams and results; paths are `runs/thread_object/object_paths.py`'s."""
-        with self._at_work():
+        with self._lines():
             return await self._answer(request)
 
     async def _answer(self, request: Request) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 # isort: off
 # First: LangGraph and graphs read os.environ, and may make a client, when they are imported.
-from bindings import blocking_calls, event_loop, logs, process_environment  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from bindings import blocking_calls, logs, process_environment, timers  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import in_process_client  # noqa: F401  # pyright: ignore[reportUnusedImport]
 # isort: on
 
@@ -16,6 +16,7 @@ from workers import Request, WorkerEntrypoint
 
 import deployment
 import each_minute
+import garbage
 from api import app
 from bindings.d1 import database
 from bindings.http import read_request, to_js_response
@@ -30,6 +31,7 @@ __all__ = ["Default", "RunWorkflow", "ThreadObject"]
 
 logs.install()
 blocking_calls.install()
+timers.install()
 
 
 class Default(WorkerEntrypoint):
@@ -37,6 +39,7 @@ class Default(WorkerEntrypoint):
 
     async def fetch(self, request: Request) -> Any:
         """Answer an HTTP request."""
+        garbage.collect_if_due()
         try:
             services = deployment.services(deployment.gatekeeper())
         except ValueError as error:
@@ -57,3 +60,6 @@ class Default(WorkerEntrypoint):
         """Do what is due at this minute."""
         services = deployment.services(deployment.gatekeeper())
         await each_minute.tick(services, scheduled_ms=int(controller.scheduledTime))
+
+
+garbage.keep_what_is_there()

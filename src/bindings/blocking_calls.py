@@ -9,25 +9,20 @@ without. Synchronous nodes take turns where they wait, and only there.
 """
 
 import asyncio
-import gc
 import logging
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import langsmith
 from langchain_core.callbacks import manager
-
-from bindings.event_loop import run_sync
+from pyodide.ffi import run_sync
 
 logger = logging.getLogger(__name__)
 
 _result = Future[Any].result
 _exception = Future[Any].exception
-
-#: How many synchronous calls are under way, each of which may have its stack put aside.
-_under_way = 0
 
 
 def install() -> None:
@@ -39,24 +34,6 @@ def install() -> None:
     ThreadPoolExecutor.submit = _submit  # type: ignore[method-assign]
     Future.result = lambda future, timeout=None: _result(_waited_for(future, timeout), 0)  # type: ignore[method-assign]
     Future.exception = lambda future, timeout=None: _exception(_waited_for(future, timeout), 0)  # type: ignore[method-assign]
-
-
-@contextmanager
-def _no_collection() -> Generator[None]:
-    """No collection of garbage cycles while a stack may be put aside.
-
-    One that comes then makes the interpreter die of "memory access out of bounds", sooner or later. Calls of an object
-    that was reset stay under way, and their isolate collects no cycles any more.
-    """
-    global _under_way  # noqa: PLW0603 - there is one interpreter
-    _under_way += 1
-    gc.disable()
-    try:
-        yield
-    finally:
-        _under_way -= 1
-        if not _under_way:
-            gc.enable()
 
 
 def _run_callbacks(coroutines: list[Coroutine[Any, Any, Any]]) -> None:
@@ -75,8 +52,7 @@ def _run_in_executor(
 
     def run() -> None:
         try:
-            with _no_collection():
-                result = call(*args)
+            result = call(*args)
         except BaseException as error:  # noqa: BLE001 - it is the result, and raised where that is awaited
             if not future.done():
                 future.set_exception(error)
@@ -91,8 +67,7 @@ def _run_in_executor(
 def _submit(_executor: ThreadPoolExecutor, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
     future = Future[Any]()
     try:
-        with _no_collection():
-            future.set_result(call(*args, **kwargs))
+        future.set_result(call(*args, **kwargs))
     except BaseException as error:  # noqa: BLE001 - it is the result, and raised where that is asked for
         future.set_exception(error)
     return future

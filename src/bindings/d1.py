@@ -12,11 +12,10 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from js import JSON
-from pyodide.ffi import JsException, jsnull, to_js
+from pyodide.ffi import JsException, jsnull, run_sync, to_js
 from workers import env
 
 import d1_usage
-from bindings.event_loop import run_sync
 from errors import DatabaseError
 from patient_database import PatientDatabase
 from ports import Row, SqlValue, Statement

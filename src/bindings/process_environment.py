@@ -1,13 +1,15 @@
 """Makes a Worker look like the process that libraries expect; imported before LangGraph and the graph project.
 
 `os.environ` is empty in a Worker, but LangGraph reads its switches, and many model libraries their keys, when they are
-imported.
+imported. And `sys.exit()` in a node must end a run, not the Worker: Pyodide's loop passes it on to its host, which
+aborts.
 """
 
+import asyncio
 import logging
 import os
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from js import Object
 from workers import env as global_env
@@ -25,6 +27,10 @@ def _export(env: Any) -> dict[str, str]:
     variables = {name: value for name, value in Object.entries(getattr(env, "_env", env)) if isinstance(value, str)}
     os.environ.update({name: value for name, value in variables.items() if name not in _OUR_SECRETS})
     return variables
+
+
+def _stay(_exit_code: int) -> None:
+    """What a `SystemExit` does to the Worker."""
 
 
 @lru_cache(maxsize=1)
@@ -45,3 +51,6 @@ def worker_version() -> str:
 
 
 _export(global_env)
+
+# Not public, but the loop has no other way to say so. The task that was left so still ends with its SystemExit.
+cast(Any, asyncio.get_event_loop())._system_exit_handler = _stay

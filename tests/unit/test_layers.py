@@ -24,6 +24,7 @@ LAYERS = (
     (
         "ports",
         "errors",
+        "garbage",
         "settings",
         "project_config",
         "http_messages",

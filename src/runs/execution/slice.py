@@ -12,6 +12,7 @@ from langgraph._internal._config import (
 )
 from langgraph.runtime import RunControl
 
+import garbage
 from d1_checkpointer import D1Saver
 from errors import DatabaseError, StaleAttempt
 from graphs.contexts import context_for
@@ -77,6 +78,7 @@ class Slice:
             taken = 0
             async for path, mode, payload in items:
                 self._events.take(path, mode, payload)
+                garbage.collect_if_due()
                 if mode == "checkpoints" and isinstance(self._saver, D1Saver):
                     await self._saver.room()
                 taken += 1

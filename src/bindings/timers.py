@@ -1,0 +1,70 @@
+"""Timers that end when they are cancelled.
+
+Pyodide's event loop forgets a cancelled timer, but leaves JavaScript's running until its time has come. That keeps a
+Durable Object in memory, and on the bill, and with it all that the object holds: for another minute after a `/wait`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any, Final
+
+from js import clearTimeout, setTimeout
+from pyodide.ffi import create_once_callable
+
+#: What is over sooner is left to the loop, which has quicker ways for it than a timer.
+SHORT_SECONDS: Final = 0.5
+#: What fits into JavaScript's milliseconds.
+LONGEST_SECONDS: Final = (2**31 - 1) / 1000
+
+
+def install() -> None:
+    """Replace the event loop's timers; once."""
+    loop_class: Any = type(asyncio.get_event_loop())
+    call_later = loop_class.call_later
+
+    def call_later_or_never(
+        loop: asyncio.AbstractEventLoop,
+        delay: float,
+        callback: Callable[..., Any],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        if SHORT_SECONDS <= delay <= LONGEST_SECONDS:
+            return _Timer(loop, delay, callback, args, context)
+        return call_later(loop, delay, callback, *args, context=context)
+
+    loop_class.call_later = call_later_or_never
+
+
+class _Timer(asyncio.Handle):
+    """A call that one timer of JavaScript makes."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        delay: float,
+        callback: Callable[..., Any],
+        args: tuple[Any, ...],
+        context: Context | None,
+    ) -> None:
+        super().__init__(callback, args, loop, context=context)
+        self._loop = loop
+        self._ring: Any = create_once_callable(self._rang)
+        self._number = setTimeout(self._ring, delay * 1000)
+
+    def cancel(self) -> None:
+        """See `asyncio.Handle.cancel`."""
+        super().cancel()
+        if self._ring:
+            clearTimeout(self._number)
+            self._ring.destroy()
+            self._ring = None
+
+    def _rang(self) -> None:
+        self._ring = None
+        self._loop.call_soon(self._call)
+
+    def _call(self) -> None:
+        if not self.cancelled():
+            self._run()
