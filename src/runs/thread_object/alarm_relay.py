@@ -1,7 +1,7 @@
 """Lets one alarm after the other wait for the same work: the platform gives each 15 minutes.
 
-An alarm that takes longer is stopped, and the object with it. No timer says when: it would keep an object awake long
-after an ordinary run. The sweeper wakes the object of a run that has been silent for a minute, again and again.
+An alarm that takes longer is stopped, and the object with it. The sweeper says when it is time: it wakes the object of
+a run that has been silent for a minute, again and again.
 """
 
 import asyncio
