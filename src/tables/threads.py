@@ -171,7 +171,7 @@ WHERE thread_id = ?
 """
 
 
-def refresh(thread_id: str, *, status: RestingStatus, values: str, interrupts: str, now: str) -> list[Statement]:
+def refresh(thread_id: str, *, status: ThreadStatus, values: str, interrupts: str, now: str) -> list[Statement]:
     """Show a new state; whether that may be done, another statement of the batch must say."""
     texts = large_text.parts(values)
     shown = (values_outline.outline(values) if texts else values, len(texts), interrupts)

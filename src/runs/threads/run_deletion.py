@@ -38,7 +38,7 @@ async def delete_ended(db: Database, graphs: GraphReader, saver: D1Saver, thread
 
 async def _restored(db: Database, graphs: GraphReader, saver: D1Saver, run: Run) -> list[Statement]:
     """Statements that make the thread show its latest state, if `run` was its last; they fail if it is not any more."""
-    [[newest]] = await db.batch([runs.newest(run.thread_id)])
+    [[newest], unfinished] = await db.batch([runs.newest(run.thread_id), runs.unfinished_of_thread(run.thread_id)])
     if newest["run_id"] != run.run_id:
         return []
     graph_id = json.loads(run.kwargs)["config"]["configurable"]["graph_id"]
@@ -46,9 +46,10 @@ async def _restored(db: Database, graphs: GraphReader, saver: D1Saver, run: Run)
     left = outcome.stopped_early("rollback", state, {})
     if left.values is None or left.interrupts is None:
         return []
-    status = lifecycle.resting_status("rollback", has_next=bool(left.next))
+    # Runs that were created before may have to wait: for a later time, or for the one at work.
+    status = "busy" if unfinished else lifecycle.resting_status("rollback", has_next=bool(left.next))
     shown = threads.refresh(
         run.thread_id, status=status, values=left.values, interrupts=left.interrupts, now=clock.now_iso()
     )
     given_back = thread_engagement.give_back(run, left.left_by)
-    return [run_fence.is_newest(run.thread_id, run.run_id), *given_back, *shown]
+    return [run_fence.is_newest(run.thread_id, run.run_id, unfinished=len(unfinished)), *given_back, *shown]

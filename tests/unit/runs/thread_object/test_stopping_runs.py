@@ -295,6 +295,30 @@ async def test_deleting_an_earlier_run_leaves_what_the_thread_shows(thread: Thre
     assert await thread.thread() == before
 
 
+async def test_deleting_the_last_run_leaves_a_thread_busy_whose_earlier_run_executes(thread: Thread) -> None:
+    _, work = await thread.start_held()
+    waiting = await thread.create("sequence", input={"topic": "b"})
+    await thread.cancel(waiting)
+    await thread.api.json("DELETE", f"/threads/{thread.thread_id}/runs/{waiting}", status=204)
+    assert (await thread.thread())["status"] == "busy"
+    thread.release.set()
+    await asyncio.wait_for(work, 5)
+    shown = await thread.thread()
+    assert (shown["values"], shown["status"]) == ({"topic": "t", "log": ["first", "second"]}, "idle")
+
+
+async def test_deleting_the_last_run_leaves_a_thread_busy_whose_earlier_run_is_for_later(thread: Thread) -> None:
+    later = await thread.create("sequence", after_seconds=60)
+    run_id = await thread.create("sequence", input={"topic": "b"})
+    await thread.runner.work()
+    await thread.api.json("DELETE", f"/threads/{thread.thread_id}/runs/{run_id}", status=204)
+    shown = await thread.thread()
+    assert (shown["values"], shown["status"]) == (None, "busy")
+    await thread.cancel(later)
+    await thread.runner.work()
+    assert (await thread.thread())["status"] == "idle"
+
+
 async def test_deleting_a_running_run_rolls_it_back(thread: Thread) -> None:
     run_id, work = await thread.start_held()
     await thread.api.ask("DELETE", f"/threads/{thread.thread_id}/runs/{run_id}")
