@@ -1,6 +1,6 @@
-"""What each minute does by itself: every job a bounded part of its work, and none keeps the others from theirs.
+"""What happens each minute: every job does a bounded part of its work, and one that fails does not stop the others.
 
-All of them together stay below the 1,000 calls to D1 that one invocation of a Worker may make.
+All jobs together stay below the 1,000 calls to D1 that one invocation of a Worker may make.
 """
 
 import asyncio
@@ -27,31 +27,31 @@ class Tick:
     """One minute."""
 
     services: Services
-    #: That which it was meant for, in minutes since 1970: a tick that comes late takes nobody's turn.
+    #: The minute that it was scheduled for, counted since 1970: so a late tick takes no other tick's turn.
     minute: int
 
     def is_turn(self, interval_minutes: float | None) -> bool:
-        """Whether what happens every so many minutes happens now."""
+        """Whether a job that is due every so many minutes (each minute, if None) is due at this one."""
         return self.minute % max(1, round(interval_minutes or 1)) == 0
 
 
 Job: TypeAlias = Callable[[Tick], Awaitable[None]]
 
-#: Threads that one minute retires, unless langgraph.json says how many.
+#: How many threads one minute deletes, and how many it prunes, unless langgraph.json says so.
 MAX_RETIRED_THREADS: Final = 1000
-#: Rows that go in one transaction, and how often a minute does that; rows may be large.
+#: How many rows one transaction deletes (they may be large), and how many transactions a job makes each minute.
 PAGE_EXPIRED: Final = 200
 MAX_EXPIRED_PAGES: Final = 30
 #: How often webhooks that were settled long ago are looked for.
 FORGET_WEBHOOKS_MINUTES: Final = 5
 
-#: So long after its last run a version is still in the metrics.
+#: How long after its last run a Worker version stays in the metrics.
 METRICS_KEPT_SECONDS: Final = 30 * 24 * 3600
 METRICS_SWEEP_MINUTES: Final = 60
 
 
 async def tick(services: Services, *, scheduled_ms: int) -> None:
-    """Do what is due at a minute, given as the time that the tick was meant for: it may come late, twice or never."""
+    """Do what is due at the minute that the tick was scheduled for; the tick may come late, twice or never."""
     minute = Tick(services=services, minute=scheduled_ms // cron_fires.MINUTE_MS)
     await asyncio.gather(*(_attempt(job, minute) for job in _JOBS))
 
@@ -60,18 +60,18 @@ async def _attempt(job: Job, now: Tick) -> None:
     with log_lines.about(job=job.__name__):
         try:
             await job(now)
-        except Exception as error:  # the others are still due, and the next minute tries again
+        except Exception as error:  # the other jobs are still due, and the next minute tries this one again
             level = logging.WARNING if errors.passes(error) else logging.ERROR
             logger.log(level, "%s failed; the next minute tries again", job.__name__, exc_info=True)
 
 
 async def fire_crons(tick: Tick) -> None:
-    """Create the runs that are due, and those for which the next tick would come too late."""
+    """Create the runs of crons that are due before the next tick."""
     minute = max(tick.minute, clock.now_ms() // cron_fires.MINUTE_MS)
     before = clock.iso_of_ms((minute + 1) * cron_fires.MINUTE_MS)
     created = await cron_fires.fire_due(tick.services, before=before)
     if created:
-        logger.info("created %d runs of crons", created, extra={"event": "crons_fired"})
+        logger.info("crons created %d runs", created, extra={"event": "crons_fired"})
 
 
 async def announce_stale_runs(tick: Tick) -> None:
@@ -87,12 +87,12 @@ async def announce_overdue_webhooks(tick: Tick) -> None:
 
 
 async def forget_dead_letters(tick: Tick) -> None:
-    """Delete dead letters that nobody wanted for long, and what was counted of graphs that are well."""
+    """Delete dead letters past their retention, and the circuits of graphs that have been well for long."""
     await tick.services.db.batch(dead_letters.forget(clock.now_iso(), tick.services.settings))
 
 
 async def forget_webhooks(tick: Tick) -> None:
-    """Delete what was told of webhooks that were settled long ago."""
+    """Delete the records of webhooks that were settled long ago."""
     if not tick.is_turn(FORGET_WEBHOOKS_MINUTES):
         return
     forgotten = await webhook_delivery.forget_settled(tick.services.db, now=clock.now_iso())
@@ -101,10 +101,9 @@ async def forget_webhooks(tick: Tick) -> None:
 
 
 async def delete_threads(tick: Tick) -> None:
-    """Delete threads whose time is over."""
-    services, ttl = tick.services, tick.services.config.checkpointer.ttl
-    if tick.is_turn(ttl and ttl.sweep_interval_minutes):
-        limit = ttl.sweep_limit if ttl else MAX_RETIRED_THREADS
+    """Delete threads whose TTL has passed, where that says `delete`."""
+    services = tick.services
+    if limit := _most_retired(tick):
         retired = await thread_pruning.delete_expired_threads(
             services.db, services.thread_objects, now=clock.now_iso(), limit=limit
         )
@@ -112,11 +111,17 @@ async def delete_threads(tick: Tick) -> None:
 
 
 async def prune_threads(tick: Tick) -> None:
-    """Prune threads whose time is over."""
-    services, ttl = tick.services, tick.services.config.checkpointer.ttl
-    if tick.is_turn(ttl and ttl.sweep_interval_minutes):
-        limit = ttl.sweep_limit if ttl else MAX_RETIRED_THREADS
-        _log_retired(await thread_pruning.prune_expired_threads(services.db, now=clock.now_iso(), limit=limit))
+    """Prune threads whose TTL has passed, where that says `keep_latest`."""
+    if limit := _most_retired(tick):
+        _log_retired(await thread_pruning.prune_expired_threads(tick.services.db, now=clock.now_iso(), limit=limit))
+
+
+def _most_retired(tick: Tick) -> int:
+    """How many threads this minute may retire; 0 while it is not their turn."""
+    ttl = tick.services.config.checkpointer.ttl
+    if not tick.is_turn(ttl and ttl.sweep_interval_minutes):
+        return 0
+    return ttl.sweep_limit if ttl else MAX_RETIRED_THREADS
 
 
 def _log_retired(number: int) -> None:
@@ -125,25 +130,25 @@ def _log_retired(number: int) -> None:
 
 
 async def tell_objects(tick: Tick) -> None:
-    """Let the objects of deleted threads know, where that failed."""
+    """Tell the objects of deleted threads, where whoever deleted them could not."""
     await thread_deletion.tell_objects(tick.services.db, tick.services.thread_objects)
 
 
 async def sweep_store(tick: Tick) -> None:
-    """Delete store items whose time is over; nobody sees them any more."""
+    """Delete expired store items, which readers no longer see anyway."""
     ttl, now = tick.services.config.store.ttl, clock.now_iso()
     if tick.is_turn(ttl and ttl.sweep_interval_minutes):
         await _page_by_page(lambda: store_items.delete_expired(tick.services.db, now=now, limit=PAGE_EXPIRED))
 
 
 async def sweep_node_cache(tick: Tick) -> None:
-    """Delete what nodes wrote that need not run again by now."""
+    """Delete expired results of cached nodes."""
     now_ms = clock.now_ms()
     await _page_by_page(lambda: node_cache.delete_expired(tick.services.db, now_ms=now_ms, limit=PAGE_EXPIRED))
 
 
 async def sweep_idempotency_keys(tick: Tick) -> None:
-    """Delete keys whose retries come no more: this minute's share of all keys."""
+    """Delete expired idempotency keys: each minute looks at its share of all keys."""
     db, seconds = tick.services.db, tick.services.settings.idempotency_key_seconds
     share, before = tick.minute % idempotency_keys.SHARES, clock.shifted(clock.now_iso(), -seconds)
     await _page_by_page(lambda: idempotency_keys.delete_expired(db, share, before=before, limit=PAGE_EXPIRED))
@@ -156,7 +161,7 @@ async def _page_by_page(delete: Callable[[], Awaitable[int]]) -> None:
 
 
 async def forget_unused_metrics(tick: Tick) -> None:
-    """Delete the sums of versions that were replaced long ago."""
+    """Delete the sums of Worker versions that have had no run for long."""
     if tick.is_turn(METRICS_SWEEP_MINUTES):
         before = clock.shifted(clock.now_iso(), -METRICS_KEPT_SECONDS)
         await tick.services.db.batch([run_metrics.delete_unused(since=before)])

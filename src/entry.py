@@ -1,13 +1,13 @@
-"""The Worker's entry: requests to `api`, queue messages to `queue_consumer`, the minute's cron to the sweepers.
+"""The Worker's entry: requests go to `api`, queue messages to `queue_consumer`, the minute's tick to `each_minute`.
 
-Builds the adapters from `env` for each invocation and holds no state. Cloudflare finds the other two classes here too.
+It builds the adapters for each invocation and holds no state. Cloudflare finds the other two classes here as well.
 """
 
 from functools import partial
 from typing import Any
 
 # isort: off
-# First: LangGraph and graphs read os.environ, and may make a client, when they are imported.
+# These go first: when LangGraph and the graphs are imported, they read os.environ and may make an SDK client.
 from bindings import blocking_calls, logs, process_environment, timers  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import in_process_client  # noqa: F401  # pyright: ignore[reportUnusedImport]
 # isort: on
@@ -57,7 +57,7 @@ class Default(WorkerEntrypoint):
             await deliver_batch(messages, thread_objects(), deployment.courier().deliver, keep)
 
     async def scheduled(self, controller: Any, _env: Any = None, _ctx: Any = None) -> None:
-        """Do what is due at this minute."""
+        """Do what is due each minute."""
         services = deployment.services(deployment.gatekeeper())
         await each_minute.tick(services, scheduled_ms=int(controller.scheduledTime))
 

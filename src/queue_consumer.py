@@ -1,7 +1,7 @@
-"""A queued run → its thread object, a queued webhook → its receiver: ack, retry later, or give up.
+"""A queued run → its thread's object, a queued webhook → its receiver: ack, or retry later.
 
-A message only says "look at this row", so it may come twice, late or never: looking at what has nothing to do costs one
-call, and the sweeper finds what no message named.
+A message only says "look at this row", so it may come twice, late or never. Looking in vain costs one call, and the
+sweeper finds the rows that no message named.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ from ports import QueuedMessage, ThreadObjects
 
 logger = logging.getLogger(__name__)
 
-#: As wrangler.toml names it: where the platform moves what was retried too often, and where runs that gave up are told
-#: of.
+#: As wrangler.toml names it. The platform moves messages here that were retried too often, and a run that gives up is
+#: announced here.
 DEAD_LETTER_QUEUE: Final = "superstep-dead-letters"
 
 #: The first retry waits this long, each further one twice as long.
-RETRY_SECONDS = 5
-MAX_RETRY_SECONDS = 3600
+RETRY_SECONDS: Final = 5
+MAX_RETRY_SECONDS: Final = 3600
 
-#: An object that has not answered by then is asked again later.
-WAKE_SECONDS = 20
+#: An object that does not answer within this time is asked again later.
+WAKE_SECONDS: Final = 20
 
-#: `webhooks.delivery.Courier.deliver`: when to look again, in seconds.
+#: `webhooks.delivery.Courier.deliver`, by run id: in how many seconds to try again, None if there is no need.
 SendWebhook: TypeAlias = Callable[[str], Awaitable[int | None]]
 
-#: `runs.dead_letters.keep_message` for the id and the body of a message.
+#: `runs.dead_letters.keep_message`, by the id and the body of a message.
 Keep: TypeAlias = Callable[[str, Any], Awaitable[None]]
 
 
@@ -48,13 +48,15 @@ ACK = Verdict("ack")
 async def deliver_batch(
     messages: Iterable[QueuedMessage], thread_objects: ThreadObjects, send_webhook: SendWebhook, keep: Keep
 ) -> None:
-    """Deliver each message by itself: none that fails or hangs keeps another one from its end."""
+    """Deliver messages side by side: one that fails or hangs does not hold up the others."""
     await _settle(messages, lambda message: deliver(message, thread_objects, send_webhook, keep))
 
 
 async def keep_batch(messages: Iterable[QueuedMessage], keep: Keep) -> None:
-    """Keep each message of the dead-letter queue, with the runs that gave up."""
-    await _settle(messages, lambda message: _keep(message, keep))
+    """Keep each message of the dead-letter queue where an operator finds it."""
+    await _settle(
+        messages, lambda message: _attempt(_keep(message, keep), message.attempts, "could not keep a message")
+    )
 
 
 async def _settle(messages: Iterable[QueuedMessage], decide: Callable[[QueuedMessage], Awaitable[Verdict]]) -> None:
@@ -71,54 +73,44 @@ async def _settle(messages: Iterable[QueuedMessage], decide: Callable[[QueuedMes
 async def deliver(
     message: QueuedMessage, thread_objects: ThreadObjects, send_webhook: SendWebhook, keep: Keep
 ) -> Verdict:
-    """Do what a message says; idempotent by (thread_id, run_id).
+    """Do what a message says; idempotent by (thread_id, run_id). Raises nothing.
 
-    One that names no run is kept for an operator: no later delivery can make sense of it, and an object of any other
-    name would be one that nobody ever looks for. Raises nothing.
+    A message that names no run is kept for an operator: no later delivery could make sense of it, and waking an object
+    whose name is no thread id would create an object that nobody ever looks for.
     """
-    attempts = message.attempts
     match message.body:
         case {"thread_id": str(thread_id), "run_id": str(run_id)} if ids.canonical(thread_id) == thread_id:
             with log_lines.about(thread_id=thread_id, run_id=run_id):
-                return await _wake(thread_id, attempts, thread_objects)
+                wake = _wake(thread_id, thread_objects)
+                return await _attempt(wake, message.attempts, "could not wake the thread's object")
         case {"webhook": str(run_id)}:
             with log_lines.about(run_id=run_id):
-                return await _send(run_id, attempts, send_webhook)
+                return await _attempt(_send(run_id, send_webhook), message.attempts, "could not send the webhook")
         case _:
-            return await _keep(message, keep)
+            return await _attempt(_keep(message, keep), message.attempts, "could not keep a message")
 
 
-async def _keep(message: QueuedMessage, keep: Keep) -> Verdict:
+async def _attempt(delivery: Awaitable[Verdict], attempts: int, failed: str) -> Verdict:
     try:
-        await keep(message.id, message.body)
-    except Exception:  # whatever it was, nobody has seen the message: try again later
-        logger.warning("could not keep a message; retrying", exc_info=True, extra=_about(message.attempts))
-        return _later(message.attempts)
+        return await delivery
+    except Exception:  # whatever it was, the row (or the message itself) is still there: try again later
+        seconds = min(RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS)
+        about = {"event": "message_retried", "delivery": attempts}
+        logger.warning("%s; the queue tries again in %d s", failed, seconds, exc_info=True, extra=about)
+        return Verdict("retry", seconds)
+
+
+async def _wake(thread_id: str, thread_objects: ThreadObjects) -> Verdict:
+    async with asyncio.timeout(WAKE_SECONDS):
+        await thread_objects.wake(thread_id)
     return ACK
 
 
-async def _wake(thread_id: str, attempts: int, thread_objects: ThreadObjects) -> Verdict:
-    try:
-        async with asyncio.timeout(WAKE_SECONDS):
-            await thread_objects.wake(thread_id)
-    except Exception:  # whatever the object answered, the row is still there: try again later
-        logger.warning("could not wake the thread's object; retrying", exc_info=True, extra=_about(attempts))
-        return _later(attempts)
-    return ACK
-
-
-async def _send(run_id: str, attempts: int, send_webhook: SendWebhook) -> Verdict:
-    try:
-        seconds = await send_webhook(run_id)
-    except Exception:  # whatever it was, the row is still there: try again later
-        logger.warning("could not send the webhook; retrying", exc_info=True, extra=_about(attempts))
-        return _later(attempts)
+async def _send(run_id: str, send_webhook: SendWebhook) -> Verdict:
+    seconds = await send_webhook(run_id)
     return ACK if seconds is None else Verdict("retry", seconds)
 
 
-def _later(attempts: int) -> Verdict:
-    return Verdict("retry", min(RETRY_SECONDS * 2 ** (attempts - 1), MAX_RETRY_SECONDS))
-
-
-def _about(attempts: int) -> dict[str, Any]:
-    return {"event": "message_retried", "delivery": attempts}
+async def _keep(message: QueuedMessage, keep: Keep) -> Verdict:
+    await keep(message.id, message.body)
+    return ACK

@@ -1,6 +1,7 @@
-"""The life of a run and of its thread as one table each; every status that is stored was checked here first.
+"""The life of a run and of its thread, as one table each.
 
-The storage layer repeats the check as compare-and-set, because between reading and writing the world moves.
+`check` decides before a run's status is stored, and the statement that stores it repeats the condition, because the
+world moves between reading and writing. Threads follow by SQL alone; a test compares what they do with their table.
 """
 
 from typing import Final, Literal, TypeAlias
@@ -13,8 +14,8 @@ from tables.threads import RestingStatus
 #: `gone`: the row is deleted, as by a rollback.
 Next: TypeAlias = RunStatus | Literal["gone"]
 
-#: From each status of a run to those it may have next. `running` → `running` is a resumption after a crash or a stop;
-#: `error` → `pending` a redrive of a dead letter, the only way out of an end.
+#: From each status of a run to those it may have next. `running` → `running` is a resumption, after a crash or to carry
+#: out a stop; `error` → `pending` is the redrive of a dead letter, the only way back from an end.
 TRANSITIONS: Final[dict[RunStatus, frozenset[Next]]] = {
     "pending": frozenset({"running", "interrupted", "error", "gone"}),
     "running": frozenset({"running", "success", "error", "timeout", "interrupted", "gone"}),
@@ -24,7 +25,7 @@ TRANSITIONS: Final[dict[RunStatus, frozenset[Next]]] = {
     "interrupted": frozenset({"gone"}),
 }
 
-#: The same for a thread: a run makes it busy, its last run's end or a state that somebody makes by hand lets it rest.
+#: The same for a thread. A run makes it busy; the end of its last run lets it rest, as does a state update by hand.
 THREAD_TRANSITIONS: Final[dict[ThreadStatus, frozenset[ThreadStatus]]] = {
     "idle": frozenset({"busy", "idle", "interrupted"}),
     "interrupted": frozenset({"busy", "idle", "interrupted"}),
@@ -40,12 +41,12 @@ def check(run_id: str, current: RunStatus, new: Next) -> None:
 
 
 def is_finished(status: RunStatus) -> bool:
-    """Whether nobody executes a run with this status, or is going to unless it is redriven."""
+    """Whether a run with this status has ended: nobody will execute it, unless it is redriven."""
     return status not in ("pending", "running")
 
 
 def resting_status(ended: RunStatus | Literal["rollback", "drained"], *, has_next: bool) -> RestingStatus:
-    """The status of a thread whose last run ended so; `has_next`: its graph has something left to execute."""
+    """The status of a thread after its last run has ended; `has_next` when its graph has nodes left to execute."""
     if ended in ("error", "timeout"):
         return "error"
     return "interrupted" if has_next else "idle"
