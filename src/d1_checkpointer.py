@@ -1,7 +1,7 @@
 """LangGraph's checkpoint saver on D1; the only user of the checkpoint tables.
 
-A method returns when its rows are committed and raises if they are not, so a graph never goes on from state that was
-lost; `write_behind` puts that off to the end of the run.
+A method that writes returns once its rows are committed and raises if they are not, so a graph never goes on from state
+that was lost. `write_behind` postpones that to the end of the run.
 """
 
 import asyncio
@@ -52,12 +52,12 @@ class CommittedCheckpoint:
 class D1Saver(WaitingSaver):
     """LangGraph's `BaseCheckpointSaver` over `ports.Database`.
 
-    `guard` (see `group_commit.fence`) goes first in every batch that writes, so that an executor which was replaced
-    writes nothing. `on_commit` is called after the commit of each checkpoint, in their order.
+    `guard` (see `group_commit.fence`) is the first statement of every batch that writes, so that an executor which was
+    replaced writes nothing. `on_commit` is called after the commit of each checkpoint, in order.
 
     With `write_behind` (LangGraph's durability "async") `aput` and `aput_writes` return before the commit, so that the
     checkpoints of fast super-steps share a round trip. The first failure stops all later writes and is raised by the
-    next call, at the latest by `flush`, which must end such a run.
+    next call, at the latest by `flush`, which must be the last call of such a run.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class D1Saver(WaitingSaver):
         self._on_commit = on_commit
         self._on_writes: Callable[[str], None] | None = None
         self._on_read: Callable[[CheckpointTuple], None] | None = None
-        #: What was read before it was asked for, by the statements that ask.
+        #: Rows that `read_ahead` has read, by the statements that will ask for them.
         self._ahead: dict[tuple[Statement, ...], list[list[Row]]] = {}
 
     def observed(
@@ -86,9 +86,10 @@ class D1Saver(WaitingSaver):
         on_writes: Callable[[str], None] | None = None,
         on_read: Callable[[CheckpointTuple], None] | None = None,
     ) -> Self:
-        """A clone that shares everything and calls `on_commit` as well, first, `on_writes` with a task's id.
+        """A clone that shares everything, and tells more.
 
-        `on_read` sees each checkpoint that `aget_tuple` finds.
+        Its `on_commit` is called before the original's, `on_writes` with the id of each task whose writes are
+        committed, `on_read` with each checkpoint that `aget_tuple` finds.
         """
         clone, other = copy.copy(self), self._on_commit
 
@@ -107,17 +108,17 @@ class D1Saver(WaitingSaver):
         return self._database.wait(call)
 
     async def flush(self) -> None:
-        """Return when everything that was put is committed; raises the error that prevented it."""
+        """Return once everything that was put is committed; raises the error that prevented it."""
         await self._commits.flush()
 
     async def room(self) -> None:
-        """Wait while more is to be committed than one batch may hold: LangGraph itself never waits for its saver."""
+        """Wait while more is to be committed than one batch may hold, because LangGraph never waits for its saver."""
         await self._commits.room()
 
     async def read_ahead(self, questions: Sequence[Question], also: Sequence[Statement]) -> list[list[Row]]:
-        """The rows of `also`; the same round trip answers `questions`, each when it is asked for the first time.
+        """The rows of `also`, in a round trip that reads the answers to `questions` as well.
 
-        What is put in between is not in those answers.
+        Each answer is used when its question is first asked, and does not include what was put in between.
         """
         asked = list(dict.fromkeys(tuple(question) for question in questions))
         found = await self._read([*also, *(statement for question in asked for statement in question)])
@@ -126,7 +127,7 @@ class D1Saver(WaitingSaver):
         return found[: len(also)]
 
     async def _read(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        """Rows that include everything that was put before."""
+        """The rows of `statements`, everything that was put before included, unless they were read ahead."""
         ahead = self._ahead.pop(tuple(statements), None)
         if ahead is not None:
             return ahead
@@ -185,11 +186,11 @@ class D1Saver(WaitingSaver):
             *(codec.FORMAT, encoded.body, metadata_json),
         )
         blobs = [self._appended.shortened(key.thread_id, key.checkpoint_ns, blob) for blob in encoded.blobs]
-        # The row that names the blobs comes last: should they take several batches, it is what makes them visible.
+        # The row that names the blobs comes last: if they take several batches, nothing is visible before it is there.
         submitted = self._commits.submit([*_blob_inserts(key, blobs), Statement(sql.INSERT_CHECKPOINT, row)])
         if not self._write_behind:
             await asyncio.shield(submitted)
-        # Written behind, what is submitted later is committed later or not at all, so it may build on these values.
+        # Also when they are still to be committed: what is submitted later is committed later or not at all.
         for blob, stored in zip(encoded.blobs, blobs, strict=True):
             self._appended.learn_stored(key.thread_id, key.checkpoint_ns, blob, stored)
         committed = CommittedCheckpoint(
@@ -216,7 +217,7 @@ class D1Saver(WaitingSaver):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Commit what a task wrote, pending on the checkpoint of `config`; a second time changes nothing."""
+        """Commit what a task wrote after the checkpoint of `config`; committing it twice changes nothing."""
         key = (*namespace_of(config), get_checkpoint_id(config), task_id)
         entries, data = codec.encode_writes(self.serde, writes)
         about = (codec.FORMAT, _run_id(config), task_path)
@@ -226,7 +227,7 @@ class D1Saver(WaitingSaver):
             statements.append(Statement(sql.INSERT_WRITES, (*key, part, *about, None, chunk.hex())))
         submitted = self._commits.submit(statements)
         if self._write_behind:
-            # Its failure is the queue's, which the next call raises.
+            # If it fails, the next call raises that.
             submitted.add_done_callback(lambda future: self._announce_later(future, self._on_writes, task_id))
             return
         await asyncio.shield(submitted)
@@ -242,7 +243,7 @@ class D1Saver(WaitingSaver):
         await deletion.delete_for_runs(self._read, self._commits, run_ids, thread_id)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copy all checkpoints, values and writes in one transaction; a second time changes nothing."""
+        """Copy all checkpoints, values and writes in one transaction; copying twice changes nothing."""
         await self._commits.commit(
             [Statement(statement, (source_thread_id, target_thread_id)) for statement in sql.COPY_THREAD]
         )
@@ -260,11 +261,11 @@ class D1Saver(WaitingSaver):
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        """What rebuilds delta channels at the checkpoint of `config`; one round trip for each 500 ancestors."""
+        """What delta channels are rebuilt from at the checkpoint of `config`; one round trip per 500 ancestors."""
         return await delta_history.of_channels(self._read, self.serde, config, channels)
 
     def get_next_version(self, current: str | None, channel: None) -> str:  # noqa: ARG002
-        """The version after `current`, as LangGraph's other savers spell it; no two forks of a thread share one."""
+        """The version after `current`, spelled as other savers do; random, so that no two forks share one."""
         number = 0 if current is None else int(str(current).split(".")[0])
         return f"{number + 1:032}.{random.random():016}"  # noqa: S311
 

@@ -1,7 +1,8 @@
-"""One Durable Object for each thread: one run at a time, its live subscribers, its alarm.
+"""One Durable Object for each thread: it executes one run at a time and holds its live subscribers and its alarm.
 
-Only unwraps, calls and wraps; what happens is in `runs/thread_object/` and `streaming/`. The alarm keeps work alive:
-what a request started is dropped some time after that request, an alarm is waited for and fires again after a crash.
+This file only translates between Cloudflare and `runs/thread_object/` and `streaming/`. Work has to be done by the
+alarm: what a request started is dropped some time after that request, whereas the platform waits for an alarm and fires
+it again after a crash.
 """
 
 import asyncio
@@ -43,19 +44,19 @@ from streaming.events import EventId
 from streaming.fanout import From, RunStreams, Subscription
 from streaming.protocol_sockets import Connection, ProtocolSockets
 
-#: A waiting caller gets a line end this often: legal before JSON, and it keeps the connection open.
+#: How often a waiting caller gets a line end, which JSON may begin with: it keeps the connection open.
 KEEPALIVE_SECONDS: Final = 5.0
 
-#: How long a call to the object waits for D1 before its caller hears that it is out of reach.
+#: How long a call to the object waits for D1 before its caller is told that D1 is out of reach.
 CALL_PATIENCE_SECONDS: Final = 3
 
-#: Keeps a coroutine going after the response; `ctx.waitUntil` does not run one inside a Durable Object.
+#: Lets a coroutine go on after the response. `ctx.waitUntil` does not run Python coroutines in a Durable Object.
 wait_until: Final[Any] = workers.wait_until
 
 #: Why a run with `on_disconnect: cancel` was stopped.
 DISCONNECTED: Final = "client disconnected from the run stream (on_disconnect=cancel)"
 
-#: Compression would hold the line ends back until the result is there.
+#: Compression would hold the line ends of `KEEPALIVE_SECONDS` back until the result is there.
 UNCOMPRESSED: Final = {"content-encoding": "identity"}
 
 
@@ -70,7 +71,7 @@ class ThreadObject(DurableObject):
         self._relay = AlarmRelay()
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         patient = patient_database()
-        # The cache is not worth waiting for.
+        # The cache's database is an impatient one: a miss is cheaper than waiting for D1.
         provided = Provided(
             store=store(patient), open_cache=partial(D1Cache, database(), RELEASE), traces=traces.exporter()
         )
@@ -100,7 +101,10 @@ class ThreadObject(DurableObject):
         self._streams.log.on_change = self._protocol.flush
 
     def _reset(self) -> None:
-        """No Python may be on the stack when the object ends, or the interpreter, which serves others, is broken."""
+        """End this object as a crash does.
+
+        From a microtask, because ending it with Python on the stack breaks the interpreter, which serves other objects.
+        """
         raw = self.ctx._ctx  # pyright: ignore[reportPrivateUsage] - the JavaScript object
         js.queueMicrotask(raw.abort.bind(raw, "a graph that was cancelled went on"))
 
@@ -116,20 +120,20 @@ class ThreadObject(DurableObject):
         self._relay.look()
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
-        """RPC from a Workflow: execute one slice; whether the run needs another one."""
+        """RPC from a Workflow: execute one slice, and say whether the run needs another."""
         with self._lines():
             return await self._runner.run_slice(run_id, attempt)
 
     def _lines(self) -> AbstractContextManager[None]:
-        """Every line of the block says which thread it is about."""
+        """Every log line of the block says which thread it is about."""
         return log_lines.about(thread_id=self._thread_id)
 
     async def state_updated(self, state: str) -> None:
-        """RPC: tell the thread's followers of a change by hand."""
+        """RPC: tell the thread's followers that its state was changed without a run."""
         self._streams.state_updated(self._thread_id, state)
 
     async def fetch(self, request: Request) -> Any:
-        """Streams and results; paths are `runs/thread_object/object_paths.py`'s."""
+        """Streams and results, by the paths of `runs/thread_object/object_paths.py`."""
         with self._lines():
             return await self._answer(request)
 
@@ -141,7 +145,7 @@ class ThreadObject(DurableObject):
             await self._runner.recall(wanted.run_id)
         else:
             await self._runner.wake()
-            # Saves the caller the alarm's delay; the alarm joins the work and is its guard.
+            # Begins without the alarm's delay. The alarm joins the work, and does it should this object die.
             wait_until(self._runner.work())
         return self._stream(wanted) if wanted.kind == "stream" else await self._result(wanted)
 
@@ -154,7 +158,7 @@ class ThreadObject(DurableObject):
         return _event_stream(subscription, object_paths.response_headers(wanted))
 
     def _connect(self, request: Request, wanted: FollowRequest) -> Any:
-        """Open a socket of the streaming protocol; it outlives this incarnation."""
+        """Open a WebSocket of the streaming protocol; it outlives this incarnation of the object."""
         headers = socket_commands.handshake_headers(read_headers(request.js_object))
         handshake = {**json.loads(wanted.options), "headers": headers}
         connection = Connection(handshake=handshake, is_hidden=wanted.is_hidden)
@@ -173,7 +177,7 @@ class ThreadObject(DurableObject):
         """A connection broke: nothing is left to do."""
 
     async def _carry_out(self, handshake: Mapping[str, Any], command: str) -> tuple[bool, dict[str, Any]]:
-        """A command by WebSocket is a request like any other."""
+        """Carry out a command that came by WebSocket: a request to the API like any other."""
         return await socket_commands.carry_out(
             deployment.services(deployment.gatekeeper()), self._thread_id, handshake, command
         )
@@ -186,10 +190,10 @@ class ThreadObject(DurableObject):
         headers = object_paths.response_headers(wanted)
         result = asyncio.ensure_future(self._streams.result(wanted.run_id))
         if not wanted.cancel_on_disconnect:
-            # Most runs are short, and a plain body costs less than a stream. Only a stream notices a client leaving.
+            # Most runs are short, and a plain body costs less than a stream; but only a stream notices a leaving client.
             await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
             if wanted.kind == "delete":
-                result.cancel()  # the run's row says that it is to go
+                result.cancel()  # whether it has ended or not: its row says that it is to be deleted
                 return to_js_response(HttpResponse(204))
             if result.done():
                 return to_js_response(HttpResponse(200, headers, _shown(wanted, result)))
@@ -234,7 +238,7 @@ def _shown(wanted: RunRequest, result: "asyncio.Future[str]") -> str:
 
 
 async def _with_keepalive(wanted: RunRequest, result: "asyncio.Future[str]") -> AsyncIterator[str]:
-    """The chunks of a body whose caller has waited once already: line ends until the result is there, then it."""
+    """The body for a caller who has waited once already: line ends until the result is there, then the result."""
     while not result.done():
         yield "\n"
         await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)

@@ -12,10 +12,10 @@ from project_config.sections import MOUNT_PREFIX
 #: Superstep's own version, as `GET /info` and the OpenAPI document say it.
 VERSION: Final = "0.1.0"
 
-#: More than that, a run's history might have lost sight of.
+#: With more, the history of a run (`tables.run_history.MAX_ENTRIES`) might have dropped the first of them.
 MOST_ATTEMPTS: Final = 100
 
-#: An alarm has 15 minutes, also for what comes before a slice and for the super-step at its end.
+#: An alarm has 15 minutes, which must do for what comes before the slice and for its last super-step, too.
 MOST_SLICE_SECONDS: Final = 600
 
 AcceptedStatus: TypeAlias = Literal["auto", "200", "202"]
@@ -31,40 +31,40 @@ ChoiceT = TypeVar("ChoiceT", bound=str)
 class Settings:
     """One field for one variable, named like it in lower case."""
 
-    #: `none` lets everybody in where neither `API_KEYS` nor handlers say who may call; otherwise nobody is.
+    #: `none` lets everybody in if neither `API_KEYS` nor handlers say who may call; `required` lets nobody in then.
     auth: AuthMode = "required"
     #: Who may call, best set as a secret: `key`, `name:key, other:key` or JSON; a name sees its own rows only.
     api_keys: str = field(default="", repr=False)
-    #: What webhooks are signed with, best set as a secret: `whsec_…`, or several with spaces between them to change it.
+    #: What webhooks are signed with, best set as a secret: `whsec_…`; while keys change, several with spaces between.
     webhook_secrets: tuple[bytes, ...] = field(default=(), repr=False)
-    #: The DNS-over-HTTPS resolver that says where the host of a webhook is; it must speak `application/dns-json`.
+    #: The DNS-over-HTTPS resolver that resolves the hosts of webhooks; it must speak `application/dns-json`.
     dns_resolver_url: str = "https://cloudflare-dns.com/dns-query"
     #: A longer request body is answered with 413.
     max_body_bytes: int = 16 * 1024 * 1024
-    #: The status of an accepted background run: `auto` asks `api.accepted` what the caller can read.
+    #: The status that answers an accepted background run: `200`, `202`, or `auto` for 202 except to JavaScript clients.
     accepted_status: AcceptedStatus = "auto"
-    #: A run that was cut off so often with nothing stored in between gives up and is a dead letter; at most 100.
+    #: A run that is cut off this many times with nothing stored in between becomes a dead letter; at most 100.
     max_attempts: int = 5
-    #: After so many runs of a graph gave up, one after the other and none succeeded, all that are cut off give up.
+    #: After this many runs of a graph in a row have given up, its other runs give up the first time they are cut off.
     circuit_failures: int = 5
-    #: How long that lasts before one run is tried again, to see whether the graph is well.
+    #: How long that lasts before one run of the graph is tried again, to see whether it is well.
     circuit_cooldown_seconds: int = 300
-    #: How long a run that gave up can be redriven (a stateless one keeps its thread so long).
+    #: How long a run that gave up can be redriven. A stateless one keeps its thread that long.
     dead_letter_retention_seconds: int = 14 * 24 * 3600
-    #: A run that takes longer, more super-steps or the CPU of `limits.cpu_ms` goes on in slices by a Workflow.
+    #: A run that needs more seconds, super-steps or CPU (`limits.cpu_ms`) continues in slices, driven by a Workflow.
     slice_seconds: int = 240
     slice_supersteps: int = 1000
-    #: A run that has not ended so long after it began is stopped with status `timeout`.
+    #: A run that has not ended this long after it began is stopped with status `timeout`.
     bg_job_timeout_secs: int = 3600
     #: How long the events of a finished run can be streamed again.
     stream_retention_seconds: int = 7 * 24 * 3600
-    #: How long a request that is sent again with its `Idempotency-Key` is answered with what the first one created.
+    #: How long a retry with the same `Idempotency-Key` is answered with what the first request created.
     idempotency_key_seconds: int = 24 * 3600
-    #: The least level of what is logged: DEBUG, INFO, WARNING or ERROR. A quick run writes three lines at INFO.
+    #: The lowest level that is logged: DEBUG, INFO, WARNING or ERROR. A quick run logs three lines at INFO.
     log_level: LogLevel = "INFO"
-    #: A path before all others, `/api` say, unless `http.mount_prefix` in langgraph.json names one.
+    #: A prefix of every path, such as `/api`; `http.mount_prefix` in langgraph.json wins over it.
     mount_prefix: str = ""
-    #: The sites whose scripts may call, comma-separated; `*` is all.
+    #: The origins whose scripts may call, comma-separated; `*` allows all.
     cors_allow_origins: str = "*"
 
     @classmethod
