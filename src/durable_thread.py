@@ -190,7 +190,7 @@ class ThreadObject(DurableObject):
         headers = object_paths.response_headers(wanted)
         result = asyncio.ensure_future(self._streams.result(wanted.run_id))
         if not wanted.cancel_on_disconnect:
-            # Most runs are short, and a plain body costs less than a stream; but only a stream notices a leaving client.
+            # Most runs are short, and a plain body costs less than a stream; only a stream notices a leaving client.
             await asyncio.wait({result}, timeout=KEEPALIVE_SECONDS)
             if wanted.kind == "delete":
                 result.cancel()  # whether it has ended or not: its row says that it is to be deleted
