@@ -36,7 +36,6 @@ from runs.execution import cpu_watch
 from runs.execution.executor import Executor
 from runs.execution.provided import Provided
 from runs.thread_object import following, object_paths
-from runs.thread_object.alarm_relay import AlarmRelay
 from runs.thread_object.object_paths import FollowRequest, RunRequest
 from runs.thread_object.thread_runner import ThreadRunner
 from streaming import sse
@@ -68,7 +67,6 @@ class ThreadObject(DurableObject):
         cpu_watch.install()
         settings = process_environment.read_settings()
         self._thread_id: str = ctx.id.name
-        self._relay = AlarmRelay()
         self._streams = RunStreams(DurableObjectStorage(ctx), clock.now_ms)
         patient = patient_database()
         # The cache's database is an impatient one: a miss is cheaper than waiting for D1.
@@ -111,13 +109,12 @@ class ThreadObject(DurableObject):
     async def alarm(self, _info: Any = None) -> None:
         """Execute the thread's due runs."""
         with self._lines():
-            await self._relay.wait_for(self._runner.work())
+            await self._runner.ring()
 
     async def wake(self) -> None:
         """RPC: look at the thread's runs soon."""
         with self._lines():
             await self._runner.wake()
-        self._relay.look()
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
         """RPC from a Workflow: execute one slice, and say whether the run needs another."""

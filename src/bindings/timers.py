@@ -5,6 +5,7 @@ Durable Object in memory, and on the bill, and with it all that the object holds
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any, Final
@@ -14,8 +15,6 @@ from pyodide.ffi import create_once_callable
 
 #: What is over sooner is left to the loop, which has quicker ways for it than a timer.
 SHORT_SECONDS: Final = 0.5
-#: What fits into JavaScript's milliseconds.
-LONGEST_SECONDS: Final = (2**31 - 1) / 1000
 
 
 def install() -> None:
@@ -30,7 +29,7 @@ def install() -> None:
         *args: Any,
         context: Context | None = None,
     ) -> asyncio.Handle:
-        if SHORT_SECONDS <= delay <= LONGEST_SECONDS:
+        if SHORT_SECONDS <= delay < math.inf:
             return _Timer(loop, delay, callback, args, context)
         return call_later(loop, delay, callback, *args, context=context)
 

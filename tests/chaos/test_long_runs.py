@@ -37,7 +37,9 @@ LIMIT = 9
 
 #: How long the longest run takes; `LONG_RUN_SECONDS=1800` is half an hour.
 LONG_RUN_SECONDS = int(os.environ.get("LONG_RUN_SECONDS", "20"))
-#: Its slices and their super-steps.
+#: How long the longest super-step takes; with `LONG_STEP_SECONDS=1000`, longer than an alarm may.
+LONG_STEP_SECONDS = float(os.environ.get("LONG_STEP_SECONDS", "1"))
+#: The slices of the longest run and their super-steps.
 SLICES = 20
 STEPS_OF_A_SLICE = 6
 HEARTBEAT_SECONDS = 5
@@ -176,6 +178,22 @@ async def test_a_run_of_many_slices_is_one_run_to_whoever_watches() -> None:
     assert [data["step"]["log"] for data in sse_frames.named(frames, "updates")] == [[n] for n in range(count)]
     assert len(heartbeats) >= seconds / HEARTBEAT_SECONDS / 2
     assert (attempt, [entry["event"] for entry in json.loads(history)]) == (1, ["started", "handed_over", "ended"])
+
+
+async def test_a_super_step_may_take_longer_than_an_alarm() -> None:
+    """In the slice of an alarm, and in that of a Workflow, for which an alarm waits as well."""
+
+    async def attempts(supersteps: int) -> int:
+        with serving(SLICE_SUPERSTEPS=str(supersteps)) as server:
+            async with get_client(url=server.url) as client:
+                thread_id = (await client.threads.create())["thread_id"]
+                run = await client.runs.create(thread_id, "slow", input={"seconds": LONG_STEP_SECONDS})
+                await asyncio.sleep(LONG_STEP_SECONDS)
+                assert await wait_for_end(client, thread_id, run["run_id"]) == "success"
+            [(attempt,)] = DatabaseFile(server.persist_to).run("SELECT attempt FROM runs")
+            return attempt
+
+    assert await asyncio.gather(attempts(2), attempts(1)) == [1, 1]
 
 
 async def test_a_run_of_a_thousand_super_steps_finishes() -> None:

@@ -24,9 +24,6 @@ from tables.runs import Run
 
 logger = logging.getLogger(__name__)
 
-#: A run whose time ends within this is stopped to the second; the sweeper wakes it within two minutes.
-TIMER_SECONDS: Final = 150
-
 #: A graph that is still at work so long after it was cancelled does not let itself be cancelled.
 RESET_SECONDS: Final = 30
 
@@ -93,7 +90,7 @@ class Executor:
             return await stopping.timed_out(job, self._graphs, saver)
         self._run, self._is_late = run, False
         self._task = asyncio.ensure_future(self._execute_graph(job, saver, stream, budget))
-        self.watch_time()
+        timer = asyncio.get_running_loop().call_later(self._seconds_left(run), self._end_late, self._task)
         try:
             return await self._task
         except asyncio.CancelledError:
@@ -102,6 +99,7 @@ class Executor:
             await _let_settle(saver)
             return await stopping.timed_out(job, self._graphs, saver) if self._is_late else None
         finally:
+            timer.cancel()
             self._task = self._run = None
 
     async def _execute_graph(self, job: Job, saver: D1Saver, stream: RunStream, budget: SliceBudget) -> Outcome:
@@ -120,18 +118,9 @@ class Executor:
                 logger.warning("the platform was about to stop this invocation", extra={"event": "cpu_scarce"})
             return ended
 
-    def watch_time(self) -> None:
-        """Stop the run when its time is over; called when it begins and, by the sweeper's wake-ups, each minute.
-
-        A timer is set only for the end of that time: most runs need none.
-        """
-        if self._run and self._task and (seconds := self._seconds_left(self._run)) <= TIMER_SECONDS:
-            asyncio.get_running_loop().call_later(seconds, self._end_late, self._task)
-
     def _end_late(self, task: asyncio.Task[Outcome]) -> None:
-        if task is self._task:
-            self._is_late = True
-            self._cancel(task)
+        self._is_late = True
+        self._cancel(task)
 
     def _cancel(self, task: asyncio.Task[Outcome]) -> None:
         task.cancel()

@@ -32,7 +32,6 @@ class StopWishes:
     async def heed(self, executing: Run | None, stamp: Stamp) -> None:
         """Stop what was asked to stop; `executing` is the run at work, which may have been deleted."""
         [unfinished] = await self._database.batch([runs.unfinished_of_thread(self._thread_id)])
-        self._executor.watch_time()
         for row in unfinished:
             if row["cancel_action"] is not None:
                 if row["status"] == "running":

@@ -36,6 +36,10 @@ from webhooks import delivery as webhook_delivery
 
 logger = logging.getLogger(__name__)
 
+#: An alarm that is older leaves what is at work to the next one: the platform stops it after 15 minutes, and the object
+#: with it. The rest is for synchronous nodes, which hold timers up.
+SHIFT_SECONDS: Final = 600
+
 #: An alarm that is older begins no other run: of its 15 minutes, most are for a slice and the super-step at its end.
 ALARM_SECONDS: Final = 30
 
@@ -81,6 +85,8 @@ class ThreadRunner:
         #: The run that was executed last, and what its slices asked of D1.
         self._usage = ("", D1Usage())
         self._workflow = WorkflowDrive(platform, self._look_later)
+        #: What goes on without the alarm that began it.
+        self._working = set[asyncio.Task[None]]()
 
     async def wake(self) -> None:
         """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent.
@@ -99,6 +105,16 @@ class ThreadRunner:
         """Set the alarm, unless it is set for an earlier look that somebody asked for meanwhile."""
         if not self._is_woken:
             await self._platform.alarm.set(at_ms)
+
+    async def ring(self) -> None:
+        """What the alarm does: `work`, or the next alarm waits for it."""
+        working = asyncio.ensure_future(self.work())
+        self._working.add(working)
+        working.add_done_callback(self._working.discard)
+        try:
+            await asyncio.wait_for(asyncio.shield(working), SHIFT_SECONDS)
+        except TimeoutError:
+            await self.wake()
 
     async def work(self) -> None:
         """Execute every run that is due. Raises nothing: a failure sets the alarm again.

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 import pytest
 
 from ports import Database, Row, Statement
-from runs.execution import executor
 from tests.support.held_thread import Thread
 
 T = TypeVar("T")
@@ -75,22 +74,6 @@ async def test_a_run_is_stopped_in_the_slice_of_a_workflow(how: str) -> None:
         await thread.cancel(run_id, f"?action={how}")
     assert not await asyncio.wait_for(slice_, 5)
     await ended(thread, run_id, how)
-
-
-async def test_the_sweeper_stops_a_run_that_began_long_before_its_time_was_over(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """No timer is set while its end is far off."""
-    monkeypatch.setattr(executor, "TIMER_SECONDS", 0.5)
-    thread = await Thread.new(bg_job_timeout_secs=1)
-    run_id, work = await thread.start_held()
-    for _ in range(100):
-        await asyncio.wait({work}, timeout=0.1)
-        if work.done():
-            break
-        await thread.runner.wake()
-    assert work.done()
-    await ended(thread, run_id, "timeout")
 
 
 async def test_a_run_times_out_while_d1_does_not_answer() -> None:
