@@ -10,17 +10,19 @@ without. Synchronous nodes take turns where they wait, and only there.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import langsmith
+import pyodide.ffi
 from langchain_core.callbacks import manager
-from pyodide.ffi import run_sync
 
 logger = logging.getLogger(__name__)
 
+_run_sync = pyodide.ffi.run_sync
 _result = Future[Any].result
 _exception = Future[Any].exception
 
@@ -48,20 +50,83 @@ def _run_in_executor(
     loop: asyncio.AbstractEventLoop, _executor: object, call: Callable[..., Any], *args: Any
 ) -> "asyncio.Future[Any]":
     """Not in the task of the caller: code that looks for a current task finds none, as in a thread."""
-    future = loop.create_future()
+    future = _Call(loop=loop)
+    loop.call_soon(future.run, call, args)
+    return future
 
-    def run() -> None:
+
+class _Call(asyncio.Future[Any]):
+    """What synchronous code will have returned.
+
+    When it is cancelled, the code is: where it waits, `CancelledError` is raised, once. And like a task it is not done
+    before the code is over, whatever that makes of it. So no node outlives its run.
+    """
+
+    #: That of the code which has the interpreter; None while it waits.
+    current: "_Call | None" = None
+
+    def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._has_begun = False
+        self._is_cancelled = False
+        #: Its code does not know yet that it is cancelled.
+        self._owes_cancellation = False
+        self._waits_for: asyncio.Future[Any] | None = None
+
+    def run(self, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Execute the code, unless it was cancelled before."""
+        if self.done():
+            return
+        self._has_begun = True
+        _Call.current = self
         try:
             result = call(*args)
         except BaseException as error:  # noqa: BLE001 - it is the result, and raised where that is awaited
-            if not future.done():
-                future.set_exception(error)
+            self._end(partial(self.set_exception, error))
         else:
-            if not future.done():
-                future.set_result(result)
+            self._end(partial(self.set_result, result))
+        finally:
+            _Call.current = None
 
-    loop.call_soon(run)
-    return future
+    def _end(self, tell: Callable[[], None]) -> None:
+        if self._is_cancelled:
+            super().cancel()
+        else:
+            tell()
+
+    def cancel(self, msg: Any = None) -> bool:
+        """See `asyncio.Task.cancel`."""
+        if self.done() or not self._has_begun:
+            return super().cancel(msg)
+        self._is_cancelled = self._owes_cancellation = True
+        if self._waits_for is not None:
+            self._waits_for.cancel()
+        return True
+
+    def wait_for(self, awaitable: Awaitable[Any]) -> Any:
+        """Let the code wait."""
+        self._waits_for = asyncio.ensure_future(awaitable)
+        try:
+            _run_sync(asyncio.wait({self._waits_for}))
+            if self._owes_cancellation:
+                self._owes_cancellation = False
+                raise asyncio.CancelledError
+            return self._waits_for.result()
+        finally:
+            self._waits_for = None
+
+
+def run_sync(awaitable: Awaitable[Any]) -> Any:
+    """See `pyodide.ffi.run_sync`."""
+    call, _Call.current = _Call.current, None
+    try:
+        return _run_sync(awaitable) if call is None else call.wait_for(awaitable)
+    finally:
+        _Call.current = call
+
+
+# Libraries take it by name when they are imported, so it is replaced before any of them is.
+pyodide.ffi.run_sync = run_sync
 
 
 def _submit(_executor: ThreadPoolExecutor, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import operator
-from typing import Annotated, NoReturn, TypedDict
+from concurrent.futures import Future
+from typing import Annotated, Any, NoReturn, TypedDict
 
 from langgraph.graph import START, StateGraph
 
@@ -25,4 +26,17 @@ async def insist(_: Attempts) -> NoReturn:
             continue
 
 
-graph = StateGraph(Attempts).add_sequence([before, insist]).add_edge(START, "before").compile()
+def insist_blocking(_: Attempts) -> NoReturn:
+    while True:
+        try:
+            Future[None]().result(timeout=0.1)
+        except:  # noqa: E722
+            continue
+
+
+def compiled(stubborn: Any) -> Any:
+    return StateGraph(Attempts).add_sequence([before, stubborn]).add_edge(START, "before").compile()
+
+
+graph = compiled(insist)
+blocking = compiled(insist_blocking)
