@@ -31,8 +31,8 @@ class Database(Protocol):
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Run the statements as one transaction and one round trip; each one's rows (SELECT or RETURNING).
 
-        All or nothing. Raises `errors.DatabaseError` with the database's own message, and nothing was written; but
-        `errors.DatabaseUnavailable` when the answer was lost, and the batch was committed or not.
+        All or nothing. After `errors.DatabaseError`, which has the database's own message, nothing was written. After
+        `errors.DatabaseUnavailable` the answer was lost, and the batch may have been committed or not.
         """
         ...
 
@@ -50,7 +50,7 @@ class ObjectStorage(Protocol):
     def execute(self, sql: str, *params: SqlValue) -> list[Row]:
         """Run one statement; its rows. Consecutive calls without an `await` between them commit together.
 
-        Raises `errors.StorageUnavailable`, for one when another incarnation has taken over.
+        Raises `errors.StorageUnavailable`, for example when another incarnation has taken over.
         """
         ...
 
@@ -118,7 +118,7 @@ class HttpAnswer:
 
 
 class HttpSender(Protocol):
-    """HTTP out of the Worker, to receivers of webhooks and of spans."""
+    """HTTP requests from the Worker to receivers of webhooks and of spans."""
 
     async def post(self, url: str, headers: Mapping[str, str], body: str) -> HttpAnswer:
         """POST `body`, following no redirect. Raises `errors.Unavailable` when there is no answer in time."""
@@ -126,7 +126,7 @@ class HttpSender(Protocol):
 
 
 class DnsResolver(Protocol):
-    """The domain name system, which the platform's own `fetch` asks without telling."""
+    """The domain name system; the platform's `fetch` does not tell which address it has found."""
 
     async def query(self, name: str, kind: Literal["A", "AAAA"]) -> str:
         """What a resolver says about the addresses of a name, as `application/dns-json`.
@@ -144,30 +144,30 @@ class ThreadObjects(Protocol):
         ...
 
     async def state_updated(self, thread_id: str, state: str) -> None:
-        """Tell whoever follows the thread that its state was changed by hand; `state` is a thread state as JSON text.
+        """Tell the thread's followers that its state was changed without a run; `state` is a thread state as JSON text.
 
-        Call it after the change is committed; a call that fails costs followers this one event.
+        Call it after the change is committed. If it fails, followers miss this one event.
         """
         ...
 
     async def open(self, thread_id: str, path: str) -> object:
         """GET `path` on the thread's object; its answer as an opaque response to pass on untouched.
 
-        Paths: `/runs/{run_id}/stream?…` and `/runs/{run_id}/wait?…`, see `durable_thread.py`.
+        `runs/thread_object/object_paths.py` builds and parses the paths.
         """
         ...
 
     def read(self, thread_id: str, path: str) -> AsyncGenerator[str]:
-        """The body of the same answer, part by part as it comes, for a caller that makes another answer of it."""
+        """The body of the same answer, part by part as it arrives, for a caller that makes another answer of it."""
         ...
 
     async def connect(self, thread_id: str, path: str, headers: Mapping[str, str]) -> object:
-        """Like `open`, for a client that wants a WebSocket; `headers` are those of its request."""
+        """Like `open`, for a client that asks for a WebSocket; `headers` are those of its request."""
         ...
 
 
 class Workflows(Protocol):
-    """The Workflow that drives what outlives the inline budget."""
+    """The Workflow that drives a run which needs more than one slice."""
 
     async def start(self, thread_id: str, run_id: str, attempt: int) -> None:
         """Start instance `run-<run_id>-<attempt>`; the id makes a second start a no-op. Raises `errors.Unavailable`."""
@@ -178,14 +178,14 @@ class Workflows(Protocol):
 class Platform:
     """What the object of one thread gets from the platform."""
 
-    #: Waits while D1 is out of reach.
+    #: Waits for minutes while D1 is out of reach.
     database: Database
-    #: Does not wait for long, for somebody who waits himself.
+    #: The same database, waiting for seconds only: for calls with somebody waiting at the other end.
     brief_database: Database
     alarm: Alarm
     workflows: Workflows
     webhook_queue: WebhookQueue
-    #: Where runs that gave up are told of.
+    #: Where runs that gave up are announced.
     dead_letter_queue: RunQueue
     #: The id of the Worker version that runs here.
     version: str

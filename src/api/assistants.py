@@ -17,6 +17,7 @@ from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound
 from http_messages import HttpResponse, Reply, json_response
 from ports import Row, Statement
+from runs import creation
 from runs.threads import thread_deletion
 from tables import assistant_versions, assistants, thread_search
 from tables.assistant_versions import AssistantVersion
@@ -42,11 +43,6 @@ _TRIES: Final = 5
 
 #: How many threads are deleted at once with an assistant.
 _PAGE_THREADS: Final = 100
-
-_BOTH_CONTEXTS: Final = (
-    "Cannot specify both configurable and context: "
-    "give context alone, which replaces configurable since LangGraph 0.6.0."
-)
 
 
 class DeleteQuery(Query):
@@ -249,7 +245,7 @@ def _configuration(
 ) -> tuple[JsonObject, JsonObject]:
     """The `config` and `context` after a change: the caller gives one of them, the other one mirrors it."""
     if body.context and body.config and body.config.configurable:
-        raise BadRequest(_BOTH_CONTEXTS)
+        raise BadRequest(creation.BOTH_CONTEXTS)
     config = {} if body.config is None else body.config.model_dump(exclude_none=True)
     if context := body.context or config.get("configurable"):
         return {**config, "configurable": context}, context

@@ -1,15 +1,14 @@
 """Runs whose outcome this Worker reads itself, to tell it in the words of another protocol (MCP, A2A)."""
 
 import json
-import logging
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
 
 from api import authorization
 from api.context import Call
-from api.thread_runs import OPEN_TRIES, run_path
-from errors import AccessRefused, SuperstepError, Unavailable
+from api.thread_runs import patiently, run_path
+from errors import AccessRefused, SuperstepError
 from runs import creation
 from runs.thread_object import object_paths
 from runs.thread_object.object_paths import Kind, RunRequest
@@ -17,8 +16,6 @@ from streaming import sse
 from tables.runs import Run
 from wire.json_rpc import INVALID_PARAMS, RpcRefusal
 from wire.runs import RunCreate
-
-logger = logging.getLogger(__name__)
 
 
 async def create(call: Call[Any, Any], request: RunCreate, thread_id: str | None) -> Run:
@@ -43,14 +40,7 @@ async def _create(call: Call[Any, Any], request: RunCreate, thread_id: str | Non
 
 async def result(call: Call[Any, Any], run: Run) -> Any:
     """What `/wait` answers for a run that was just created: its final values, `__interrupt__` or `__error__`."""
-    for _ in range(OPEN_TRIES - 1):
-        try:
-            return await _result(call, run)
-        except Unavailable:
-            # An error would make the caller start a second run; reading has no effect.
-            about = {"event": "run_reopened", "thread_id": run.thread_id, "run_id": run.run_id}
-            logger.warning("the run could not be awaited; trying again", exc_info=True, extra=about)
-    return await _result(call, run)
+    return await patiently(lambda: _result(call, run), run.thread_id, run.run_id)
 
 
 async def events(call: Call[Any, Any], run: Run) -> AsyncGenerator[tuple[str, Any] | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
@@ -19,6 +19,7 @@ from auth.principal import Principal
 from cross_origin import CrossOrigin
 from d1_checkpointer import D1Saver
 from graphs.factories import Purpose
+from graphs.registry import Registry
 from graphs.ui_bundles import UiBundles
 from http_messages import HttpRequest, chosen_headers
 from langgraph_terms import Graph
@@ -30,22 +31,6 @@ from tables.access import EVERYTHING, Access
 from tables.idempotency_keys import IdempotencyKey
 from tables.run_history import Stamp
 from tables.threads import Ttl
-
-
-class Registry(Protocol):
-    """The graphs that langgraph.json names."""
-
-    def graph_ids(self) -> tuple[str, ...]:
-        """Their names."""
-        ...
-
-    def description(self, graph_id: str) -> str | None:
-        """What langgraph.json says about one."""
-        ...
-
-    def open(self, graph_id: str, purpose: Purpose) -> AbstractAsyncContextManager[Graph]:
-        """One of them, without a checkpointer, until the end of the block."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import Field
@@ -29,7 +29,9 @@ from wire.runs import RunColumn, RunCreate
 
 logger = logging.getLogger(__name__)
 
-#: A thread's object that is being reset, by a deploy say, fails the calls under way; the next ones find a new one.
+AnswerT = TypeVar("AnswerT")
+
+#: When a thread's object is reset, as by a deploy, the calls under way fail, and the next ones find a new object.
 OPEN_TRIES: Final = 3
 
 
@@ -128,14 +130,25 @@ async def open_created(
 async def open_run(call: Call[Any, Any], thread_id: str, request: RunRequest) -> Reply:
     """Ask the thread's object about a run; its answer."""
     path = object_paths.build(request)
+
+    async def answer() -> Passthrough:
+        return Passthrough(await call.services.thread_objects.open(thread_id, path))
+
+    return await patiently(answer, thread_id, request.run_id)
+
+
+async def patiently(ask: Callable[[], Awaitable[AnswerT]], thread_id: str, run_id: str) -> AnswerT:
+    """What a thread's object answers about a run, asked several times if need be.
+
+    An error would make the creator of the run start a second one, whereas asking again has no effect.
+    """
     for _ in range(OPEN_TRIES - 1):
         try:
-            return Passthrough(await call.services.thread_objects.open(thread_id, path))
+            return await ask()
         except Unavailable:
-            # An error would make the creator of the run start a second one; opening has no effect but the answer.
-            about = {"event": "run_reopened", "thread_id": thread_id, "run_id": request.run_id}
-            logger.warning("the run could not be opened; trying again", exc_info=True, extra=about)
-    return Passthrough(await call.services.thread_objects.open(thread_id, path))
+            about = {"event": "run_reopened", "thread_id": thread_id, "run_id": run_id}
+            logger.warning("the thread's object did not answer; asking again", exc_info=True, extra=about)
+    return await ask()
 
 
 async def list_runs(call: Call[None, ListQuery]) -> Reply:

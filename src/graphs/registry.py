@@ -149,7 +149,7 @@ def _read_manifest(project: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
-        raise GraphLoadError(f"{path} does not exist: run the bundle step (`make dev` and `make deploy` do)") from None
+        raise GraphLoadError(f"{path} does not exist: run the bundle step (`make dev` and wrangler do)") from None
 
 
 def _load(project: Path, module_path: str, attribute: str) -> Graph | Factory:

@@ -14,7 +14,6 @@ from langgraph_sdk.schema import CancelAction
 
 import clock
 import ids
-from auth.principal import ANYONE
 from compact_json import compact_json
 from errors import BadRequest, Conflict, NotFound, Unprocessable
 from ports import Database, Row, Statement
@@ -44,10 +43,6 @@ BOTH_CONTEXTS: Final = (
     "Cannot specify both configurable and context: "
     "give context alone, which replaces configurable since LangGraph 0.6.0."
 )
-
-
-#: Who creates runs on a server without authentication.
-ANYBODY: Final = Creator(version="", principal=ANYONE, threads=EVERYTHING, assistants=EVERYTHING)
 
 
 async def create_run(

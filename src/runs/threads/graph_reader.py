@@ -1,9 +1,8 @@
-"""The state of a thread, as the graph sees it that wrote it."""
+"""The state of a thread, as the graph that wrote it sees it."""
 
 import logging
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
@@ -11,22 +10,11 @@ from langgraph.types import StateSnapshot
 
 from errors import StaleAttempt, SuperstepError
 from graphs.factories import Purpose
-from langgraph_terms import Graph, Saver
+from graphs.registry import Registry
+from langgraph_terms import Saver
 from runs import outcome
 
 logger = logging.getLogger(__name__)
-
-
-class Registry(Protocol):
-    """The graphs that langgraph.json names."""
-
-    def graph_ids(self) -> tuple[str, ...]:
-        """Their names."""
-        ...
-
-    def open(self, graph_id: str, purpose: Purpose) -> AbstractAsyncContextManager[Graph]:
-        """One of them, without a checkpointer, until the end of the block."""
-        ...
 
 
 class GraphReader:

@@ -17,6 +17,7 @@ from project_config.reading import read_sections
 from runs import creation
 from tables import crons
 from tests.support import owners
+from tests.support.creators import ANYBODY
 from tests.support.cron_server import NEXT_MINUTE, TICK, CronServer
 from tests.support.written_lines import WrittenLines
 
@@ -254,7 +255,7 @@ async def test_a_tick_of_the_version_before_and_one_of_this_create_one_run(serve
         request = creation.RunCreate(assistant_id="sequence")
         services = server.api.services
         await creation.create_run(
-            services.db, services.graphs(), request, thread_id=None, by=creation.ANYBODY, alongside=lambda _: old
+            services.db, services.graphs(), request, thread_id=None, by=ANYBODY, alongside=lambda _: old
         )
 
     await asyncio.gather(tick_of_the_version_before(), server.tick(), server.tick(), return_exceptions=True)

@@ -8,6 +8,7 @@ import pytest
 from errors import Conflict, NotFound
 from ports import Row, Statement
 from runs import creation
+from tests.support.creators import ANYBODY
 from tests.support.http_api import Api
 from wire.runs import RunCreate
 
@@ -34,7 +35,7 @@ async def test_a_thread_that_is_deleted_meanwhile_gets_no_run() -> None:
     db = Interrupted(api, lambda: api.json("DELETE", f"/threads/{thread_id}", status=204))
     request = RunCreate(assistant_id="sequence", input="x" * 2_000_000)
     with pytest.raises(NotFound, match="Thread or assistant not found"):
-        await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id, by=creation.ANYBODY)
+        await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id, by=ANYBODY)
     assert [api.rows(table) for table in ("threads", "runs", "large_texts")] == [0, 0, 0]
 
 
@@ -45,7 +46,7 @@ async def test_a_thread_that_becomes_busy_meanwhile_refuses_a_run_that_wants_it_
     db = Interrupted(api, lambda: api.json("POST", path, {"assistant_id": "sequence"}, status=202))
     request = RunCreate(assistant_id="approval", multitask_strategy="reject")
     with pytest.raises(Conflict, match="already running a task"):
-        await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id, by=creation.ANYBODY)
+        await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id, by=ANYBODY)
     assert api.rows("runs") == 1
     assert (await api.json("GET", f"/threads/{thread_id}"))["metadata"]["graph_id"] == "sequence"
 
@@ -55,7 +56,7 @@ async def test_a_thread_that_is_deleted_meanwhile_is_made_anew_if_it_may_be() ->
     thread_id = await api.new_thread(metadata={"old": 1})
     db = Interrupted(api, lambda: api.json("DELETE", f"/threads/{thread_id}", status=204))
     request = RunCreate(assistant_id="sequence", if_not_exists="create")
-    run = await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id, by=creation.ANYBODY)
+    run = await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id, by=ANYBODY)
     thread = await api.json("GET", f"/threads/{thread_id}")
     assert thread["metadata"] == {"graph_id": "sequence", "assistant_id": run.assistant_id}
 
@@ -65,7 +66,7 @@ async def test_a_thread_that_is_created_meanwhile_is_used() -> None:
     thread_id = "0b4211ba-46f4-4cdb-830a-6ba6412ee448"
     db = Interrupted(api, lambda: api.new_thread(thread_id=thread_id, metadata={"mine": 1}))
     request = RunCreate(assistant_id="sequence", if_not_exists="create")
-    await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id, by=creation.ANYBODY)
+    await creation.create_run(db, api.services.graphs(), request, thread_id=thread_id, by=ANYBODY)
     assert (await api.json("GET", f"/threads/{thread_id}"))["metadata"]["mine"] == 1
 
 
