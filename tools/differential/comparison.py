@@ -1,7 +1,8 @@
 """Where two recordings of one script differ.
 
 Each server makes its own ids. They are equal when they always stand at the same places: the first time that two ids
-meet, they become partners, and neither may have another one afterwards.
+meet, they become partners, and neither may have another one afterwards. Keys have no order, so of ids that are
+keys those meet that have the same behind them.
 """
 
 import re
@@ -79,6 +80,13 @@ class _Comparison:
         #: Of the reference server's, and of Superstep's.
         self._partners: tuple[dict[str, str], dict[str, str]] = ({}, {})
 
+    def _copy(self) -> "_Comparison":
+        """For a trial: what it finds to be partners is forgotten with it."""
+        copy = _Comparison()
+        theirs, ours = self._partners
+        copy._partners = (dict(theirs), dict(ours))
+        return copy
+
     def of_exchanges(self, reference: NormalExchange, superstep: NormalExchange) -> Unequal:
         """Everything that is unequal."""
         yield from self._of_values(reference.request, superstep.request, "request")
@@ -109,14 +117,23 @@ class _Comparison:
 
     def _of_objects(self, reference: Mapping[str, Any], superstep: Mapping[str, Any], at: str) -> Unequal:
         rest = dict(superstep)
-        for key in sorted(reference, key=lambda key: (bool(_ID.search(key)), key)):
-            partner = next((other for other in sorted(rest) if self._are_equal(key, other)), None)
-            if partner is None:
+        for key in sorted(reference, key=lambda key: bool(_ID.search(key))):
+            partner = self._partner(key, reference[key], rest)
+            if partner is None or not self._are_equal(key, partner):
                 yield f"{at}.{key}", reference[key], MISSING
             else:
                 yield from self._of_values(reference[key], rest.pop(partner), f"{at}.{key}")
         for key, value in rest.items():
             yield f"{at}.{key}", MISSING, value
+
+    def _partner(self, key: str, value: Any, others: Mapping[str, Any]) -> str | None:
+        """The key that has the same behind it, or else the first that may be equal: the order of ids is chance."""
+        if not _ID.search(key):
+            return key if key in others else None
+        trials = [(other, self._copy()) for other in others]
+        possible = [(other, trial) for other, trial in trials if trial._are_equal(key, other)]
+        same = (other for other, trial in possible if not any(trial._of_values(value, others[other], "")))
+        return next(same, next((other for other, _ in possible), None))
 
     def _of_streams(self, reference: Sequence[Any], superstep: Sequence[Any], at: str) -> Unequal:
         """Events in another order, and each event of a name with its counterpart."""

@@ -35,6 +35,17 @@ def test_an_id_at_the_wrong_place_is_a_difference() -> None:
     assert found([exchange([ONE, TWO])], [exchange([OTHER_ONE, OTHER_ONE])]) == [("body.*", "<id>", "<id>")]
 
 
+def test_ids_that_are_keys_meet_by_what_is_behind_them() -> None:
+    reference = [exchange({ONE: ["first?"], TWO: ["second?"]}), exchange([ONE, TWO])]
+    for first, second in ((OTHER_ONE, OTHER_TWO), (OTHER_TWO, OTHER_ONE)):
+        behind = {first: ["first?"], second: ["second?"]}
+        for body in (behind, dict(reversed(behind.items()))):
+            assert found(reference, [exchange(body), exchange([first, second])]) == []
+        assert found(reference, [exchange(behind), exchange([second, first])]) == [("body.*", "<id>", "<id>")] * 2
+        other = [exchange({first: ["first?"], second: ["third?"]}), exchange([first, second])]
+        assert found(reference, other) == [("body.<id>.*", "second?", "third?")]
+
+
 @pytest.mark.parametrize(
     ("reference", "superstep", "difference"),
     [
