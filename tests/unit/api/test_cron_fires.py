@@ -170,17 +170,39 @@ async def test_context_and_cron_id_go_together(server: CronServer) -> None:
 async def test_a_change_or_deletion_that_comes_between_wins(
     server: CronServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed, deleted = await server.cron(), await server.cron()
+    disabled, changed, deleted = await server.cron(), await server.cron(), await server.cron()
     create_run = cron_fires.creation.create_run
 
     async def after_a_change(*args: Any, **kwargs: Any) -> Any:
-        await server.api.json("PATCH", f"/runs/crons/{changed['cron_id']}", {"enabled": False})
+        monkeypatch.setattr(cron_fires.creation, "create_run", create_run)
+        await server.api.json("PATCH", f"/runs/crons/{disabled['cron_id']}", {"enabled": False})
+        await server.patch(changed, TICK, input={"topic": "changed"})
         await server.api.ask("DELETE", f"/runs/crons/{deleted['cron_id']}")
         return await create_run(*args, **kwargs)
 
     monkeypatch.setattr(cron_fires.creation, "create_run", after_a_change)
+    assert await server.tick() == 1
+    [run] = server.runs()
+    assert run["kwargs"]["input"] == {"topic": "changed"}
+
+
+async def test_a_thread_that_becomes_busy_meanwhile_is_noted(
+    server: CronServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread_id = await server.api.new_thread()
+    cron = await server.cron(thread_id, multitask_strategy="reject")
+    batch, others = server.api.db.batch, [{"assistant_id": "sequence"}]
+
+    async def after_another_run(statements: Sequence[Statement]) -> list[list[Row]]:
+        if others and any("INSERT INTO cron_fires" in statement.sql for statement in statements):
+            await server.api.json("POST", f"/threads/{thread_id}/runs", others.pop(), status=202)
+        return await batch(statements)
+
+    monkeypatch.setattr(server.api.db, "batch", after_another_run)
     assert await server.tick() == 0
-    assert server.runs() == []
+    assert len(server.runs()) == 1
+    assert await server.history(cron) == ["04:06 thread_busy"]
+    assert await server.next_run(cron) == NEXT_MINUTE
 
 
 async def test_a_crash_at_any_point_loses_no_fire_and_doubles_none(

@@ -1,5 +1,7 @@
 """The sweeper."""
 
+from functools import partial
+
 import pytest
 
 import clock
@@ -7,16 +9,16 @@ from runs import sweep
 from tests.support.http_api import Api
 
 
-async def test_only_runs_that_nobody_touched_for_a_minute_are_announced() -> None:
+async def test_only_what_is_due_and_untouched_for_a_minute_is_announced() -> None:
     api = Api()
-    thread_id = await api.new_thread()
-    run = await api.json("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"}, status=202)
-    later = {"assistant_id": "sequence", "after_seconds": 3600}
-    await api.json("POST", f"/threads/{thread_id}/runs", later, status=202)
+    bodies = [{"assistant_id": "sequence", "after_seconds": seconds} for seconds in (0, 3600, 1)]
+    left, _waits, at_work = [await api.json("POST", "/runs", body, status=202) for body in bodies]
+    after = partial(clock.shifted, left["created_at"])
+    api.db.connection.execute("UPDATE runs SET updated_at = ? WHERE run_id = ?", (after(40), at_work["run_id"]))
     api.queue.sent.clear()
-    assert await sweep.announce_stale(api.db, api.queue, now=clock.shifted(run["created_at"], 59)) == 0
-    assert await sweep.announce_stale(api.db, api.queue, now=clock.shifted(run["created_at"], 61)) == 1
-    assert api.queue.sent == [(thread_id, run["run_id"])]
+    assert await sweep.announce_stale(api.db, api.queue, now=after(59)) == 0
+    assert await sweep.announce_stale(api.db, api.queue, now=after(90)) == 1
+    assert api.queue.sent == [(left["thread_id"], left["run_id"])]
 
 
 async def test_a_large_backlog_is_announced_page_by_page_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
