@@ -1,12 +1,13 @@
 """Runs whose outcome this Worker reads itself, to tell it in the words of another protocol (MCP, A2A)."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from api import authorization
 from api.context import Call
+from api.creates import Find, once
 from api.thread_runs import patiently, run_path
 from errors import AccessRefused, SuperstepError
 from runs import creation
@@ -17,17 +18,29 @@ from tables.runs import Run
 from wire.json_rpc import INVALID_PARAMS, RpcRefusal
 from wire.runs import RunCreate
 
+#: What is to run, and on which thread: None for one of its own.
+Wanted: TypeAlias = Callable[[], Awaitable[tuple[RunCreate, str | None]]]
 
-async def create(call: Call[Any, Any], request: RunCreate, thread_id: str | None) -> Run:
-    """Create a run on a thread, or without one. RpcRefusal says what is wrong with the request."""
-    try:
+
+async def create(call: Call[Any, Any], wanted: Wanted, find: Find[Run]) -> Run:
+    """Create the run that is wanted, or `find` the one that an earlier request with its key has created.
+
+    RpcRefusal says what is wrong with the request.
+    """
+
+    async def make(call: Call[Any, Any]) -> Run:
+        request, thread_id = await wanted()
         return await _create(call, request, thread_id)
-    except AccessRefused:
+
+    try:
+        run, _ = await once(call, make, find)
+    except (AccessRefused, RpcRefusal):
         raise
     except SuperstepError as error:
         if error.status >= 500:
             raise
         raise RpcRefusal(INVALID_PARAMS, str(error)) from error
+    return run
 
 
 async def _create(call: Call[Any, Any], request: RunCreate, thread_id: str | None) -> Run:

@@ -16,6 +16,7 @@ from http_messages import HttpResponse, Reply, json_response
 from project_config.sections import ProjectConfig
 from settings import VERSION
 from wire.bodies import JsonObject
+from wire.json_rpc import JsonRpcMessage
 
 AnyCall: TypeAlias = Call[Any, Any]
 
@@ -121,7 +122,7 @@ def _query_parameters(route: Route) -> Iterator[JsonObject]:
 
 
 def _header_parameters(route: Route) -> Iterator[JsonObject]:
-    if isinstance(route.handler, Create):
+    if isinstance(route.handler, Create) or route.reads is JsonRpcMessage:
         schema = {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS}
         yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema, "description": _KEY}
 

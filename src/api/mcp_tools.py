@@ -1,8 +1,9 @@
 """The tools of MCP: assistants, what they take as arguments, and runs of them."""
 
+from functools import partial
 from typing import Any, Final
 
-from api import awaited_runs
+from api import awaited_runs, thread_runs
 from api.assistant_graphs import opened
 from api.assistants import ensure_system
 from api.context import Call
@@ -71,13 +72,16 @@ async def call_tool(call: AnyCall, params: JsonObject) -> JsonObject:
     assistant = await _assistant(call, name) if isinstance(name, str) else None
     if assistant is None:
         raise RpcRefusal(INVALID_PARAMS, f"Unknown tool: {name}")
-    takes = await _input(call, assistant)
-    request = RunCreate(assistant_id=assistant.assistant_id, input=takes.run_input(arguments))
-    run = await awaited_runs.create(call, request, None)
+    run = await awaited_runs.create(call, partial(_request, call, assistant, arguments), thread_runs.find)
     values = await awaited_runs.result(call, run)
     if is_object(values) and is_object(error := values.get("__error__")):
         return {"isError": True, "content": [_text(f"{error['error']}: {error['message']}")]}
     return {"content": [_text(values if isinstance(values, str) else compact_json(values))]}
+
+
+async def _request(call: AnyCall, assistant: Assistant, arguments: JsonObject) -> tuple[RunCreate, None]:
+    takes = await _input(call, assistant)
+    return RunCreate(assistant_id=assistant.assistant_id, input=takes.run_input(arguments)), None
 
 
 async def _assistant(call: AnyCall, name: str) -> Assistant | None:

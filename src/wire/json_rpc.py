@@ -5,6 +5,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeGuard
 from pydantic import BaseModel
 
 from compact_json import compact_json
+from errors import SuperstepError
 from wire.bodies import JsonObject
 
 #: What a caller tells its requests apart by.
@@ -41,8 +42,10 @@ class JsonRpcAnswer(BaseModel):
     error: JsonRpcError | None = None
 
 
-class RpcRefusal(Exception):
+class RpcRefusal(SuperstepError):
     """A request that is answered with an error."""
+
+    status = 400
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

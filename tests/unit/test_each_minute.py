@@ -50,6 +50,38 @@ async def test_a_tick_does_all_that_is_due(monkeypatch: pytest.MonkeyPatch) -> N
     assert (api.rows("runs"), api.rows("threads"), api.rows("store_items")) == (3, 3, 0)
 
 
+#: What nobody needs any more, by the table that has it.
+LONG_AGO = "2025-11-21T04:06:00.000000+00:00"
+LEFT_BEHIND: dict[str, dict[str, object]] = {
+    "dead_letters": {"run_id": "m", "reason": "{}", "created_at": LONG_AGO},
+    "deleted_threads": {"thread_id": "t"},
+    "idempotency_keys": {"digest": "00", "fingerprint": "f", "made": "[]", "created_at": LONG_AGO},
+    "node_cache": {"release": "r", "namespace": "n", "key": "k", "type": "t", "value": b"", "expires_at": 1},
+    "run_metrics": {
+        **dict.fromkeys(("graph_id", "version", "status", "waits", "executions"), ""),
+        **dict.fromkeys(("runs", "wait_seconds", "execution_seconds", "supersteps", "retries", "recovery_seconds"), 0),
+        **dict.fromkeys(("d1_batches", "d1_rows_read", "d1_rows_written", "d1_seconds"), 0),
+        "updated_at": LONG_AGO,
+    },
+    "webhooks": {"run_id": "0", "thread_id": "t", "delivered_at": LONG_AGO, "url": "u", "body": "null"},
+}
+
+
+@pytest.mark.usefixtures("now")
+async def test_what_was_left_behind_goes() -> None:
+    api = Api()
+    for table, row in LEFT_BEHIND.items():
+        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+        api.db.connection.execute(sql, tuple(row.values()))
+    overdue = "INSERT INTO webhooks (run_id, thread_id, due_at, url, body) VALUES ('1', 't', ?, 'u', '{}')"
+    api.db.connection.execute(overdue, (LONG_AGO,))
+    # Each job has its turn, and the keys' first share.
+    await each_minute.tick(api.services, scheduled_ms=0)
+    assert api.webhook_queue.sent == ["1"]
+    api.db.connection.execute("DELETE FROM webhooks WHERE run_id = '1'")
+    assert {table: api.rows(table) for table in LEFT_BEHIND} == dict.fromkeys(LEFT_BEHIND, 0)
+
+
 @pytest.mark.usefixtures("now")
 async def test_one_job_that_fails_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -1,13 +1,14 @@
 """What a caller of A2A may ask of an assistant."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 import ids
-from api import awaited_runs
+from api import awaited_runs, thread_runs
 from api.a2a import incoming, tasks
 from api.a2a.cards import HISTORY_SCOPE
 from api.a2a.speech import Speech
@@ -110,7 +111,10 @@ class Agent:
         return {"tasks": shown, "nextPageToken": more, "pageSize": params.page_size, "totalSize": counted["number"]}
 
     async def _create(self, message: A2aMessage, stream_mode: list[StreamMode]) -> Run:
-        """A run on the thread that the message names, or on a new one."""
+        """A run on the thread that the message names, or on a new one; the first one if the message comes again."""
+        return await awaited_runs.create(self.call, partial(self._request, message, stream_mode), _find)
+
+    async def _request(self, message: A2aMessage, stream_mode: list[StreamMode]) -> tuple[RunCreate, str]:
         request = RunCreate(assistant_id=self.assistant_id, if_not_exists="create", stream_mode=stream_mode)
         if message.task_id is not None:
             thread_id = await self._waiting(message, message.task_id)
@@ -118,7 +122,7 @@ class Agent:
         else:
             thread_id = ids.time_ordered() if message.context_id is None else _context_id(message.context_id)
             request.input = incoming.run_input(message, self.fields)
-        return await awaited_runs.create(self.call, request, thread_id)
+        return request, thread_id
 
     async def _waiting(self, message: A2aMessage, task_id: str) -> str:
         """The thread of a task that waits for input."""
@@ -189,6 +193,13 @@ class Agent:
         if history_length is not None:
             history = history[len(history) - history_length :] if history_length < len(history) else history
         return replace(task, history=history)
+
+
+async def _find(call: Call[Any, Any], made: Sequence[tuple[str, str]]) -> Run | None:
+    """The run of a message that came before."""
+    [(thread_id, run_id)] = made
+    access = await call.authorize("threads.read", {"thread_id": UUID(thread_id), "run_id": UUID(run_id)})
+    return await thread_runs.find(replace(call, access=access, path={"thread_id": thread_id}), made)
 
 
 def _context(thread: Thread, turns: list[Any]) -> Context:

@@ -237,6 +237,22 @@ async def test_an_answer_may_be_data(api: Api) -> None:
     assert (await refusal(api, "approval", "message/send", other))[0] == -32602
 
 
+@pytest.mark.parametrize("method", ["message/send", "message/stream"])
+async def test_a_message_that_is_sent_again_with_its_key_is_answered_once(api: Api, method: str) -> None:
+    asked = await send(api, "approval", data(topic="t"))
+    key, answer = {"idempotency-key": "k"}, {"message": text("yes", taskId=asked["id"])}
+    ends: list[Any] = []
+    for _ in range(2):
+        reply = await ask(api, "approval", method, answer, key)
+        said = reply.body if isinstance(reply, HttpResponse) else "".join([part async for part in reply.parts])
+        ends.append(json.loads(said.split("data: ")[-1])["result"])
+    assert ends[0]["status"]["state"] == "completed"
+    assert ends[0] == ends[1]
+    assert api.rows("runs") == 2
+    other = await rpc(api, "approval", method, {"message": text("no", taskId=asked["id"])}, **key)
+    assert other["error"]["message"].startswith("Idempotency-Key: this key was used for another request")
+
+
 async def test_a_task_that_fails_says_why(api: Api) -> None:
     task = await send(api, "failure", data(topic="t"))
     assert (task["status"]["state"], task["artifacts"]) == ("failed", [])

@@ -255,7 +255,7 @@ async def test_openapi_knows_the_header() -> None:
         for method, operation in operations.items()
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
     }
-    assert with_key == {every_operation.name(route) for route in CREATES}
+    assert with_key == {every_operation.name(route) for route in CREATES} | {"POST /mcp", "POST /a2a/{assistant_id}"}
 
 
 class UnreliableDatabase:

@@ -231,6 +231,22 @@ async def test_what_cannot_be_done_is_an_error_of_the_protocol(
     assert api.rows("runs") == 0
 
 
+async def test_a_call_that_is_sent_again_with_its_key_runs_once(api: Api) -> None:
+    headers = {**ACCEPT, "idempotency-key": "k"}
+    message = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "shout", "arguments": {"input": "a"}},
+    }
+    first, second = [await api.json("POST", "/mcp", message, **headers) for _ in range(2)]
+    assert first == second
+    assert api.rows("runs") == 1
+    other = await api.json("POST", "/mcp", {**message, "id": 2}, **headers)
+    assert other["error"]["message"].startswith("Idempotency-Key: this key was used for another request")
+    assert api.rows("runs") == 1
+
+
 async def test_an_object_that_is_reset_does_not_make_a_second_run(api: Api) -> None:
     api.thread_objects.failures = [Unavailable("reset by a deploy")] * 2
     assert json.loads(await call(api, "sequence", topic="t"))["log"] == ["plan", "write"]

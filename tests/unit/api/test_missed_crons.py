@@ -161,15 +161,15 @@ async def test_all_goes_back_a_week(server: CronServer) -> None:
 async def test_what_an_outage_left_does_not_delay_what_is_on_time(
     server: CronServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cron_fires, "MAX_TIMES", 10)
+    monkeypatch.setattr(cron_fires, "MAX_TIMES", 8)
     monkeypatch.setattr(cron_fires, "MAX_TIMES_IN_A_ROW", 2)
     late = [await server.cron(on_missed="all") for _ in range(3)]
     server.now = at("05:59:30")
     punctual = [await server.cron() for _ in range(4)]
-    assert await server.tick(at("06:00:00")) == 10
+    assert await server.tick(at("06:00:00")) == 8
     for cron in punctual:
         assert await server.history(cron) == ["06:00 created"]
-    assert [len(await server.fires(cron)) for cron in late] == [2, 2, 2]
+    assert sorted([len(await server.fires(cron)) for cron in late]) == [0, 2, 2]
 
 
 async def test_a_schedule_that_can_no_longer_be_read_is_left_alone(server: CronServer) -> None:
