@@ -24,6 +24,8 @@ class Visit:
     """One execution of a step, in seconds of the monotonic clock."""
 
     step: Step
+    #: When the node sent its request, by its own word (`x-sent-at`, in seconds since 1970); else when the request came.
+    sent: float
     began: float
     ended: float
     #: The idempotency token that the node sent.
@@ -46,7 +48,10 @@ class StepServer(LocalHttp):
     def answer(self, request: Request) -> Answer:
         """See `LocalHttp`."""
         _, _, run, _, step = request.path.split("/")
-        self._arrive((run, int(step)), request.headers.get("idempotency-key", ""))
+        now = time.monotonic()
+        sent_at = request.headers.get("x-sent-at")
+        sent = now if sent_at is None else now - (time.time() - float(sent_at))
+        self._arrive(Visit((run, int(step)), sent, now, 0.0, request.headers.get("idempotency-key", "")))
         return Answer()
 
     def hold(self, run: str, step: int) -> None:
@@ -85,14 +90,13 @@ class StepServer(LocalHttp):
                 found.setdefault(visit.step[1], []).append(visit.token)
         return found
 
-    def _arrive(self, step: Step, token: str) -> None:
-        began = time.monotonic()
+    def _arrive(self, visit: Visit) -> None:
         with self._changed:
             number = len(self._visits)
-            self._visits.append(Visit(step, began, 0.0, token))
-            self._arrivals[step] += 1
+            self._visits.append(visit)
+            self._arrivals[visit.step] += 1
             self._changed.notify_all()
-            self._changed.wait_for(lambda: step not in self._held, timeout=HOLD_SECONDS)
+            self._changed.wait_for(lambda: visit.step not in self._held, timeout=HOLD_SECONDS)
         time.sleep(self._pace())
         with self._changed:
-            self._visits[number] = Visit(step, began, time.monotonic(), token)
+            self._visits[number] = replace(visit, ended=time.monotonic())

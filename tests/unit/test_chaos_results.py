@@ -9,9 +9,9 @@ HISTORY = History(
     events=[
         Asked(at=0, name="one", thread_id="t", steps=1),
         Disturbed(at=1, until=3, counts={"D1 stalls": 2}),
-        Stepped(at=2, until=9, name="one", step=0),
+        Stepped(at=2, sent=2, until=9, name="one", step=0),
         Crashed(at=3, kind="workerd killed", ready_at=4),
-        Stepped(at=4.5, until=5, name="one", step=0),
+        Stepped(at=4.5, sent=4.5, until=5, name="one", step=0),
         Crashed(at=6, kind="power cut", ready_at=8),
     ],
     threads=[],

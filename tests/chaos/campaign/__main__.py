@@ -11,13 +11,12 @@ from typing import Final
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.chaos.campaign import history, results
+from tests.chaos.campaign import results
 from tests.chaos.campaign.results import Result
-from tests.chaos.campaign.round import play
+from tests.chaos.campaign.round import play, report
 
 #: A round is short enough to be looked into when it fails.
 KILLS_PER_ROUND: Final = 25
-FOLDER: Final = Path(".superstep") / "chaos"
 
 console: Final = Console(width=None if Console().is_terminal else 120)
 
@@ -43,15 +42,9 @@ def main() -> int:
 
 
 def _play(seed: int, kills: int, on_crash: Callable[[], None]) -> Result:
-    began, commit = time.monotonic(), results.revision()
-    told = asyncio.run(play(seed, kills, on_crash))
-    result = results.result_of(told, seed=seed, seconds=time.monotonic() - began, commit=commit)
+    result = asyncio.run(play(seed, kills, on_crash))
     if result.violations:
-        kept = FOLDER / f"{seed}.jsonl"
-        history.write(told, kept)
-        for violation in result.violations:
-            console.print(f"[red]✗[/] {violation}", highlight=False, markup=True)
-        console.print(f"the history is in {kept}; play the round again with: make chaos KILLS={kills} SEED={seed}")
+        console.print(report(result), style="red", highlight=False, markup=False)
     else:
         crashes = sum(result.crashes.values())
         console.print(f"[green]✓[/] seed {seed}: {crashes} crashes, {result.runs} runs, {result.seconds} s")

@@ -163,7 +163,8 @@ def _what_was_shown_does_not_run_again(facts: Facts) -> Iterator[str]:
 
 def _one_run_at_a_time(facts: Facts) -> Iterator[str]:
     visits: defaultdict[str, list[tuple[str, Stepped]]] = defaultdict(list)
-    for visit in sorted(chain(*facts.steps.values()), key=lambda visit: visit.at):
+    # A run that is stopped does not wait for what it has sent, and so two calls may overtake each other on their way.
+    for visit in sorted(chain(*facts.steps.values()), key=lambda visit: visit.sent):
         run = _executing(facts, visit)
         visits[facts.asked[run].thread_id].append((run, visit))
     for thread_id, of_thread in visits.items():

@@ -136,9 +136,10 @@ class Disturbed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stepped:
-    """A node made the side effect of a run's step; `until` is when its call was answered, or given up."""
+    """A node made the side effect of a run's step: when its call came, was sent, and was answered or given up."""
 
     at: float
+    sent: float
     until: float
     name: str
     step: int

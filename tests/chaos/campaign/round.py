@@ -1,7 +1,11 @@
-"""One round of a campaign: a fresh server, users, so many crashes, silence, and the history of all of it."""
+"""One round of a campaign: a fresh server, users, so many crashes, silence, and the history of all of it.
+
+Each leaves its history and the server's log below `.superstep/chaos/`, until the next one with its seed.
+"""
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -13,15 +17,16 @@ from uuid import UUID
 import httpx
 from langgraph_sdk import get_client
 
-from tests.chaos.campaign import scenarios
+from tests.chaos.campaign import history, results, scenarios
 from tests.chaos.campaign.clients import GRAPHS, Client, World
 from tests.chaos.campaign.history import History, Recorder, Stepped, Surprised, WebhookCall
 from tests.chaos.campaign.nemesis import Nemesis
 from tests.chaos.campaign.observation import leftovers, observe, observe_crons
+from tests.chaos.campaign.results import Result
 from tests.support.database_file import DatabaseFile
 from tests.support.step_server import StepServer
 from tests.support.webhook_receiver import WebhookReceiver
-from tools import local_server, worker_copy
+from tools import local_server, paths, worker_copy
 from tools.local_server import Server
 
 PROJECT: Final = Path(__file__).with_name("project") / "langgraph.json"
@@ -37,16 +42,44 @@ TICK_PATH: Final = "/cdn-cgi/handler/scheduled?cron=*+*+*+*+*"
 CRONS: Final = 2
 CRON_SECONDS: Final = 10
 QUIET_SECONDS: Final = 150
+FOLDER: Final = paths.BUILD / "chaos"
 
 
-async def play(seed: int, kills: int, on_crash: Callable[[], None] = lambda: None) -> History:
+async def play(seed: int, kills: int, on_crash: Callable[[], None] = lambda: None) -> Result:
+    """Play one round and check it."""
+    began, commit = time.monotonic(), results.revision()
+    kept, log = _files(seed)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    try:
+        told = await _history(seed, kills, on_crash, log)
+    except BaseException as error:
+        error.add_note(f"the server's log is in {log}")
+        raise
+    history.write(told, kept)
+    return results.result_of(told, seed=seed, seconds=time.monotonic() - began, commit=commit)
+
+
+def report(result: Result) -> str:
+    """What is wrong with a round, and where to look."""
+    kept, log = _files(result.seed)
+    again = f"make chaos KILLS={sum(result.crashes.values())} SEED={result.seed}"
+    where = f"the history is in {kept}, the server's log in {log}; play the round again with: {again}"
+    return "\n".join([*(f"✗ {violation}" for violation in result.violations), where])
+
+
+def _files(seed: int) -> tuple[Path, Path]:
+    return FOLDER / f"{seed}.jsonl", FOLDER / f"{seed}.log"
+
+
+async def _history(seed: int, kills: int, on_crash: Callable[[], None], log: Path) -> History:
     """Play one round; the history is complete even when users got stuck: then it shows that their runs did not end."""
     paces = Random(f"{seed} steps")
     recorder = Recorder()
     with (
         StepServer(lambda: paces.uniform(0.05, 0.4)).serving() as steps,
         WebhookReceiver().serving() as receiver,
-        _server(f"chaos-{seed}") as server,
+        _server(f"chaos-{seed}", log) as server,
     ):
         nemesis = Nemesis(server=server, steps=steps, recorder=recorder, random=Random(f"{seed} nemesis"))
         database = DatabaseFile(server.persist_to)
@@ -68,7 +101,8 @@ async def play(seed: int, kills: int, on_crash: Callable[[], None] = lambda: Non
             await ticking
             ended = await observe(world, database, threads)
         visits = [
-            Stepped(at=each.began, until=each.ended, name=each.step[0], step=each.step[1]) for each in steps.visits()
+            Stepped(at=each.began, sent=each.sent, until=each.ended, name=each.step[0], step=each.step[1])
+            for each in steps.visits()
         ]
         return History(
             events=[*recorder.events, *visits],
@@ -80,10 +114,10 @@ async def play(seed: int, kills: int, on_crash: Callable[[], None] = lambda: Non
 
 
 @contextmanager
-def _server(name: str) -> Iterator[Server]:
+def _server(name: str, log: Path) -> Iterator[Server]:
     config = worker_copy.with_project(name, PROJECT, main=MAIN)
     try:
-        with local_server.serve(config=config, vars=VARIABLES) as server:
+        with local_server.serve(config=config, vars=VARIABLES, log_path=log) as server:
             yield server
     finally:
         shutil.rmtree(config.parent, ignore_errors=True)

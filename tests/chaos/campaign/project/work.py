@@ -1,6 +1,7 @@
 """Steps in a row, each with one side effect that is counted: an HTTP call, after a question if one is asked."""
 
 import operator
+import time
 from typing import Annotated, Any
 
 import httpx
@@ -34,18 +35,28 @@ def begin(state: Work) -> tuple[int, str]:
     return number, answer
 
 
+def address(state: Work, number: int) -> str:
+    """Where a step's side effect is made."""
+    return f"{state['url']}/runs/{state['run']}/steps/{number}"
+
+
+def sent_now() -> dict[str, str]:
+    """Headers by which requests can be put into the order in which they were sent."""
+    return {"x-sent-at": f"{time.time():.6f}"}
+
+
 async def step(state: Work) -> dict[str, list[str]]:
     """Execute the run's next step."""
     number, answer = begin(state)
     async with httpx.AsyncClient(timeout=120) as client:
-        (await client.get(f"{state['url']}/runs/{state['run']}/steps/{number}")).raise_for_status()
+        (await client.get(address(state, number), headers=sent_now())).raise_for_status()
     return {"log": [f"{state['run']}/{number}{answer}"]}
 
 
 def blocking_step(state: Work) -> dict[str, list[str]]:
     """The same for a graph whose nodes are synchronous."""
     number, answer = begin(state)
-    httpx.get(f"{state['url']}/runs/{state['run']}/steps/{number}", timeout=120).raise_for_status()
+    httpx.get(address(state, number), headers=sent_now(), timeout=120).raise_for_status()
     return {"log": [f"{state['run']}/{number}{answer}"]}
 
 
