@@ -15,7 +15,7 @@ class SuperstepError(Exception):
 
 
 def passes(error: BaseException) -> bool:
-    """Whether what failed may succeed later without a change; then nobody need be called for it."""
+    """Whether the same may succeed later without a change, so that no operator is needed: a warning, not an error."""
     return isinstance(error, SuperstepError) and error.retryable
 
 
@@ -32,7 +32,7 @@ class NotFound(SuperstepError):
 
 
 class AccessRefused(SuperstepError):
-    """Nobody knows who calls, or they may not do this; a project's own handler chooses status, words and headers."""
+    """The caller is unknown or may not do this. A project's own handler chooses the status, words and headers."""
 
     def __init__(self, code: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -63,22 +63,16 @@ class PayloadTooLarge(SuperstepError):
 
 
 class Unprocessable(SuperstepError):
-    """The body, a query parameter or a path id has the wrong shape."""
+    """The body, a query parameter or a path id has the wrong shape, or asks for something that is not supported.
+
+    Never a 5xx instead: the JavaScript SDK tries those again.
+    """
 
     status = 422
 
 
-class NotSupported(SuperstepError):
-    """An operation of the LangGraph Server API that Superstep does not serve yet.
-
-    An unserved field of a served operation is Unprocessable instead: the JavaScript SDK retries whatever is a 5xx.
-    """
-
-    status = 501
-
-
-#: In what D1 says when it ran a batch and refused it: SQLite's own code, or a check before it, or that this invocation
-#: asks too often. Whatever else it says is of the way there: overloaded, reset, connection lost, and more each year.
+#: What D1's message contains when D1 refused a batch: one of SQLite's codes, a check before it, or that this invocation
+#: asks too often. Every other message is about the way there (overloaded, reset, connection lost, …).
 _REFUSAL: Final = re.compile(
     r"SQLITE_(?!BUSY|LOCKED|IOERR|INTERRUPT)|D1_TYPE_ERROR|maximum (DB size|account storage)"
     r"|Too many (API requests|subrequests)"
@@ -86,46 +80,46 @@ _REFUSAL: Final = re.compile(
 
 
 class DatabaseError(SuperstepError):
-    """D1 refused a batch, and nothing of it was written; from what is stored later it may succeed."""
+    """D1 refused a batch, and nothing of it was written. It may succeed later, when something else is stored."""
 
     status = 503
     retryable = True
 
     @staticmethod
     def saying(message: str) -> "DatabaseError":
-        """The error for what the database said, which is all it tells."""
+        """The error for a message of the database, which says nothing but that."""
         if "too big" in message:
             return ValueTooLarge(f"A value is too big: what is stored in one row may have 2 MB. {message}")
         return DatabaseError(message) if _REFUSAL.search(message) else DatabaseUnavailable(message)
 
 
 class DatabaseUnavailable(DatabaseError):
-    """D1 did not answer: the batch was committed, or nothing of it was; the very same batch may succeed later."""
+    """D1 did not answer: either all of the batch was committed or nothing. The same batch may succeed later."""
 
 
 class ValueTooLarge(DatabaseError):
-    """A value or a row is over the database's 2 MB: no later try will store it; nothing of the batch was written."""
+    """A value or a row is over the database's 2 MB, so it can never be stored; nothing of the batch was written."""
 
     status = 413
     retryable = False
 
 
 class StorageUnavailable(SuperstepError):
-    """The object's own storage refused: the platform has cut this incarnation off, and another one goes on."""
+    """The object's own storage refused: the platform has cut this incarnation off, and another goes on in its place."""
 
     status = 503
     retryable = True
 
 
 class Unavailable(SuperstepError):
-    """A queue or a thread object did not take a call; what was written before stays and will be looked at again."""
+    """A queue or a thread's object did not take a call. What was written before stays, and is looked at again later."""
 
     status = 503
     retryable = True
 
 
 class IllegalTransition(SuperstepError):
-    """A run status change that `runs/lifecycle.py` does not know; nothing was changed."""
+    """A change of a run's status that `runs/lifecycle.py` does not allow; nothing was changed."""
 
 
 class GraphLoadError(SuperstepError):
@@ -137,7 +131,7 @@ class StaleAttempt(SuperstepError):
 
 
 class CheckpointTooLarge(SuperstepError):
-    """A checkpoint's own frame (metadata, channel names) exceeds a database row; values of any size are fine."""
+    """A checkpoint's metadata and channel names alone exceed a database row; values of any size are fine."""
 
 
 class UnknownCheckpointFormat(SuperstepError):

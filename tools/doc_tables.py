@@ -61,15 +61,14 @@ def metrics_table() -> str:
 
 
 def operations_table() -> str:
-    """One row for each operation, struck out when it answers 501, with the methods of the official clients for it."""
+    """One row for each operation, with the methods of the official clients for it."""
     lines = ["| Operation | Python | JavaScript |\n|---|---|---|\n"]
     methods = {operation.name: operation for operation in operations.read()}
     for route in ROUTES:
         name = f"{route.method} {route.path}"
-        shown = f"`{name}`" if route.handler else f"~~`{name}`~~"
         listed = methods.get(name)
         python, javascript = (listed.python, listed.javascript) if listed else ("", "")
-        lines.append(f"| {shown} | {_code(python)} | {_code(javascript)} |\n")
+        lines.append(f"| `{name}` | {_code(python)} | {_code(javascript)} |\n")
     return "".join(lines)
 
 

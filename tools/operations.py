@@ -12,6 +12,7 @@ sys.path.insert(0, str(paths.SOURCE))
 
 from api.routing import Route, Router
 from errors import SuperstepError
+from http_messages import Reply
 
 LIST: Final = Path(__file__).with_name("langgraph_server_operations.csv")
 
@@ -40,8 +41,12 @@ def read() -> list[Operation]:
         return [Operation(**row) for row in csv.DictReader(file)]
 
 
+async def _unserved(_call: object) -> Reply:
+    raise NotImplementedError("operations of the list are only matched")
+
+
 #: Finds rows of the list as requests are routed.
-_ROUTER: Final = Router(Route(operation.method, operation.path, "") for operation in read())
+_ROUTER: Final = Router(Route(operation.method, operation.path, "", _unserved) for operation in read())
 
 
 def asked_for(method: str, path: str) -> str:

@@ -17,15 +17,7 @@ from api.routes import ROUTER
 from api.routing import Match, Route
 from auth.principal import ANYONE
 from compact_json import compact_json
-from errors import (
-    AccessRefused,
-    MethodNotAllowed,
-    NotFound,
-    NotSupported,
-    PayloadTooLarge,
-    SuperstepError,
-    Unprocessable,
-)
+from errors import AccessRefused, MethodNotAllowed, NotFound, PayloadTooLarge, SuperstepError, Unprocessable
 from http_messages import (
     HttpRequest,
     HttpResponse,
@@ -40,7 +32,7 @@ from wire.texts import storable
 
 logger = logging.getLogger(__name__)
 
-#: By which a caller finds its request again in the log: theirs, or one made here.
+#: The header with the id by which callers find their request in the log: their own id, or one made here.
 REQUEST_ID: Final = "x-request-id"
 _REQUEST_ID: Final = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
@@ -71,9 +63,9 @@ def _identified(request: HttpRequest) -> HttpRequest:
 
 
 def misconfigured(error: ValueError) -> HttpResponse:
-    """The answer to every request of a server whose variables are wrong."""
-    logger.error("nothing can be served: %s", error)
-    return json_response(compact_json({"detail": f"The server is not configured rightly: {error}"}), 503)
+    """The answer to every request while a variable is wrong."""
+    logger.error("every request is refused until this is set right: %s", error)
+    return json_response(compact_json({"detail": f"The server is misconfigured: {error}"}), 503)
 
 
 async def _answer(request: HttpRequest, services: Services) -> Reply:
@@ -89,8 +81,6 @@ async def _answer(request: HttpRequest, services: Services) -> Reply:
         return _refusal(error, {"allow": ", ".join(error.allowed)})
     except AccessRefused as error:
         return _refusal(error, error.headers, _refused_code(error, request))
-    except NotSupported as error:
-        return _refusal(error)
     except SuperstepError as error:
         if error.status < 500:
             return _refusal(error)
@@ -110,8 +100,6 @@ async def _dispatch(request: HttpRequest, services: Services) -> Reply:
     principal = ANYONE if is_public else await services.gatekeeper.authenticate(request)
     if exposure.is_disabled(route, services.config.http):
         raise NotFound("Not Found")
-    if route.handler is None:
-        raise NotSupported(f"{route.summary}: {route.method} {route.path} is not served yet by Superstep.")
     _check_size(request, services.settings.max_body_bytes)
     call: Call[Any, Any] = Call(
         services=services,
@@ -147,7 +135,7 @@ def _checked(route: Route, name: str, value: str) -> str:
 
 
 def _below(prefix: str, request: HttpRequest) -> HttpRequest:
-    """The request as it would be without a mount prefix; health checks need none."""
+    """The request without the mount prefix, which health checks need not have."""
     if not prefix or request.path in ("/", "/ok"):
         return request
     path = request.path.removeprefix(prefix)
@@ -168,12 +156,12 @@ def _refusal(
 
 
 def _refused_code(error: AccessRefused, request: HttpRequest) -> int:
-    """A WebSocket's handshake is refused with 403 alone, which is all that its clients tell apart."""
+    """The status of a refusal. A WebSocket's handshake gets 403 in any case: its clients understand no other."""
     return 403 if request.headers.get("upgrade", "").lower() == "websocket" else error.code
 
 
 def _unavailable(request: HttpRequest, services: Services, error: SuperstepError) -> HttpResponse:
-    said = "a part of the platform failed; the caller may try again"
+    said = "a part of the platform did not answer; the caller was told to try again"
     logger.warning(said, exc_info=error, extra={"event": "unavailable"} | _about(request, services))
     detail = f"Temporarily unavailable, try again in a moment. Error {request.headers[REQUEST_ID]}."
     return json_response(compact_json({"detail": detail}), 503, {"retry-after": "1"})
@@ -181,7 +169,7 @@ def _unavailable(request: HttpRequest, services: Services, error: SuperstepError
 
 def _unexpected(request: HttpRequest, services: Services, error: Exception) -> HttpResponse:
     logger.error(
-        "unexpected error: a bug in Superstep or in a graph's own code; nothing of the request was retried",
+        "unexpected error: a bug in Superstep or in the project's own code; nothing of the request is tried again",
         exc_info=error,
         extra={"event": "unexpected_error"} | _about(request, services),
     )

@@ -36,7 +36,6 @@ _ERROR_RESPONSES: Final = {
     "409": "The state of the thread forbids it just now, or the id is taken.",
     "413": "The body is too long.",
     "422": "The request has the wrong shape.",
-    "501": "This is not served yet.",
     "503": "A part of the platform is unavailable for a moment.",
 }
 #: Everything else is JSON.
@@ -60,11 +59,11 @@ _NEVER: Final = {status: {"description": "This server never does."} for status i
 
 
 def openapi(routes: Iterable[Route], config: ProjectConfig, mount_prefix: str) -> Reply:
-    """The OpenAPI document of the operations that are served, with what the project says about authentication."""
+    """The OpenAPI document of all operations that are not disabled, with what the project says about authentication."""
     schemas: dict[str, JsonSchemaValue] = {"Error": _ERROR}
     paths: dict[str, JsonObject] = {}
     for route in routes:
-        if route.handler is not None and not is_disabled(route, config.http):
+        if not is_disabled(route, config.http):
             paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
     security = config.auth.openapi
     for path, methods in security.paths.items():
@@ -203,9 +202,7 @@ def _selection(reference: str, schemas: dict[str, JsonSchemaValue]) -> JsonSchem
 def page(routes: Sequence[Route]) -> Reply:
     """A page that lists all operations."""
     rows = "".join(
-        f"<tr><td><code>{route.method} {escape(route.path)}</code><td>{escape(route.summary)}"
-        f"<td>{'' if route.handler else 'not served yet'}</tr>"
-        for route in routes
+        f"<tr><td><code>{route.method} {escape(route.path)}</code><td>{escape(route.summary)}</tr>" for route in routes
     )
     html = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><h1>{TITLE}</h1>'

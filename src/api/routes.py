@@ -1,4 +1,4 @@
-"""THE table: every operation of the LangGraph Server API, one line each. Those without a handler answer 501."""
+"""THE table: every operation, one line each."""
 # ruff: noqa: E501 - one line for each operation
 
 from typing import Final

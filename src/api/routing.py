@@ -18,8 +18,9 @@ from http_messages import Reply
 from wire.texts import storable
 
 Handler: TypeAlias = Callable[[Call[Any, Any]], Awaitable[Reply]]
-#: How a success looks: `created` is JSON, or 201 with a `detail` of what else could not be done, `accepted` JSON with
-#: 202 or 200, `stopping` 202 or, once it has stopped, `{}`, `never` none, the last two come from a thread's object.
+#: How a success looks. `created`: JSON, or 201 with a `detail` of what else could not be done; `accepted`: JSON with
+#: 202 or 200; `stopping`: 202 or, once the run has stopped, `{}`; `never`: there is none; `events` and `long_poll`: the
+#: answer of a thread's object.
 Kind: TypeAlias = Literal[
     "json",
     "created",
@@ -45,30 +46,30 @@ _UUID_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation. Without a handler it is known and not served yet."""
+    """One operation."""
 
     method: str
     #: Segments in braces are parameters.
     path: str
     #: What it does, for people: "Create a thread".
     summary: str
-    handler: Handler | None = None
+    handler: Handler
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     #: The body of a handler that reads it itself, because its refusals are in the words of another protocol.
     reads: type[BaseModel] | None = None
-    #: What the caller must be allowed to do; None for what everybody may, or what the handler itself asks for.
+    #: What the caller must be allowed to do. None if everybody may do it, or if the handler asks by itself.
     on: Event | None = None
-    #: Answered without asking who calls.
+    #: Whether it is answered without asking who calls.
     is_public: bool = False
-    #: `assistant_id` may be anything, a graph's name above all; the handler says what it is.
+    #: Whether `assistant_id` may be any text, such as a graph's name; the handler finds out what it is.
     takes_graph_names: bool = False
     #: What a success looks like: a model, or a Python type over models.
     returns: Any = None
     answers: Kind = "json"
 
     def identifies(self, parameter: str) -> str | None:
-        """What a parameter of the path is the UUID of; None when it may be any text."""
+        """What a parameter of the path is the UUID of, such as "thread"; None when it may be any text."""
         return None if parameter == "assistant_id" and self.takes_graph_names else _UUID_PARAMETERS.get(parameter)
 
 
@@ -110,7 +111,7 @@ class Router:
     def match(self, method: str, path: str) -> Match:
         """The route for a request; `path` is percent-encoded. Raises NotFound or MethodNotAllowed.
 
-        HEAD goes where GET goes, except to what answers with a stream: opening one to throw it away has effects.
+        HEAD goes where GET goes, except to routes that answer with a stream: opening one only to drop it has effects.
         """
         found = _find(self._root, [_decoded(segment) for segment in _segments(path)], ())
         if found is None:

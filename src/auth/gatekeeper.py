@@ -35,17 +35,17 @@ Event: TypeAlias = Literal[
 class Gatekeeper(Protocol):
     """Decides for every request; the route table says what each operation asks."""
 
-    #: Everybody may do everything: nothing needs to be asked.
+    #: Whether everybody may do everything.
     is_open: bool
 
     async def authenticate(self, request: HttpRequest, /) -> Principal:
-        """Who sent the request. Raises Unauthorized, or what the project's handler chose."""
+        """Who sent the request. Raises AccessRefused."""
         ...
 
     async def authorize(self, principal: Principal, event: Event, value: dict[str, Any], /) -> Access:
-        """The rows on which the caller may do this; handlers may change `value` in place, its metadata above all.
+        """The rows on which the caller may do this; handlers may change `value` in place, above all its metadata.
 
-        Raises Forbidden, or what the project's handler chose.
+        Raises AccessRefused.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Every operation of the LangGraph Server API has a route, served or not."""
+"""Every operation of the LangGraph Server API has a route."""
 
 from api.routes import ROUTES
 from tools import operations

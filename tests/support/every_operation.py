@@ -41,7 +41,7 @@ ON_A_BUSY_THREAD = ("/runs/{run_id}",)
 
 def served() -> list[Route]:
     """The operations that have a handler, and succeed."""
-    return [route for route in ROUTES if route.handler and route.answers != "never"]
+    return [route for route in ROUTES if route.answers != "never"]
 
 
 def name(route: Route) -> str:

@@ -86,16 +86,16 @@ class GraphsInMemory:
     descriptions: dict[str, str] = field(default_factory=lambda: {"sequence": "plans, then writes"})
 
     def graph_ids(self) -> tuple[str, ...]:
-        """See `api.context.Registry`."""
+        """See `graphs.registry.Registry`."""
         return tuple(self.graphs)
 
     def description(self, graph_id: str) -> str | None:
-        """See `api.context.Registry`."""
+        """See `graphs.registry.Registry`."""
         return self.descriptions.get(graph_id)
 
     @asynccontextmanager
     async def open(self, graph_id: str, purpose: Purpose) -> AsyncGenerator[Pregel[Any, Any, Any, Any]]:
-        """See `api.context.Registry`."""
+        """See `graphs.registry.Registry`."""
         if graph_id not in self.graphs:
             raise NotFound(f"graph {graph_id!r} is not one of: {', '.join(self.graphs)}")
         yield self.graphs[graph_id]

@@ -188,7 +188,7 @@ def name(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-SERVED = [route for route in ROUTES if route.handler and route.answers != "never" and not route.is_public]
+SERVED = [route for route in ROUTES if route.answers != "never" and not route.is_public]
 
 
 @dataclass(frozen=True)

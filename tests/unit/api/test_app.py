@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from api import app
-from api.routing import Route, Router
 from errors import DatabaseError, GraphLoadError
 from http_messages import HttpResponse
 from settings import Settings
@@ -35,12 +33,6 @@ async def test_a_trailing_slash_redirects_with_the_query(api: Api) -> None:
     assert isinstance(answer, HttpResponse)
     assert (answer.status, answer.headers["location"]) == (307, "/threads/search?a=1&a=+")
     assert (await api.ask("GET", "/nowhere/")).status == 404
-
-
-async def test_what_is_not_served_yet_answers_501_with_a_sentence(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "ROUTER", Router([Route("POST", "/dreams/{dream_id}", "Interpret a dream")]))
-    detail = await api.detail("POST", "/dreams/1", {}, status=501)
-    assert detail == "Interpret a dream: POST /dreams/{dream_id} is not served yet by Superstep."
 
 
 async def test_a_literal_segment_wins_over_a_parameter(api: Api) -> None:

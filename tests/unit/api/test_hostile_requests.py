@@ -1,4 +1,4 @@
-"""No request, however malformed, gets a 5xx (501 says that something is not served yet)."""
+"""No request, however malformed, gets a 5xx."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
 )
-routes = st.sampled_from([route for route in ROUTES if route.handler])
+routes = st.sampled_from(ROUTES)
 path_values = st.sampled_from([UNKNOWN, "", "abc", "%00", "%ff", "..", "\ud800"]) | st.text(max_size=10)
 
 
@@ -77,7 +77,7 @@ def test_any_request_is_answered_below_500(request: HttpRequest) -> None:
         if isinstance(answer, Passthrough):
             return
         assert isinstance(answer, HttpResponse)
-        assert answer.status < 500 or answer.status == 501, answer.body
+        assert answer.status < 500, answer.body
         answer.body.encode()
         for name, value in answer.headers.items():
             f"{name}: {value}".encode()

@@ -94,7 +94,7 @@ async def test_the_openapi_document_lists_exactly_what_is_served(api: Api) -> No
     document = await api.json("GET", "/openapi.json")
     assert document["openapi"] == "3.1.0"
     listed = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-    assert listed == {(route.method, route.path) for route in ROUTES if route.handler}
+    assert listed == {(route.method, route.path) for route in ROUTES}
     operations = [operation for item in document["paths"].values() for operation in item.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
 
@@ -122,4 +122,3 @@ async def test_the_page_lists_every_operation(api: Api) -> None:
     assert isinstance(answer, HttpResponse)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.body.count("<tr>") == len(ROUTES)
-    assert answer.body.count("not served yet") == sum(route.handler is None for route in ROUTES)
