@@ -1,4 +1,4 @@
-"""The end of a run: its status, what it did to its thread and the webhook that tells of it, in one batch."""
+"""The end of a run: its status, its effect on its thread and its webhook's row, stored in one batch."""
 
 import logging
 from collections.abc import Sequence
@@ -23,15 +23,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What came of ending a run."""
+    """A run whose end is stored."""
 
     #: How it ended: as it was asked to, or with an error if that was too large to be stored.
     outcome: Outcome
-    #: The thread's next run, claimed in the same round trip; None when that was not asked for.
+    #: The claim of the thread's next run, made in the same round trip; None when that was not asked for.
     claim: Claim | None
-    #: How many it has committed; None where the answer that said so was lost.
+    #: How many super-steps it has committed; None when the answer that said so was lost.
     supersteps: int | None
-    #: What came of the statements that were to go along.
+    #: The rows of the statements that went along.
     alongside: Sequence[Sequence[Row]] = ()
 
 
@@ -46,8 +46,9 @@ async def finish(
 ) -> Finished | None:
     """Store the end of `run` and claim the thread's next one; idempotent by the run's identity.
 
-    None, and then nothing was written, when the run was no longer what is stored. The thread stays busy when other
-    runs are left. A temporary one goes with its only run. Statements `alongside` come first, under the same condition.
+    None, with nothing written, when what is stored is no longer `run`. The thread stays busy while it has other
+    unfinished runs; a temporary thread is deleted with its only run. The statements `alongside` come first in the
+    batch and must carry the same condition.
     """
     try:
         finished = await _finish(db, run, result, stamp, alongside, claims_next=claims_next)
@@ -86,10 +87,10 @@ async def _finish(
 
 
 async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> bool:
-    """Whether a batch that ended nothing is the second of its kind, after the answer to the first was lost."""
+    """Whether a batch that ended nothing was sent before, ended the run then, and its answer was lost."""
     stored = await runs.get(db, run.thread_id, run.run_id)
     if stored is None:
-        # A run is deleted at its end, or with its thread, which may as well have been after its end.
+        # Such a run is deleted at its end; should it be gone for another reason, that was as good an end.
         return result.status == "rollback" or run.arguments.get("temporary", False)
     return (stored.status, stored.attempt, stored.updated_at) == (result.status, run.attempt, stamp.now)
 
@@ -99,8 +100,8 @@ async def _delete_with_thread(
 ) -> Finished | None:
     """End a stateless run by deleting its thread and all that is on it, itself included.
 
-    None, and then nothing was written, when the run was no longer what is stored, or somebody put another one on its
-    thread, which is an ordinary thread then.
+    None, with nothing written, when what is stored is no longer `run`, or when somebody has put another run on its
+    thread, which makes that an ordinary thread.
     """
     results = await db.batch(
         [
@@ -117,24 +118,24 @@ async def _delete_with_thread(
 
 
 def _supersteps(counted: Sequence[Row]) -> int | None:
-    """What `run_metrics.add` says."""
+    """What `run_metrics.add` returned."""
     return counted[0]["supersteps"] if counted else None
 
 
 def _well(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
-    """A graph that runs to an end is well, whatever runs of it gave up before."""
+    """A run that succeeds closes the circuit of its graph, however many runs gave up before."""
     return [circuits.close(run, stamp)] if result.status == "success" else []
 
 
 def _tell_of_closed(result: Outcome, rows: Sequence[Row]) -> None:
-    """Say what came of `_well`."""
+    """Log what the statement of `_well` has closed."""
     if result.status == "success":
         for row in rows:
             run_lines.circuit_closed(logger, Circuit.from_row(row))
 
 
 def _ended(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
-    """The last of these returns a row exactly when `run` was what is stored."""
+    """Statements of which the last returns a row exactly when `run` was what is stored."""
     if result.status == "rollback":
         lifecycle.check(run.run_id, run.status, "gone")
         return runs.delete(run)
@@ -144,7 +145,7 @@ def _ended(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
 
 
 def _webhook(run: Run, result: Outcome, url: str | None, *, now: str, is_alone: bool = False) -> list[Statement]:
-    """The note that a webhook is to be sent; with `is_alone`, only if the thread goes as well."""
+    """The row of the webhook that is to be sent; with `is_alone`, only if the thread is deleted as well."""
     if not url:
         return []
     values = None if is_alone or result.status == "rollback" else result.values

@@ -12,7 +12,7 @@ from wire.protocol import Subscribing
 
 
 def thread_stream_options(modes: list[str], after: EventId | None) -> str:
-    """The options of kind `stream`; None begins with what happens next."""
+    """The options of kind `stream`, which begins after an event, or with `after` None, with what happens next."""
     return json.dumps({"modes": modes, "after": after})
 
 

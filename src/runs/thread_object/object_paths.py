@@ -17,14 +17,14 @@ class RunRequest:
     run_id: str
     #: `stream`: the events; `wait`: the final values; `cancel` and `delete`: that the run, asked to stop, has ended.
     kind: Kind
-    #: The caller comes to a run that exists; otherwise it is the one that created it and gets every event.
+    #: Whether the caller joins a run that exists already; otherwise it has just created it and gets every event.
     joins: bool = False
     #: Only these stream modes; empty means all.
     stream_modes: tuple[str, ...] = ()
     #: The `Last-Event-ID` header as it was sent.
     last_event_id: str | None = None
     cancel_on_disconnect: bool = False
-    #: The headers of the response that depend on how the run was asked for.
+    #: These two headers of the response depend on how the run was asked for.
     location: str
     content_location: str
 
@@ -35,9 +35,9 @@ class FollowRequest:
 
     #: `stream`: the thread stream; `events`: the thread streaming protocol; `socket`: the same as a WebSocket.
     kind: Literal["stream", "events", "socket"]
-    #: JSON of what the kind needs to know.
+    #: What the kind needs to know, as JSON.
     options: str = "{}"
-    #: Nothing of the thread may be shown to the caller: it is unknown, or somebody else's.
+    #: Whether nothing of the thread may be shown to the caller, because it is unknown or somebody else's.
     is_hidden: bool = False
 
 
@@ -53,7 +53,7 @@ def build(request: RunRequest | FollowRequest) -> str:
     query: list[tuple[str, str]] = [("stream_mode", mode) for mode in request.stream_modes]
     query += [(name, "1") for name in _FLAGS if getattr(request, name)]
     query += [(name, getattr(request, name)) for name in _TEXTS if getattr(request, name) is not None]
-    query += [("allowed_origins", "")]  # an object that runs the release before still asks for them
+    query += [("allowed_origins", "")]  # objects that still run the previous release require it
     return f"/runs/{request.run_id}/{request.kind}?{urlencode(query, errors='replace')}"
 
 

@@ -13,7 +13,7 @@ from tables.runs import Run
 
 
 class StopWishes:
-    """Those of one thread; without it they would wait until the object looks at its rows the next time."""
+    """The wishes of one thread. Without this, they would wait until the object next looks at its rows."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class StopWishes:
         self._tell_of_end = tell_of_end
 
     async def heed(self, executing: Run | None, stamp: Stamp) -> None:
-        """Stop what was asked to stop; `executing` is the run at work, which may have been deleted."""
+        """Stop every run that was asked to stop, and the `executing` one also if it was deleted."""
         [unfinished] = await self._database.batch([runs.unfinished_of_thread(self._thread_id)])
         for row in unfinished:
             if row["cancel_action"] is not None:
@@ -42,7 +42,7 @@ class StopWishes:
             self._executor.stop(executing.run_id)
 
     async def _end_unbegun(self, run_id: str, stamp: Stamp) -> None:
-        """End a run that was asked to stop while it waits for another one, unless it has something to undo."""
+        """End a run that was asked to stop while it waits for another, unless it has begun and has work to undo."""
         run = await runs.get(self._database, self._thread_id, run_id)
         if run is None or run.status != "pending" or run.cancel_action is None or run_history.has_begun(run.history):
             return

@@ -1,4 +1,4 @@
-"""What `/wait` and `/join` answer for a run that nobody executes any more, as far as the rows tell."""
+"""What `/wait` and `/join` answer for a run that is over, as far as D1's rows tell."""
 
 import json
 from typing import Any, Final, cast, get_args
@@ -11,12 +11,12 @@ from tables import threads
 from tables.access import EVERYTHING
 from tables.runs import Run
 
-#: For a run that is not there (any more).
+#: For a run that does not exist, or was deleted.
 GONE: Final = dumps({"__error__": {"error": "HTTPException", "message": "404: Run not found"}})
 
 
 def gave_up(result: str) -> bool:
-    """Whether this is the result of a run that gave up, and that an operator may let go on."""
+    """Whether this is the result of a run that gave up, which an operator may redrive."""
     if not result.startswith('{"__error__"'):
         return False
     error = json.loads(result)["__error__"]

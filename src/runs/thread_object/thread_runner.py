@@ -1,8 +1,8 @@
-"""Runs the runs of one thread, one at a time: claim, execute a slice, then finish or hand over to a Workflow.
+"""Executes the runs of one thread, one at a time: claim, execute a slice, then finish or hand over to a Workflow.
 
-Lives in the thread's Durable Object, of which there is one. The object is its own lease: while it holds no run in
-memory, a row that says `running` was left behind by an incarnation that died, and is resumed (docs/decisions/0001). So
-any call here may be repeated, and any `await` may be the last one.
+It lives in the thread's Durable Object, of which there is one, and the object is its own lease: while it holds no run
+in memory, a row that says `running` was left behind by an incarnation that died, and is resumed (docs/decisions/0001).
+So every call here may be repeated, and every `await` may be the last one.
 """
 
 import asyncio
@@ -40,17 +40,17 @@ logger = logging.getLogger(__name__)
 #: with it. The rest is for synchronous nodes, which hold timers up.
 SHIFT_SECONDS: Final = 600
 
-#: An alarm that is older begins no other run: of its 15 minutes, most are for a slice and the super-step at its end.
+#: An alarm that is older begins no other run: most of its 15 minutes are for one slice and the super-step at its end.
 ALARM_SECONDS: Final = 30
 
-#: The same for one whose runs have asked D1 so often: together with a slice, and what is asked between runs, it stays
-#: below the 1,000 times of an invocation.
+#: Nor does an alarm whose runs have asked D1 this often: together with a slice, and what is asked between runs, that
+#: stays below the 1,000 calls of an invocation.
 ALARM_BATCHES: Final = 300
 
-#: After a failure that is not the graph's (D1 out of reach, say), look again after 1, 2, 4 … seconds.
+#: After a failure that is not the graph's, such as D1 out of reach, look again after 1, 2, 4 … seconds.
 MAX_BACKOFF_SECONDS: Final = 60
 
-#: The events of a deleted thread's run that somebody still follows are forgotten a little later.
+#: When somebody still follows a run of a deleted thread, its events are forgotten this much later.
 FOLLOWED_RETRY_SECONDS: Final = 30
 
 
@@ -77,7 +77,7 @@ class ThreadRunner:
         self._executing = asyncio.Lock()
         #: Whether somebody has asked for a look that has not begun yet.
         self._is_woken = False
-        #: What finishing the last run claimed, until it is looked at.
+        #: What the batch that ended the last run has claimed, until somebody looks at it.
         self._claim: Claim | None = None
         self._failures = 0
         #: The run in execution, from its claim to the end of its streams.
@@ -89,9 +89,9 @@ class ThreadRunner:
         self._working = set[asyncio.Task[None]]()
 
     async def wake(self) -> None:
-        """Look at the thread's runs soon; when this returns, a crash cannot undo it. Idempotent.
+        """Look at the thread's runs soon; once this returns, not even a crash prevents it. Idempotent.
 
-        Runs that were asked to stop are stopped at once, whatever else is at work.
+        Runs that were asked to stop are stopped at once, even while another one executes.
         """
         self._is_woken = True
         await self._platform.alarm.set(clock.now_ms() + 1)
@@ -102,7 +102,7 @@ class ThreadRunner:
                 logger.warning("could not see whether runs were asked to stop", exc_info=True)
 
     async def _look_later(self, at_ms: int) -> None:
-        """Set the alarm, unless it is set for an earlier look that somebody asked for meanwhile."""
+        """Set the alarm, unless somebody has asked for an earlier look meanwhile."""
         if not self._is_woken:
             await self._platform.alarm.set(at_ms)
 
@@ -117,16 +117,16 @@ class ThreadRunner:
             await self.wake()
 
     async def work(self) -> None:
-        """Execute every run that is due. Raises nothing: a failure sets the alarm again.
+        """Execute every run that is due. Raises nothing: after a failure, the alarm is set again.
 
-        Waits while the thread executes for somebody else, so an alarm keeps alive what a request started.
+        While another caller's work executes, this waits for it: so an alarm keeps alive what a request started.
         """
         try:
             async with self._executing:
                 await self._execute_due_runs()
             self._failures = 0
         except StaleAttempt:
-            # Another incarnation of the object is at work; this one only has to stop.
+            # Another incarnation of the object is at work; all that is left to do here is to stop.
             logger.warning("the thread's runs are executed elsewhere", extra={"event": "superseded"})
         except Exception as error:
             self._failures += 1
@@ -137,7 +137,7 @@ class ThreadRunner:
             await self._look_later(clock.now_ms() + seconds * 1000)
 
     async def _execute_due_runs(self) -> None:
-        """One run after the other; once time, CPU or calls of D1 are spent, the next alarm goes on."""
+        """One run after the other; once the time, CPU or D1 calls of this alarm are spent, the next alarm goes on."""
         until_ms, batches = clock.now_ms() + ALARM_SECONDS * 1000, 0
         with CpuWatch() as cpu:
             while run := await self._next_run():
@@ -150,9 +150,10 @@ class ThreadRunner:
                     return
 
     async def run_slice(self, run_id: str, attempt: int) -> bool:
-        """Execute one slice for a Workflow; whether the run needs another one. False when the attempt was replaced.
+        """Execute one slice for a Workflow, and say whether the run needs another.
 
-        Or when it will be: what an earlier incarnation handed over, which may still write, is taken over by the alarm.
+        It needs none from this Workflow once its attempt was replaced, or is about to be: a run that an earlier
+        incarnation handed over is taken over by the alarm, because that incarnation may still be writing.
         """
         if self._run is not None and (self._run.run_id, self._run.attempt) != (run_id, attempt):
             return False
@@ -172,12 +173,12 @@ class ThreadRunner:
                 self._forget_empty_claim()
 
     def _forget_empty_claim(self) -> None:
-        """By the time the alarm asks, there may be another run."""
+        """Forget that there was nothing to claim: by the time the alarm asks, there may be another run."""
         if self._claim is not None and self._claim.claimed is None:
             self._claim = None
 
     async def _next_run(self) -> Run | None:
-        """The next run to execute, claimed; None when there is nothing to do now (the alarm may be set for later)."""
+        """Claim the next run to execute; None when there is nothing to do now (the alarm may be set for later)."""
         claim, self._claim = self._claim, None
         if claim is None:
             self._is_woken = False
@@ -192,7 +193,7 @@ class ThreadRunner:
         return claim.claimed
 
     async def _rest(self, claim: Claim) -> None:
-        """Nothing to execute: end the streams of runs that are over, and see to what comes later."""
+        """With nothing to execute: end the streams of runs that are over, and set the alarm for what comes later."""
         await self._ends.end_followed()
         if claim.next_due_at is not None:
             await self._look_later(clock.epoch_ms(claim.next_due_at))
@@ -257,16 +258,16 @@ class ThreadRunner:
             self._executor.flush_traces()
 
     async def _result(self, run: Run, stream: RunStream) -> Outcome | None:
-        """How the run, or this slice of it, ended; None when it is not this executor's to say any more."""
+        """How the run, or this slice of it, ended; None when the run is not this executor's any more."""
         try:
             return await self._executor.execute(run, stream)
         except StaleAttempt:
             return None
 
     async def _as_asked(self, run: Run) -> Run | None:
-        """The run as its row asks it to stop now, for this executor alone; None when it was deleted.
+        """Take the run over from oneself in order to stop it, as its row now asks; None when it was deleted.
 
-        Raises `StaleAttempt` when it was taken over. Whatever of the old attempt is still on its way to D1 is refused.
+        Raises `StaleAttempt` when somebody else took it over. What the old attempt still sends to D1 is refused.
         """
         stored = await runs.get(self._database, run.thread_id, run.run_id)
         if stored is None:
@@ -281,13 +282,14 @@ class ThreadRunner:
         return Stamp(clock.moment(), self._platform.version)
 
     async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
-        """Store how the run ended; what was stored, None if the run is not what this executor read any more.
+        """Store how the run ended, and claim the next one.
 
-        Its streams may end only then, because clients ask for the run right after.
+        What was stored, or None if the run is no longer what this executor read. The run's streams may end only
+        afterwards, because clients ask for the run right away.
         """
         self._is_woken = False
         finished = await completion.finish(self._database, run, result, self._stamp())
-        # When the run was not this executor's any more, neither is the next.
+        # If the run was not this executor's any more, the next one is not either.
         self._claim = finished and finished.claim
         return finished and finished.outcome
 
@@ -307,17 +309,17 @@ class ThreadRunner:
         await webhook_delivery.announce(self._platform.webhook_queue, run)
 
     async def stop(self, run_id: str, message: str) -> None:
-        """Interrupt a run unless it has ended; `message` says why."""
+        """Interrupt a run unless it has ended; `message` is the reason that the thread shows."""
         wish = cancellation.wish("interrupt", message)
         stamp = self._stamp()
         if await cancellation.ask(self._database, self._thread_id, [run_id], wish, EVERYTHING, stamp) == "asked":
             await self.wake()
 
     async def recall(self, run_id: str) -> None:
-        """Make sure that whoever subscribes to the run gets to its end, for callers that did not just create it.
+        """Make sure that a subscription to the run gets to its end, for callers that did not just create the run.
 
-        An unfinished run is looked at again. A finished one that this object has no record of (its log was retired)
-        ends with what D1 says about it.
+        An unfinished run is looked at again. A finished one that this object's log does not have any more ends with
+        what D1 says about it.
         """
         if not await self._ends.end_if_over(run_id):
             await self.wake()

@@ -1,4 +1,4 @@
-"""The Workflow that drives a long run: it asks for one slice after the other, and the object watches that it does."""
+"""The Workflow that drives a long run: it asks for slice after slice, and the object watches that it does."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from tables.runs import Run
 
 logger = logging.getLogger(__name__)
 
-#: A Workflow that asks for no slice during this time is taken for dead, and the object goes on by itself.
+#: A Workflow that asks for no slice for this long is taken for dead, and the object goes on by itself.
 SILENCE_SECONDS: Final = 60
 
 
@@ -26,21 +26,21 @@ class WorkflowDrive:
         self._expected_until_ms = 0
 
     def has(self, run_id: str) -> bool:
-        """Whether it is this run."""
+        """Whether that run is this one."""
         return run_id == self._run_id
 
     def expected_until_ms(self, run_id: str) -> int | None:
-        """Until when a Workflow is expected to ask for a slice of this run; None if it is not, or not any more."""
+        """Until when a Workflow is expected to ask for a slice of this run; None if none is expected, or too late."""
         return self._expected_until_ms if self.has(run_id) and clock.now_ms() < self._expected_until_ms else None
 
     async def hand_over(self, run: Run, stamp: Stamp) -> None:
-        """Let a Workflow ask for the next slice, after the first one of an attempt and after each other."""
+        """After a slice: let a Workflow ask for the next one, and start it after the first slice of an attempt."""
         is_first = not run_history.was_handed_over(run.history, run.attempt)
         if is_first:
             await self._platform.database.batch([run_claims.hand_over(run, stamp)])
         self._run_id = run.run_id
         self._expected_until_ms = clock.now_ms() + SILENCE_SECONDS * 1000
-        # Before the Workflow: if starting it is the last thing that happens, the alarm goes on with the run.
+        # Set before the Workflow is started: if the object dies while it starts it, the alarm goes on with the run.
         await self._look_later(self._expected_until_ms)
         if is_first:
             await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
