@@ -82,6 +82,11 @@ class StepServer(LocalHttp):
         with self._changed:
             return [visit if visit.ended else replace(visit, ended=now) for visit in self._visits]
 
+    def under_way(self) -> set[Step]:
+        """The steps in which a node is at the moment."""
+        with self._changed:
+            return {visit.step for visit in self._visits if not visit.ended}
+
     def tokens(self, run: str) -> dict[int, list[str]]:
         """The tokens that came with each step of a run, in the order of their arrival."""
         found: dict[int, list[str]] = {}

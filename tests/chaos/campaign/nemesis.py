@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -39,7 +41,10 @@ FAULTS_AT_ONCE: Final = 4
 #: What each of them writes into the log.
 LOG_MARK: Final = "chaos: "
 
-#: After a crash, something moves within this time, or the next crash comes all the same.
+#: The name under which crons make their side effects.
+CRON: Final = "cron"
+
+#: What a crash waits for comes within this time, or the crash all the same.
 MOVEMENT_SECONDS: Final = 20
 
 
@@ -55,8 +60,12 @@ class Nemesis:
     async def crash(self) -> None:
         """Let the server work for a moment, mostly with faults, kill it, and return when it is up again."""
         disturbed_at, logged = self.recorder.now, len(self.server.log())
-        is_disturbed = self.random.random() < 0.7 and await self._disturb()
+        is_disturbed = self.random.random() < 0.7
+        if is_disturbed:
+            await self._disturb()
         await asyncio.sleep(self.random.uniform(0.2, 2.0))
+        if self.random.random() < 0.5:  # on a slow machine it would hardly ever die then
+            await self._within(self._is_inside_a_step)
         is_power_cut = self.random.randrange(POWER_CUT_EVERY) == 0
         at = self.recorder.now
         await asyncio.to_thread(self._power_cut if is_power_cut else self._kill)
@@ -65,15 +74,16 @@ class Nemesis:
         kind = "power cut" if is_power_cut else "workerd killed"
         self.recorder.take(Crashed(at=at, kind=kind, ready_at=self.recorder.now))
         if self.random.random() < 0.7:  # otherwise it dies again while it recovers
-            await self._movement_since(at)
+            await self._within(lambda: any(visit.began > at for visit in self.steps.visits()[-1:]))
 
-    async def _disturb(self) -> bool:
-        """Choose what goes wrong from now on; whether the server has heard of it."""
+    async def _disturb(self) -> None:
+        """Choose what goes wrong from now on, if the server hears of it."""
         kinds = self.random.sample(sorted(FAULTS), self.random.randint(1, FAULTS_AT_ONCE))
         rates = {kind: self.random.uniform(0.1, 1) * FAULTS[kind] for kind in kinds}
-        async with httpx.AsyncClient(base_url=self.server.url, timeout=60) as http:
-            answer = await http.post("/chaos", json={"seed": self.random.random(), "rates": rates})
-        return answer.is_success
+        asked = {"seed": self.random.random(), "rates": rates}
+        with suppress(httpx.TransportError):
+            async with httpx.AsyncClient(base_url=self.server.url, timeout=60) as http:
+                await http.post("/chaos", json=asked)
 
     def _faults_since(self, logged: int) -> dict[str, int]:
         lines = self.server.log()[logged:].splitlines()
@@ -85,10 +95,12 @@ class Nemesis:
     def _power_cut(self) -> None:
         self.server.restart()
 
-    async def _movement_since(self, at: float) -> None:
+    def _is_inside_a_step(self) -> bool:
+        return any(run != CRON for run, _ in self.steps.under_way())
+
+    async def _within(self, condition: Callable[[], bool]) -> None:
         until = self.recorder.now + MOVEMENT_SECONDS
         while self.recorder.now < until:
-            visits = self.steps.visits()
-            if visits and visits[-1].began > at:
+            if condition():
                 return
             await asyncio.sleep(0.05)

@@ -20,7 +20,7 @@ from langgraph_sdk import get_client
 from tests.chaos.campaign import history, results, scenarios
 from tests.chaos.campaign.clients import GRAPHS, Client, World
 from tests.chaos.campaign.history import History, Recorder, Stepped, Surprised, WebhookCall
-from tests.chaos.campaign.nemesis import Nemesis
+from tests.chaos.campaign.nemesis import CRON, Nemesis
 from tests.chaos.campaign.observation import leftovers, observe, observe_crons
 from tests.chaos.campaign.results import Result
 from tests.support.database_file import DatabaseFile
@@ -138,7 +138,7 @@ async def _user(world: World, random: Random, over: asyncio.Event) -> list[str]:
 
 
 async def _make_crons(world: World) -> None:
-    given = {"url": world.steps_url, "run": "cron", "steps": 1, "asks_at": None, "fails_at": None, "log": []}
+    given = {"url": world.steps_url, "run": CRON, "steps": 1, "asks_at": None, "fails_at": None, "log": []}
     schedule = {"schedule": f"* * * * * */{CRON_SECONDS}", "on_missed": "all", "on_run_completed": "keep"}
     for _ in range(CRONS):
         answer = await world.http.post("/runs/crons", json={"assistant_id": GRAPHS[0], "input": given, **schedule})
