@@ -49,5 +49,5 @@ class StopWishes:
         shown = await threads.values_text(self._database, self._thread_id)
         result = outcome.never_begun(run.cancel_action, run.error, shown)
         if await completion.finish(self._database, run, result, stamp, claims_next=False):
-            self._ends.end_if_followed(run_id, result.wait_result, "interrupted")
+            self._ends.end(run_id, result.wait_result, "interrupted")
             await self._tell_of_end(run, result)

@@ -30,11 +30,6 @@ class StreamEnds:
         """
         self._streams.end(run_id, result, ending, error=error, shows_held=not stored_result.gave_up(result))
 
-    def end_if_followed(self, run_id: str, result: str, ending: StreamEnd) -> None:
-        """The same, if anybody follows the run."""
-        if run_id in self._streams.followed():
-            self.end(run_id, result, ending)
-
     async def end_if_over(self, run_id: str) -> bool:
         """Whether the run's streams have ended or will by themselves; ends them if D1 says that it is over."""
         result = self._streams.stored_result(run_id)

@@ -148,6 +148,20 @@ async def test_a_run_that_waits_stops_although_another_one_executes(thread: Thre
     assert await thread.log() == ["first", "second"]
 
 
+@pytest.mark.parametrize("action", ["interrupt", "rollback"])
+async def test_a_run_that_is_stopped_before_its_creator_asks_for_its_end_has_one(thread: Thread, action: str) -> None:
+    """Whoever creates a run and waits for it does not wait for what executes meanwhile."""
+    _, work = await thread.start_held()
+    stopped = await thread.create("sequence", input={"topic": "x"})
+    shown = (await thread.thread())["values"]
+    await thread.cancel(stopped, f"?action={action}")
+    assert json.loads(await asyncio.wait_for(thread.streams.result(stopped), 1)) == shown
+    subscription = thread.streams.subscribe(stopped, From.START)
+    assert await asyncio.wait_for(subscription.next_chunk(), 1) is None
+    thread.release.set()
+    await asyncio.wait_for(work, 5)
+
+
 async def test_a_run_that_waits_for_its_time_is_over_once_it_is_cancelled(thread: Thread) -> None:
     later = await thread.create("sequence", after_seconds=3600)
     await thread.cancel(later)
