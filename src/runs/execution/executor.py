@@ -123,6 +123,9 @@ class Executor:
         self._cancel(task)
 
     def _cancel(self, task: asyncio.Task[Outcome]) -> None:
+        """Cancel the graph, once: LangGraph then waits for its nodes, and a second time it would not."""
+        if task.cancelling():
+            return
         task.cancel()
         timer = asyncio.get_running_loop().call_later(RESET_SECONDS, self._end_by_force, task)
         task.add_done_callback(lambda _: timer.cancel())

@@ -142,6 +142,34 @@ async def test_a_node_that_catches_its_cancellation_costs_the_object(how: str, m
     assert await thread.log() in (None, [])
 
 
+async def test_a_run_that_is_stopped_twice_ends_after_its_nodes_and_the_next_one_begins_after_it() -> None:
+    thread = await Thread.new()
+
+    async def tidy(_state: State) -> State:
+        thread.is_in_node.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await thread.release.wait()
+        return {}
+
+    graph = StateGraph(State)
+    graph.add_node("n", tidy)
+    graph.add_edge(START, "n")
+    thread.api.registry.graphs["g"] = graph.compile()
+    run_id = await thread.create("g", input={"topic": "t"})
+    behind = await thread.create(input={"topic": "u"})
+    work = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(thread.is_in_node.wait(), 5)
+    for _ in range(2):
+        await thread.cancel(run_id)
+        await asyncio.wait({work}, timeout=0.1)
+    assert await thread.runs() == {run_id: "running", behind: "pending"}
+    thread.release.set()
+    await asyncio.wait_for(work, 5)
+    assert await thread.runs() == {run_id: "interrupted", behind: "success"}
+
+
 async def test_a_node_that_is_cancelled_by_somebody_else_fails_its_run() -> None:
     thread = await Thread.new()
 
