@@ -10,29 +10,25 @@ import logging
 from typing import Final
 
 import clock
-import d1_usage
 import errors
-from d1_usage import D1Usage
 from errors import DatabaseError, StaleAttempt
 from ports import Platform
-from runs import attempts, cancellation, completion, dead_letters, giving_up, outcome, run_lines
+from runs import attempts, cancellation, dead_letters, giving_up, run_lines
 from runs.attempts import GaveUp
 from runs.execution.cpu_watch import CpuWatch
 from runs.execution.executor import Executor
-from runs.outcome import Outcome
-from runs.thread_object import stored_result
+from runs.thread_object.looks import Looks
+from runs.thread_object.run_at_work import RunAtWork
 from runs.thread_object.stop_wishes import StopWishes
 from runs.thread_object.stream_ends import StreamEnds
 from runs.thread_object.workflow_drive import WorkflowDrive
 from settings import Settings
 from streaming.fanout import RunStreams
-from streaming.run_stream import RunStream
 from tables import run_claims, runs
 from tables.access import EVERYTHING
 from tables.run_claims import Claim
 from tables.run_history import Stamp
 from tables.runs import Run
-from webhooks import delivery as webhook_delivery
 
 logger = logging.getLogger(__name__)
 
@@ -71,20 +67,20 @@ class ThreadRunner:
         self._database = platform.database
         self._streams = streams
         self._settings = settings
-        self._ends = StreamEnds(thread_id, platform.brief_database, streams, self._executes)
-        self._executor = executor
-        self._wishes = StopWishes(thread_id, platform, executor, self._ends, self._tell_of_end)
+        self._looks = Looks(platform.alarm)
+        self._workflow = WorkflowDrive(platform, self._looks)
+        self._at_work = RunAtWork(
+            platform=platform,
+            streams=streams,
+            executor=executor,
+            workflow=self._workflow,
+            looks=self._looks,
+            stamp=self._stamp,
+        )
+        self._ends = StreamEnds(thread_id, platform.brief_database, streams, self._at_work.executes)
+        self._wishes = StopWishes(thread_id, platform, executor, self._ends, self._at_work.tell_of_end)
         self._executing = asyncio.Lock()
-        #: Whether somebody has asked for a look that has not begun yet.
-        self._is_woken = False
-        #: What the batch that ended the last run has claimed, until somebody looks at it.
-        self._claim: Claim | None = None
         self._failures = 0
-        #: The run in execution, from its claim to the end of its streams.
-        self._run: Run | None = None
-        #: The run that was executed last, and what its slices asked of D1.
-        self._usage = ("", D1Usage())
-        self._workflow = WorkflowDrive(platform, self._look_later)
         #: What goes on without the alarm that began it.
         self._working = set[asyncio.Task[None]]()
 
@@ -93,18 +89,12 @@ class ThreadRunner:
 
         Runs that were asked to stop are stopped at once, even while another one executes.
         """
-        self._is_woken = True
-        await self._platform.alarm.set(clock.now_ms() + 1)
+        await self._looks.soon()
         if self._executing.locked():
             try:
-                await self._wishes.heed(self._run, self._stamp())
+                await self._wishes.heed(self._at_work.run, self._stamp())
             except DatabaseError:
                 logger.warning("could not see whether runs were asked to stop", exc_info=True)
-
-    async def _look_later(self, at_ms: int) -> None:
-        """Set the alarm, unless somebody has asked for an earlier look meanwhile."""
-        if not self._is_woken:
-            await self._platform.alarm.set(at_ms)
 
     async def ring(self) -> None:
         """What the alarm does: `work`, or the next alarm waits for it."""
@@ -134,18 +124,18 @@ class ThreadRunner:
             seconds = min(2 ** (self._failures - 1), MAX_BACKOFF_SECONDS)
             level = logging.WARNING if errors.passes(error) else logging.ERROR
             logger.log(level, "could not work on the thread's runs; looking again in %d s", seconds, exc_info=True)
-            await self._look_later(clock.now_ms() + seconds * 1000)
+            await self._looks.later(clock.now_ms() + seconds * 1000)
 
     async def _execute_due_runs(self) -> None:
         """One run after the other; once the time, CPU or D1 calls of this alarm are spent, the next alarm goes on."""
         until_ms, batches = clock.now_ms() + ALARM_SECONDS * 1000, 0
         with CpuWatch() as cpu:
             while run := await self._next_run():
-                if await self._execute_slice(run):
+                if await self._at_work.execute_slice(run):
                     return
-                batches += self._usage[1].batches
+                batches += self._at_work.batches
                 if cpu.is_scarce or clock.now_ms() >= until_ms or batches >= ALARM_BATCHES:
-                    self._forget_empty_claim()
+                    self._looks.forget_empty()
                     await self.wake()
                     return
 
@@ -155,7 +145,7 @@ class ThreadRunner:
         It needs none from this Workflow once its attempt was replaced, or is about to be: a run that an earlier
         incarnation handed over is taken over by the alarm, because that incarnation may still be writing.
         """
-        if self._run is not None and (self._run.run_id, self._run.attempt) != (run_id, attempt):
+        if (at_work := self._at_work.run) is not None and (at_work.run_id, at_work.attempt) != (run_id, attempt):
             return False
         # The alarm waits for this slice: if the object dies in it, the alarm fires again and goes on with the run.
         await self.wake()
@@ -166,22 +156,17 @@ class ThreadRunner:
             if run is None or run.status != "running" or run.attempt != attempt:
                 return False
             try:
-                return await self._execute_slice(run)
+                return await self._at_work.execute_slice(run)
             except StaleAttempt:
                 return False
             finally:
-                self._forget_empty_claim()
-
-    def _forget_empty_claim(self) -> None:
-        """Forget that there was nothing to claim: by the time the alarm asks, there may be another run."""
-        if self._claim is not None and self._claim.claimed is None:
-            self._claim = None
+                self._looks.forget_empty()
 
     async def _next_run(self) -> Run | None:
         """Claim the next run to execute; None when there is nothing to do now (the alarm may be set for later)."""
-        claim, self._claim = self._claim, None
+        claim = self._looks.take()
         if claim is None:
-            self._is_woken = False
+            self._looks.begin()
             await self._ends.end_forgotten()
             claim = await run_claims.claim_oldest_pending(self._database, self._thread_id, self._stamp())
         if claim.running is not None:
@@ -196,7 +181,7 @@ class ThreadRunner:
         """With nothing to execute: end the streams of runs that are over, and set the alarm for what comes later."""
         await self._ends.end_followed()
         if claim.next_due_at is not None:
-            await self._look_later(clock.epoch_ms(claim.next_due_at))
+            await self._looks.later(clock.epoch_ms(claim.next_due_at))
         await self._retire_events(claim.thread_exists)
 
     async def _retire_events(self, thread_exists: bool) -> None:
@@ -204,12 +189,12 @@ class ThreadRunner:
         kept_seconds = self._settings.stream_retention_seconds if thread_exists else 0
         is_followed = self._streams.retire(clock.now_ms() - kept_seconds * 1000)
         if is_followed and not thread_exists:
-            await self._look_later(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
+            await self._looks.later(clock.now_ms() + FOLLOWED_RETRY_SECONDS * 1000)
 
     async def _take_over(self, run: Run) -> Run | None:
         expected_until_ms = self._workflow.expected_until_ms(run.run_id)
         if run.cancel_action is None and expected_until_ms is not None:
-            await self._look_later(expected_until_ms)
+            await self._looks.later(expected_until_ms)
             return None
         taken = await attempts.take_over(self._database, run, self._stamp(), self._settings)
         if taken is None:
@@ -220,93 +205,19 @@ class ThreadRunner:
         run_lines.resumed(logger, taken.run)
         return taken.run
 
-    async def _execute_slice(self, run: Run) -> bool:
-        """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow.
-
-        Raises `StaleAttempt` when the run was taken over.
-        """
-        if self._usage[0] != run.run_id:
-            self._usage = (run.run_id, D1Usage())
-        with run_lines.about(run), d1_usage.counting_on(self._usage[1]):
-            return await self._execute(run)
-
-    async def _execute(self, run: Run) -> bool:
-        if run.attempt > 1:
-            self._streams.reopen(run.run_id)
-        stream = self._streams.open(run.run_id)
-        self._run = run
-        try:
-            result = await self._result(run, stream)
-            if result is not None and result.status == "drained":
-                await self._workflow.hand_over(run, self._stamp())
-                return True
-            while result is None or not (ended := await self._store_end(run, result)):
-                self._run = asked = await self._as_asked(run)
-                if asked is None:
-                    logger.info("the run was deleted while it ran", extra={"event": "run_deleted"})
-                    stream.finish(stored_result.GONE, "failed")
-                    return False
-                run, result = asked, await self._result(asked, stream)
-            # A cancelled run's stream just ends.
-            error = ended.error if ended.status == "error" else None
-            stream.finish(ended.wait_result, outcome.stream_end(ended), error=error)
-            await self._tell_of_end(run, ended)
-            return False
-        finally:
-            self._run = None
-            self._streams.close(run.run_id)
-            self._executor.flush_traces()
-
-    async def _result(self, run: Run, stream: RunStream) -> Outcome | None:
-        """How the run, or this slice of it, ended; None when the run is not this executor's any more."""
-        try:
-            return await self._executor.execute(run, stream)
-        except StaleAttempt:
-            return None
-
-    async def _as_asked(self, run: Run) -> Run | None:
-        """Take the run over from oneself in order to stop it, as its row now asks; None when it was deleted.
-
-        Raises `StaleAttempt` when somebody else took it over. What the old attempt still sends to D1 is refused.
-        """
-        stored = await runs.get(self._database, run.thread_id, run.run_id)
-        if stored is None:
-            return None
-        is_own = (stored.status, stored.attempt) == (run.status, run.attempt)
-        asked = is_own and stored.cancel_action != run.cancel_action
-        if asked and (taken := await run_claims.resume_running(self._database, stored, self._stamp())):
-            return taken
-        raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
-
     def _stamp(self) -> Stamp:
         return Stamp(clock.moment(), self._platform.version)
 
-    async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
-        """Store how the run ended, and claim the next one.
-
-        What was stored, or None if the run is no longer what this executor read. The run's streams may end only
-        afterwards, because clients ask for the run right away.
-        """
-        self._is_woken = False
-        finished = await completion.finish(self._database, run, result, self._stamp())
-        # If the run was not this executor's any more, the next one is not either.
-        self._claim = finished and finished.claim
-        return finished and finished.outcome
-
     async def _give_up(self, run: Run, gave_up: GaveUp) -> None:
         """End a run that keeps killing its executor."""
-        self._is_woken = False
+        self._looks.begin()
         finished = await giving_up.give_up(self._database, run, gave_up, self._stamp(), self._settings)
-        self._claim = finished and finished.claim
+        self._looks.found(finished and finished.claim)
         if finished:
             ended = finished.outcome
             self._ends.end(run.run_id, ended.wait_result, "failed", error=ended.error)
             await dead_letters.announce(self._platform.dead_letter_queue, run)
-            await self._tell_of_end(run, ended)
-
-    async def _tell_of_end(self, run: Run, ended: Outcome) -> None:
-        self._executor.trace_end(run, ended)
-        await webhook_delivery.announce(self._platform.webhook_queue, run)
+            await self._at_work.tell_of_end(run, ended)
 
     async def stop(self, run_id: str, message: str) -> None:
         """Interrupt a run unless it has ended; `message` is the reason that the thread shows."""
@@ -323,6 +234,3 @@ class ThreadRunner:
         """
         if not await self._ends.end_if_over(run_id):
             await self.wake()
-
-    def _executes(self, run_id: str) -> bool:
-        return self._run is not None and self._run.run_id == run_id

@@ -1,11 +1,11 @@
 """The Workflow that drives a long run: it asks for slice after slice, and the object watches that it does."""
 
 import logging
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 import clock
 from ports import Platform
+from runs.thread_object.looks import Looks
 from tables import run_claims, run_history
 from tables.run_history import Stamp
 from tables.runs import Run
@@ -19,9 +19,9 @@ SILENCE_SECONDS: Final = 60
 class WorkflowDrive:
     """The run that this incarnation of a thread's object has handed over last."""
 
-    def __init__(self, platform: Platform, look_later: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(self, platform: Platform, looks: Looks) -> None:
         self._platform = platform
-        self._look_later = look_later
+        self._looks = looks
         self._run_id = ""
         self._expected_until_ms = 0
 
@@ -41,7 +41,7 @@ class WorkflowDrive:
         self._run_id = run.run_id
         self._expected_until_ms = clock.now_ms() + SILENCE_SECONDS * 1000
         # Set before the Workflow is started: if the object dies while it starts it, the alarm goes on with the run.
-        await self._look_later(self._expected_until_ms)
+        await self._looks.later(self._expected_until_ms)
         if is_first:
             await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
         logger.info("the slice is over; a Workflow asks for the next one", extra={"event": "run_handed_over"})

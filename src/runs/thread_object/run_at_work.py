@@ -1,0 +1,133 @@
+"""The run at work in a thread's object: a slice of it executes, then its end is stored, or a Workflow takes over."""
+
+import logging
+from collections.abc import Callable
+
+import d1_usage
+from d1_usage import D1Usage
+from errors import StaleAttempt
+from ports import Platform
+from runs import completion, outcome, run_lines
+from runs.execution.executor import Executor
+from runs.outcome import Outcome
+from runs.thread_object import stored_result
+from runs.thread_object.looks import Looks
+from runs.thread_object.workflow_drive import WorkflowDrive
+from streaming.fanout import RunStreams
+from streaming.run_stream import RunStream
+from tables import run_claims, runs
+from tables.run_history import Stamp
+from tables.runs import Run
+from webhooks import delivery as webhook_delivery
+
+logger = logging.getLogger(__name__)
+
+
+class RunAtWork:
+    """At most one run of a thread, from its claim to the end of its streams."""
+
+    def __init__(
+        self,
+        *,
+        platform: Platform,
+        streams: RunStreams,
+        executor: Executor,
+        workflow: WorkflowDrive,
+        looks: Looks,
+        stamp: Callable[[], Stamp],
+    ) -> None:
+        self._database = platform.database
+        self._webhook_queue = platform.webhook_queue
+        self._streams = streams
+        self._executor = executor
+        self._workflow = workflow
+        self._looks = looks
+        self._stamp = stamp
+        #: The run, as its row was when it was read last.
+        self.run: Run | None = None
+        #: The run that was executed last, and what its slices asked of D1.
+        self._usage = ("", D1Usage())
+
+    def executes(self, run_id: str) -> bool:
+        """Whether it is this run, which then ends its streams by itself."""
+        return self.run is not None and self.run.run_id == run_id
+
+    @property
+    def batches(self) -> int:
+        """How often the run that was executed last has asked D1."""
+        return self._usage[1].batches
+
+    async def execute_slice(self, run: Run) -> bool:
+        """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow.
+
+        Raises `StaleAttempt` when the run was taken over.
+        """
+        if self._usage[0] != run.run_id:
+            self._usage = (run.run_id, D1Usage())
+        with run_lines.about(run), d1_usage.counting_on(self._usage[1]):
+            return await self._execute(run)
+
+    async def _execute(self, run: Run) -> bool:
+        if run.attempt > 1:
+            self._streams.reopen(run.run_id)
+        stream = self._streams.open(run.run_id)
+        self.run = run
+        try:
+            result = await self._result(run, stream)
+            if result is not None and result.status == "drained":
+                await self._workflow.hand_over(run, self._stamp())
+                return True
+            while result is None or not (ended := await self._store_end(run, result)):
+                self.run = asked = await self._as_asked(run)
+                if asked is None:
+                    logger.info("the run was deleted while it ran", extra={"event": "run_deleted"})
+                    stream.finish(stored_result.GONE, "failed")
+                    return False
+                run, result = asked, await self._result(asked, stream)
+            # A cancelled run's stream just ends.
+            error = ended.error if ended.status == "error" else None
+            stream.finish(ended.wait_result, outcome.stream_end(ended), error=error)
+            await self.tell_of_end(run, ended)
+            return False
+        finally:
+            self.run = None
+            self._streams.close(run.run_id)
+            self._executor.flush_traces()
+
+    async def _result(self, run: Run, stream: RunStream) -> Outcome | None:
+        """How the run, or this slice of it, ended; None when the run is not this executor's any more."""
+        try:
+            return await self._executor.execute(run, stream)
+        except StaleAttempt:
+            return None
+
+    async def _as_asked(self, run: Run) -> Run | None:
+        """Take the run over from oneself in order to stop it, as its row now asks; None when it was deleted.
+
+        Raises `StaleAttempt` when somebody else took it over. What the old attempt still sends to D1 is refused.
+        """
+        stored = await runs.get(self._database, run.thread_id, run.run_id)
+        if stored is None:
+            return None
+        is_own = (stored.status, stored.attempt) == (run.status, run.attempt)
+        asked = is_own and stored.cancel_action != run.cancel_action
+        if asked and (taken := await run_claims.resume_running(self._database, stored, self._stamp())):
+            return taken
+        raise StaleAttempt(f"run {run.run_id} was taken over from attempt {run.attempt}")
+
+    async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
+        """Store how the run ended, and claim the next one.
+
+        What was stored, or None if the run is no longer what this executor read. The run's streams may end only
+        afterwards, because clients ask for the run right away.
+        """
+        self._looks.begin()
+        finished = await completion.finish(self._database, run, result, self._stamp())
+        # If the run was not this executor's any more, the next one is not either.
+        self._looks.found(finished and finished.claim)
+        return finished and finished.outcome
+
+    async def tell_of_end(self, run: Run, ended: Outcome) -> None:
+        """Tell those who were not waiting for it."""
+        self._executor.trace_end(run, ended)
+        await webhook_delivery.announce(self._webhook_queue, run)
