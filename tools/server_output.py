@@ -9,8 +9,16 @@ from typing import IO, Final
 
 from tools import log_view
 
-#: wrangler lists two thousand modules at every start.
-_MODULE_TABLE: Final = re.compile(r"\s*[┌├└│]")
+#: Lines that nobody needs: wrangler lists two thousand modules at every start, and says that nothing calls crons,
+#: which `minute_ticks` does.
+_NEEDLESS: Final = re.compile(
+    r"\s*[┌├└│]|.*(Scheduled Workers are not auto|To manually trigger a scheduled|/local/scheduled|/cron-triggers/)"
+)
+
+#: When the bundle step fails, wrangler shows its reason, and then pushes that off the screen with all that it knows
+#: about the process, from one of these lines to the other.
+_DUMP: Final = re.compile(r".*Process exited with non-zero status")
+_AFTER_DUMP: Final = re.compile(r".*Running custom build .* failed")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 #: The line of a Python traceback with which its message begins.
@@ -47,10 +55,11 @@ class Relay(threading.Thread):
     def run(self) -> None:
         """Until the process closes its output."""
         is_readable = sys.stderr.isatty()
-        after_log_line = False
+        after_log_line = in_dump = False
         for raw in self._source:
             line = raw.decode(errors="replace")
-            if _MODULE_TABLE.match(line):
+            in_dump = bool(_DUMP.match(line)) or (in_dump and not _AFTER_DUMP.match(line))
+            if in_dump or _NEEDLESS.match(line):
                 continue
             self._kept.append(line)
             log_line = log_view.shown(line) if is_readable else None

@@ -49,3 +49,22 @@ def test_output_is_shown_without_the_list_of_modules(capsys: pytest.CaptureFixtu
     relay = Relay(io.BytesIO("one\n├────┤\n│ a.py │ python │\ntwo\n".encode()))
     relay.run()
     assert relay.text() == capsys.readouterr().err == "one\ntwo\n"
+
+
+def test_the_reason_of_a_failed_bundle_step_is_not_buried(capsys: pytest.CaptureFixture[str]) -> None:
+    reason, after = "[custom build] error: graph 'a': no\n", "✘ [ERROR] Running custom build `bundle` failed.\n"
+    dump = "✘ [ERROR] k [Error]: Process exited with non-zero status (1)\n  result: I {\n  }\n"
+    Relay(io.BytesIO(f"{reason}{dump}{after}more\n".encode())).run()
+    assert capsys.readouterr().err == f"{reason}{after}more\n"
+
+
+def test_nobody_is_told_to_tick_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = """
+\x1b[33m▲ \x1b[0m \x1b[1mScheduled Workers are not automatically triggered during local development.\x1b[0m
+  To manually trigger a scheduled event, run:
+    curl "http://127.0.0.1:8123/cdn-cgi/local/scheduled"
+  For more details, see https://developers.cloudflare.com/workers/configuration/cron-triggers/#test-locally
+ready
+"""
+    Relay(io.BytesIO(lines.encode())).run()
+    assert capsys.readouterr().err == "\nready\n"
