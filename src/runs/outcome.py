@@ -90,11 +90,15 @@ def failed(state: StateSnapshot | None, error: Mapping[str, str], *, values: str
 
 
 def stopped_early(
-    status: Literal["interrupted", "timeout", "rollback"], state: StateSnapshot | None, error: Mapping[str, str]
+    status: Literal["interrupted", "timeout", "rollback"],
+    state: StateSnapshot | None,
+    error: Mapping[str, str],
+    committed: StateSnapshot | None = None,
 ) -> Outcome:
     """A run that was cancelled or took too long; `state` is what its thread has now, `error` says why.
 
-    Without `state` the thread goes on showing what it did.
+    `committed` is the same without the writes of tasks whose super-step is not over, which the run's streams do not
+    show. Without `state` the thread goes on showing what it did.
     """
     values = dumps(state.values) if state else None
     return Outcome(
@@ -103,7 +107,7 @@ def stopped_early(
         next=state.next if state else (),
         interrupts=interrupts_of(state) if state else None,
         error=dumps(error),
-        wait_result=values or "null",
+        wait_result=dumps(committed.values) if state and committed else values or "null",
         left_by=_writer(state) if status == "rollback" and state else None,
     )
 

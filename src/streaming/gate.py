@@ -29,6 +29,10 @@ class Gate:
         """A super-step has ended: its commit is under way, and later events wait behind it."""
         self._closed[namespace] = step
 
+    def has_closed(self, namespace: str, step: int) -> bool:
+        """Whether a super-step has ended."""
+        return self._closed.get(namespace, step - 1) >= step
+
     def commit(self, namespace: str, step: int) -> list[Event]:
         """A super-step is committed (a commit of "" covers all subgraphs that ran in it); what may be shown now."""
         self._committed[namespace] = step
@@ -86,5 +90,4 @@ class Gate:
         )
 
     def _is_closing(self, event: Event) -> bool:
-        superstep = event.superstep
-        return self._closed.get(superstep.namespace, superstep.step - 1) >= superstep.step
+        return self.has_closed(event.superstep.namespace, event.superstep.step)

@@ -52,15 +52,29 @@ class RunStream:
         """
         root = committed.get("")
         held = self._notes.held(self._run_id)
-        self._gate = Gate()
-        self._held = {}
-        self._shown = {}
         if root is None:
             self._first_step = None
-        elif self._first_step is None:
+        self._log.discard(self._run_id, root)
+        self._gate = Gate()
+        self._settle(held, committed, finished_tasks)
+
+    def settle(self, committed: Mapping[str, int], finished_tasks: Collection[str] = ()) -> None:
+        """The run executes no further than `committed`, as in `resume`; call `before_finish` before.
+
+        What is held up to there is shown, the rest forgotten; what was shown stays, also of an unfinished super-step.
+        """
+        self._gate.open()
+        self._settle(self._notes.held(self._run_id), committed, finished_tasks)
+
+    def _settle(
+        self, held: Mapping[Superstep, list[Event]], committed: Mapping[str, int], finished_tasks: Collection[str]
+    ) -> None:
+        root = committed.get("")
+        self._held = {}
+        self._shown = {}
+        if root is not None and self._first_step is None:
             # The crash came between the commit and `committed`.
             self._note_first_step(root)
-        self._log.discard(self._run_id, root)
         shown: list[Event] = []
         for superstep, events in held.items():
             is_settled = _is_settled(superstep, committed)
@@ -97,6 +111,10 @@ class RunStream:
     def close_superstep(self, namespace: str, step: int) -> None:
         """All events of this super-step have been emitted, its checkpoint is on its way."""
         self._gate.close(namespace, step)
+
+    def has_told(self, namespace: str, step: int) -> bool:
+        """Whether all events of this super-step have been emitted since the object, or this attempt, began."""
+        return self._gate.has_closed(namespace, step)
 
     def before_commit(self, namespace: str, step: int) -> None:
         """A checkpoint is about to be written: store what would be lost if the object died right after.

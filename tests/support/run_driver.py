@@ -140,15 +140,19 @@ class RunDriver:
         for _ in range(after):
             loop.call_soon(loop.stop)
             loop.run_forever()
-        _graveyard.append((loop, task, stream))
         if task.done():
             task.result()
             return None
         seen: list[Frame] = []
         while frames := stream.frames_after(seen[-1].id if seen else START):
             seen += frames
-        self.incarnate()
+        self.lose(loop, task, stream)
         return seen
+
+    def lose(self, *what: Any) -> None:
+        """Power off: what was at work never goes on."""
+        _graveyard.append(what)
+        self.incarnate()
 
     async def read(self, run_id: str, after: EventId = START) -> list[Frame]:
         """What a client sees that joins now, to the end of the stream."""

@@ -223,35 +223,5 @@ def test_a_broken_history_is_refused_for_its_reason(promise: str, change: Change
     assert promise in {violation.promise for violation in checker.check(change(GOOD))}
 
 
-@pytest.mark.parametrize(
-    ("changes", "is_believed"),
-    [
-        ({"status": "interrupted"}, True),
-        ({"status": "success"}, False),
-        ({"status": "interrupted", "life": [("started", 1), ("ended", 1)]}, False),
-        ({"status": "interrupted", "log": LOG[1:]}, False),
-    ],
-)
-def test_only_a_run_that_was_stopped_after_a_crash_may_show_less_than_it_committed(
-    changes: dict[str, Any], is_believed: bool
-) -> None:
-    history = run("one", stream=STREAM[:4], **changes)(GOOD)
-    broken = {violation.promise for violation in checker.check(history)}
-    assert ("streams show an undisturbed run" not in broken) == is_believed
-
-
-@pytest.mark.parametrize(
-    ("is_stopped", "sent", "is_believed"), [(True, 12.9, True), (True, 13.1, False), (False, 12.9, False)]
-)
-def test_only_what_a_stopped_run_has_sent_before_may_arrive_beside_the_next_run(
-    is_stopped: bool, sent: float, is_believed: bool
-) -> None:
-    events: list[Event] = [Stepped(at=13.2, sent=sent, until=13.4, name="one", step=1)]
-    if is_stopped:
-        events.append(StopAsked(at=12, name="one", action="interrupt"))
-    broken = {violation.promise for violation in checker.check(also(*events)(GOOD))}
-    assert ("one run at a time, in order" not in broken) == is_believed
-
-
 def test_every_promise_is_broken_by_some_history() -> None:
     assert {promise for promise, _ in BROKEN.values()} == set(checker.PROMISES)

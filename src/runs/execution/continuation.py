@@ -45,19 +45,39 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
     """
     if job.attempt == 1 and stream.first_step is None:
         return None
-    saved = await _own_checkpoint(job, saver, "")
+    saved = await own_checkpoint(job, saver, "")
     if saved is None:
         stream.resume({})
         return None
+    step = _step(saved)
+    first_step = step if stream.first_step is None else stream.first_step
+    stream.resume(*await _committed(job, saver, stream, saved))
+    return Continuation(saved=saved, steps_used=step - first_step + 1)
+
+
+async def settle(job: Job, saver: Saver, stream: RunStream) -> CheckpointTuple | None:
+    """Find out how far a run has come that goes on no further; its stream shows what it held back up to there.
+
+    None when nothing of it is committed: its stream stays as it is.
+    """
+    saved = await own_checkpoint(job, saver, "")
+    if saved is not None:
+        stream.before_finish()
+        stream.settle(*await _committed(job, saver, stream, saved))
+    return saved
+
+
+async def _committed(
+    job: Job, saver: Saver, stream: RunStream, saved: CheckpointTuple
+) -> tuple[dict[str, int], set[str]]:
+    """The last super-steps of the graphs that have held events, and the tasks which finished after them."""
     committed = {"": _step(saved)}
     finished_tasks = _finished_tasks(saved)
     for namespace in stream.held_namespaces() - {""}:
-        if own := await _own_checkpoint(job, saver, namespace):
+        if own := await own_checkpoint(job, saver, namespace):
             committed[namespace] = _step(own)
             finished_tasks |= _finished_tasks(own)
-    first_step = committed[""] if stream.first_step is None else stream.first_step
-    stream.resume(committed, finished_tasks)
-    return Continuation(saved=saved, steps_used=committed[""] - first_step + 1)
+    return committed, finished_tasks
 
 
 async def stands_at_breakpoint(job: Job, graph: Graph, saved: CheckpointTuple) -> bool:
@@ -74,7 +94,8 @@ async def stands_at_breakpoint(job: Job, graph: Graph, saved: CheckpointTuple) -
     return _matches(after, parent.next)
 
 
-async def _own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
+async def own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
+    """The latest checkpoint of a (sub)graph, if this very run wrote it."""
     saved = await saver.aget_tuple({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}})
     is_own = saved is not None and cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
     return saved if is_own else None

@@ -80,14 +80,14 @@ class Executor:
             self._stopped.discard(run.run_id)
             attempts = self._settings.max_attempts
             return await stopping.carry_out(
-                run, job, self._graphs, self._saver(run), self._database, max_attempts=attempts
+                run, job, self._graphs, self._saver(run), self._database, stream, max_attempts=attempts
             )
         budget = SliceBudget(seconds=self._settings.slice_seconds, supersteps=self._settings.slice_supersteps)
         saver = self._saver(run, budget.count, write_behind=job.is_written_behind)
         if run.run_id in self._stopped:
             return None
         if self._seconds_left(run) <= 0:
-            return await stopping.timed_out(job, self._graphs, saver)
+            return await stopping.timed_out(job, self._graphs, saver, stream)
         self._run, self._is_late = run, False
         self._task = asyncio.ensure_future(self._execute_graph(job, saver, stream, budget))
         timer = asyncio.get_running_loop().call_later(self._seconds_left(run), self._end_late, self._task)
@@ -97,7 +97,7 @@ class Executor:
             if not self._is_late and run.run_id not in self._stopped:
                 raise
             await _let_settle(saver)
-            return await stopping.timed_out(job, self._graphs, saver) if self._is_late else None
+            return await stopping.timed_out(job, self._graphs, saver, stream) if self._is_late else None
         finally:
             timer.cancel()
             self._task = self._run = None

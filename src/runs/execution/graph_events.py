@@ -12,8 +12,10 @@ from typing import Any, Final, cast
 
 from langgraph.types import StreamMode
 
+import clock
 from runs.execution import streamed_items
-from runs.execution.protocol_items import Elsewhere
+from runs.execution.job import Job
+from runs.execution.protocol_items import SHOWN_MODES, Elsewhere
 from runs.execution.repetitions import Repetitions
 from runs.execution.streamed_items import Item
 from streaming.events import Delivery, Event, Superstep
@@ -81,6 +83,17 @@ class GraphEvents:
         #: The last `checkpoints` item of the run's own graph.
         self.checkpoint: Mapping[str, Any] | None = None
 
+    @classmethod
+    def of(cls, job: Job, stream: RunStream, *, resumed: bool) -> "GraphEvents":
+        """What the caller of a run asked for."""
+        return cls(
+            stream,
+            SHOWN_MODES if job.speaks_protocol else job.stream_modes,
+            subgraphs=job.streams_subgraphs,
+            gated=job.is_gated,
+            resumed=resumed,
+        )
+
     def take(self, path: tuple[str, ...], mode: str, payload: Any) -> None:
         """One item of `astream`."""
         if not path:
@@ -115,6 +128,17 @@ class GraphEvents:
         for item in (Item("", "values", values), Item("", "updates", {"__interrupt__": []})):
             if item.mode in self._requested:
                 self._emit_item(item, streamed_items.delivery(item))
+
+    def show_checkpoint(self, path: tuple[str, ...], payload: Mapping[str, Any], values: Any) -> None:
+        """What LangGraph shows of a checkpoint when it goes on from it, unless the stream was told of it already."""
+        namespace, step = "|".join(path), payload["metadata"]["step"]
+        if self._stream.has_told(namespace, step):
+            self._running[namespace] = step + 1
+            return
+        self.take(path, "values", values)
+        self.take(path, "checkpoints", payload)
+        self.take(path, "debug", {"step": step, "timestamp": clock.now_iso(), "type": "checkpoint", "payload": payload})
+        self._stream.committed(namespace, step)
 
     def emit_records(self, task_id: str | None = None) -> None:
         """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.

@@ -23,7 +23,7 @@ from runs.execution.announcing_saver import announcing
 from runs.execution.continuation import Continuation, RemainingLimit, stands_at_breakpoint
 from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
 from runs.execution.job import Job
-from runs.execution.protocol_items import SHOWN_MODES, protocol_items
+from runs.execution.protocol_items import protocol_items
 from runs.execution.provided import Provided
 from runs.execution.task_names import CheckpointIds, TaskNames
 from runs.outcome import Outcome
@@ -52,13 +52,7 @@ class Slice:
         self._job = job
         self._continuation = continuation
         self._input = given
-        self._events = GraphEvents(
-            stream,
-            SHOWN_MODES if job.speaks_protocol else job.stream_modes,
-            subgraphs=job.streams_subgraphs,
-            gated=job.is_gated,
-            resumed=continuation is not None,
-        )
+        self._events = GraphEvents.of(job, stream, resumed=continuation is not None)
         self._saver = saver
         self._names = _task_names(job)
         self._graph = _bound(graph, job, announcing(saver, self._events, stream, self._names), provided)

@@ -1,15 +1,19 @@
 """What becomes of a run that stops before it ended by itself: because it was asked to, or took too long."""
 
 import json
-from typing import Final
+from typing import Final, TypeAlias
+
+from langgraph.types import StateSnapshot
 
 from d1_checkpointer import D1Saver
-from langgraph_terms import Saver
+from langgraph_terms import Graph, Saver
 from ports import Database
 from runs import outcome
+from runs.execution import committed_state, continuation
 from runs.execution.job import Job
 from runs.outcome import Outcome
 from runs.threads.graph_reader import GraphReader
+from streaming.run_stream import RunStream
 from tables import run_history, threads
 from tables.runs import Run
 
@@ -18,7 +22,14 @@ TIMEOUT: Final = {"error": "TimeoutError", "message": ""}
 
 
 async def carry_out(
-    run: Run, job: Job, graphs: GraphReader, saver: D1Saver, database: Database, *, max_attempts: int
+    run: Run,
+    job: Job,
+    graphs: GraphReader,
+    saver: D1Saver,
+    database: Database,
+    stream: RunStream,
+    *,
+    max_attempts: int,
 ) -> Outcome:
     """Do what the run was asked: stay at its last committed super-step, or leave nothing behind.
 
@@ -37,11 +48,25 @@ async def carry_out(
             state = await graphs.latest_state(saver, job.thread_id, job.graph_id) if is_readable else None
             return outcome.stopped_early("rollback", state, error)
         case "interrupt":
-            state = await graphs.state(saver, job.thread_id, job.graph_id) if is_readable else None
-            return outcome.stopped_early("interrupted", state, error)
+            left = await _left(job, graphs, saver, stream) if is_readable else (None, None)
+            return outcome.stopped_early("interrupted", left[0], error, left[1])
 
 
-async def timed_out(job: Job, graphs: GraphReader, saver: Saver) -> Outcome:
+async def timed_out(job: Job, graphs: GraphReader, saver: Saver, stream: RunStream) -> Outcome:
     """A run that executed for longer than it may."""
-    state = await graphs.state(saver, job.thread_id, job.graph_id)
-    return outcome.stopped_early("timeout", state, TIMEOUT)
+    state, committed = await _left(job, graphs, saver, stream)
+    return outcome.stopped_early("timeout", state, TIMEOUT, committed)
+
+
+_Left: TypeAlias = tuple[StateSnapshot | None, StateSnapshot | None]
+
+
+async def _left(job: Job, graphs: GraphReader, saver: Saver, stream: RunStream) -> _Left:
+    """The state in which the run leaves its thread, and what it committed, which its stream shows whatever died."""
+    saved = await continuation.settle(job, saver, stream)
+
+    async def show_and_read(graph: Graph) -> _Left:
+        committed = await committed_state.show(job, graph, saver, stream, saved) if saved else None
+        return await graph.aget_state({"configurable": {"thread_id": job.thread_id}}), committed
+
+    return await graphs.ask(saver, job.thread_id, job.graph_id, show_and_read) or (None, None)

@@ -1,8 +1,8 @@
 """The state of a thread, as the graph that wrote it sees it."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
@@ -11,10 +11,12 @@ from langgraph.types import StateSnapshot
 from errors import StaleAttempt, SuperstepError
 from graphs.factories import Purpose
 from graphs.registry import Registry
-from langgraph_terms import Saver
+from langgraph_terms import Graph, Saver
 from runs import outcome
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class GraphReader:
@@ -38,10 +40,17 @@ class GraphReader:
     async def state(self, saver: Saver, thread_id: str, graph_id: str) -> StateSnapshot | None:
         """A thread's state, or None when the graph cannot be made or cannot read it: both are user code."""
         config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
+        return await self.ask(saver, thread_id, graph_id, lambda graph: graph.aget_state(config))
+
+    async def ask(
+        self, saver: Saver, thread_id: str, graph_id: str, question: Callable[[Graph], Awaitable[T]]
+    ) -> T | None:
+        """What a graph answers about a thread, or None when it cannot be made or fails at it."""
+        config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
         purpose = Purpose(access="threads.read", config=config, store=self._store)
         try:
             async with self._registry.open(graph_id, purpose) as graph:
-                return await graph.copy({"checkpointer": saver}).aget_state(config)
+                return await question(graph.copy({"checkpointer": saver}))
         except (Exception, SystemExit) as error:
             if isinstance(error, SuperstepError) and (error.retryable or isinstance(error, StaleAttempt)):
                 raise
