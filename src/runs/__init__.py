@@ -1,1 +1,1 @@
-"""The life of a run, as its rows tell it. What executes it, and what goes on around it, are the packages below."""
+"""The life of a run, as its rows tell it. The packages below execute it, and do what happens around it."""

@@ -1,7 +1,7 @@
-"""Whether a run that was cut off is tried again: by what its history says, and by how its graph fares in general.
+"""Whether a run that was cut off is tried again. Its own history decides, and how other runs of its graph have fared.
 
-An attempt is in vain when it stored nothing: neither a checkpoint, nor what one of its tasks or subgraphs did. Those
-count, not crashes in all: a run that advances between them goes on through any number of deploys.
+An attempt was in vain if it stored nothing: no checkpoint, and no result of one of its tasks or subgraphs. Only such
+attempts count, so a run that advances between its crashes goes on through any number of deploys.
 """
 
 from collections.abc import Sequence
@@ -25,27 +25,27 @@ _REDRIVE: Final = "then let the run go on by POST /runs/dead-letters/redrive"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaveUp:
-    """The run is not tried again: it ends, and becomes a dead letter."""
+    """The run is not tried again: it ends and becomes a dead letter."""
 
     error: GiveUpError
     message: str
-    #: From when it was cut off in vain, if that speaks against its graph as this Worker version has it.
+    #: When the first of its attempts in vain was cut off, if they count against the graph in this Worker version.
     counts_since: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOver:
-    """A run that this executor holds now."""
+    """A run that belongs to this executor now."""
 
     run: Run
-    #: None when it goes on.
+    #: None if it goes on.
     gave_up: GaveUp | None
 
 
 async def take_over(db: Database, run: Run, stamp: Stamp, settings: Settings) -> TakenOver | None:
-    """Take a running run from an executor that was cut off, in one round trip; None when someone else was first.
+    """Take a running run over from an executor that was cut off, in one round trip; None if someone else was first.
 
-    A crash before the end of a run that gave up is stored costs it one more look.
+    If a crash prevents that the end of a run which gives up is stored, the next attempt decides anew.
     """
     opened_by = clock.shifted(stamp.now, -settings.circuit_cooldown_seconds)
     _, resumed, _, found = await db.batch(
@@ -61,7 +61,7 @@ async def take_over(db: Database, run: Run, stamp: Stamp, settings: Settings) ->
 
 
 def decide(entries: Sequence[Entry], run_id: str, circuit: Circuit | None, max_attempts: int) -> GaveUp | None:
-    """What becomes of a run whose last entry is its resumption; None when it goes on."""
+    """Whether and why a run gives up, whose last entry is its resumption; None if it goes on."""
     in_vain = _in_vain(entries)
     if len(in_vain) >= max_attempts:
         return _exhausted(entries, in_vain)
@@ -71,7 +71,7 @@ def decide(entries: Sequence[Entry], run_id: str, circuit: Circuit | None, max_a
 
 
 def _in_vain(entries: Sequence[Entry]) -> list[Entry]:
-    """The resumptions after cut-offs at the very point of the last one, oldest first."""
+    """The latest resumptions that all found the run at the same point, oldest first."""
     found: list[Entry] = []
     for entry in reversed(entries):
         if entry.event == "redriven":
@@ -95,13 +95,13 @@ def _exhausted(entries: Sequence[Entry], in_vain: Sequence[Entry]) -> GaveUp:
             f"gave up: cut off {len(in_vain)} times {place} without progress, executed by Worker version {named}. "
             f"See the logs of these attempts, memory and CPU above all; {_REDRIVE}"
         ),
-        # Attempts of other versions say nothing about this one.
+        # Attempts of other versions say nothing about this version.
         counts_since=in_vain[0].at if versions == [last.version] else None,
     )
 
 
 def _versions(entries: Sequence[Entry], in_vain: Sequence[Entry]) -> list[str]:
-    """The Worker versions that executed the attempts which were cut off then."""
+    """The Worker versions that executed the attempts before these resumptions."""
     executed_by = {entry.attempt: entry.version for entry in entries if entry.event in ("started", "resumed")}
     versions = [executed_by.get(entry.attempt - 1) or "unknown" for entry in in_vain]
     return list(dict.fromkeys(versions))

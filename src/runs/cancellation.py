@@ -1,6 +1,6 @@
-"""Asking runs to stop: the wish is stored on their rows before anybody is told, so a crash cannot undo it.
+"""Asking runs to stop: the wish is stored in their rows before anybody is told, so a crash cannot undo it.
 
-Their threads' objects carry it out (`runs/execution/stopping.py`), whichever incarnation looks at the rows next.
+The objects of their threads carry it out (`runs/execution/stopping.py`): whichever incarnation looks at the rows next.
 """
 
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 #: As other LangGraph servers name them.
 _ERRORS: Final[dict[CancelAction, str]] = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}
 
-#: How many runs are asked at once.
+#: How many runs one statement asks.
 PAGE_RUNS: Final = 500
 
 _STATUSES: Final[dict[BulkCancelRunsStatus, tuple[RunStatus, ...]]] = {
@@ -33,24 +33,27 @@ _STATUSES: Final[dict[BulkCancelRunsStatus, tuple[RunStatus, ...]]] = {
 
 
 def wish(action: CancelAction, message: str) -> Stop:
-    """A wish to stop; `message` is what the thread says about it afterwards."""
+    """A wish to stop; `message` is the reason that the thread shows afterwards."""
     return Stop(action, compact_json({"error": _ERRORS[action], "message": message}))
 
 
 def cancelled_by_caller(action: CancelAction) -> Stop:
-    """What somebody wants who cancels a run over HTTP."""
+    """The wish of a caller who cancels a run."""
     return wish(action, f"{action} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel")
 
 
 def replaced(action: CancelAction) -> Stop:
-    """What a new run wants of those before it."""
+    """The wish of a new run about the unfinished runs before it."""
     return wish(action, f"a newer run was created on the thread with multitask_strategy={action}")
 
 
 async def ask(
     db: Database, thread_id: str, run_ids: Sequence[str], stop: Stop, access: Access, stamp: Stamp
 ) -> Literal["asked", "ended", "unknown"]:
-    """Ask runs of one thread to stop; whether any of them still could, and whether there is any. Idempotent."""
+    """Ask runs of one thread to stop. Idempotent.
+
+    `asked` if any of them could still be asked, `ended` if all had ended, `unknown` if there is none of them.
+    """
     found, _ = await db.batch(
         [
             run_stops.select_statuses(thread_id, run_ids, access),
@@ -70,9 +73,9 @@ async def ask(
 async def ask_many(
     db: Database, status: BulkCancelRunsStatus, stop: Stop, access: Access, stamp: Stamp
 ) -> tuple[bool, list[tuple[str, str]]]:
-    """Ask all runs with a status to stop; whether there was any, and a (thread_id, run_id) for each thread to be told.
+    """Ask all runs with a status to stop, page by page; a crash in between leaves some that were not asked.
 
-    A crash in between leaves some that were not asked.
+    Whether there was any such run, and a (thread_id, run_id) for each thread whose object is to be told.
     """
     statuses = _STATUSES[status]
     any_unfinished, asked = await db.batch(

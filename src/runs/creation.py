@@ -1,7 +1,7 @@
-"""Creating runs: may they be, and what becomes of the unfinished ones before them.
+"""Creating runs: whether they may be created, and what happens to the unfinished runs before them.
 
-Creating takes two database round trips, one to read and one to write. The write repeats as SQL conditions what the read
-found, so a thread that is deleted or becomes busy in between refuses the run instead of keeping half of one.
+This takes two round trips to D1, one to read and one to write. The write repeats as SQL conditions what the read found:
+if the thread is deleted or becomes busy in between, nothing of the run is stored.
 """
 
 import json
@@ -31,10 +31,10 @@ from wire.runs import RunCreate
 
 logger = logging.getLogger(__name__)
 
-#: For each graph its description; what `langgraph.json` names.
+#: The graphs of `langgraph.json`, each with its description.
 Graphs = Mapping[str, str | None]
 
-#: What else is to be written for a run.
+#: What else is written together with a run.
 Alongside = Callable[[Run], Sequence[Statement]]
 
 _THREAD_OR_ASSISTANT: Final = "Thread or assistant not found."
@@ -55,11 +55,11 @@ async def create_run(
     webhook_urls: WebhookUrlPolicy = STRICT_URLS,
     alongside: Alongside | None = None,
 ) -> Run:
-    """Create a run on a thread, or with `thread_id` None on a new one of its own; nothing is left behind on an error.
+    """Create a run on a thread or, with `thread_id` None, on a new thread of its own.
 
-    The statements `alongside` are in the same transaction, behind those that create the run, which may find that it
-    cannot be: what makes them fail prevents the run.
-    Raises Unprocessable, NotFound, Conflict or BadRequest with the reason.
+    The statements `alongside` run in the same transaction, after those that create the run; if they fail, there is no
+    run. They run even if these find that the run cannot be created.
+    Raises Unprocessable, NotFound, Conflict or BadRequest with the reason, and leaves nothing of the run behind.
     """
     [run] = await _create(db, graphs, [(request, by)], thread_id, webhook_urls, alongside)
     return run
@@ -68,7 +68,7 @@ async def create_run(
 async def create_stateless_runs(
     db: Database, graphs: Graphs, requests: Sequence[tuple[RunCreate, Creator]], *, webhook_urls: WebhookUrlPolicy
 ) -> list[Run]:
-    """Create runs, each on a new thread of its own: all of them or, on an error, none. Raises as `create_run` does."""
+    """Create runs, each on a new thread of its own: all of them or none. Raises as `create_run` does."""
     return await _create(db, graphs, requests, None, webhook_urls)
 
 
@@ -109,7 +109,7 @@ def _remembered(by: Creator, created: Sequence[Run]) -> list[Statement]:
 
 
 async def _batches(db: Database, groups: Sequence[Sequence[Statement]]) -> list[list[list[Row]]]:
-    """Groups of statements in one transaction; the results of each."""
+    """Run groups of statements in one transaction; the results of each group."""
     results = iter(await db.batch([statement for group in groups for statement in group]))
     return [list(islice(results, len(group))) for group in groups]
 
@@ -132,7 +132,7 @@ def _reads(graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creato
 def _surroundings(
     graphs: Graphs, request: RunCreate, thread_id: str | None, by: Creator, found: Sequence[list[Row]]
 ) -> Surroundings:
-    """What the `_reads` found. Raises NotFound or Conflict when the run cannot be."""
+    """What the `_reads` have found. Raises NotFound or Conflict if the run cannot be created."""
     stored = assistants.first_from_rows(found[0])
     assistant = stored or _system_assistant(graphs, resolve_assistant(graphs, request.assistant_id)[1])
     if assistant.graph_id not in graphs:
@@ -156,7 +156,7 @@ def _surroundings(
 
 
 def resolve_assistant(graphs: Graphs, name_or_id: str) -> tuple[str, str | None]:
-    """The assistant id that a caller means, and the graph whose system assistant that is, if it is one."""
+    """The assistant id that a caller means, and the graph whose own assistant that is, if it is one."""
     if name_or_id in graphs:
         return ids.system_assistant(name_or_id), name_or_id
     assistant_id = ids.canonical(name_or_id)
@@ -175,7 +175,7 @@ def _system_assistant(graphs: Graphs, graph_id: str | None) -> Assistant:
 
 
 def _admitted(request: RunCreate, heads: list[Row], unfinished: list[Row]) -> CancelAction | None:
-    """What is to become of the thread's unfinished runs. Raises NotFound or Conflict."""
+    """What the thread's unfinished runs are asked to do. Raises NotFound or Conflict."""
     if not heads and request.if_not_exists != "create":
         raise NotFound(_THREAD_OR_ASSISTANT)
     match admission.admit(request.multitask_strategy or "enqueue", is_busy=bool(unfinished)):
@@ -186,11 +186,11 @@ def _admitted(request: RunCreate, heads: list[Row], unfinished: list[Row]) -> Ca
 
 
 def _writes(request: RunCreate, run: Run, surroundings: Surroundings) -> list[Statement]:
-    """Statements that create the run; the last but one returns a row if they did, the last if there is the thread."""
+    """Statements that create the run. The last but one returns a row if they did, the last one if the thread exists."""
     before: list[Statement] = []
     if not surroundings.assistant_is_stored:
         before.append(assistants.ensure([surroundings.assistant]))
-    # A thread of the run's own is its creator's, whatever its metadata say.
+    # A thread of the run's own belongs to its creator, whatever its metadata says.
     access = EVERYTHING if surroundings.is_stateless else surroundings.creator.threads
     metadata = request.metadata or {}
     if (surroundings.is_stateless or request.if_not_exists == "create") and access.admits(metadata):

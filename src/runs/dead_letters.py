@@ -1,6 +1,6 @@
-"""Runs that gave up, and messages that nobody could deliver: kept for an operator, who lets them go on.
+"""Runs that gave up and messages that nobody could deliver: kept for an operator, who can redrive the runs.
 
-The row in `dead_letters` is what counts; the queue of the same name only tells whoever listens to it.
+The row in `dead_letters` is what counts; the queue of the same name only informs whoever listens to it.
 """
 
 import json
@@ -22,16 +22,16 @@ from tables.runs import Run
 
 logger = logging.getLogger(__name__)
 
-#: A message is for ids; whatever else somebody sent is shown so far.
+#: A message holds ids only; of anything else that somebody sends, this much is shown.
 MAX_MESSAGE_CHARACTERS: Final = 10_000
 
-#: How many letters a minute forgets.
+#: How many letters are deleted each minute.
 PAGE_FORGOTTEN: Final = 1000
 
-#: A graph that has not failed for so long is well.
+#: A graph of which no run has given up for this long is well.
 CIRCUIT_MEMORY_SECONDS: Final = 24 * 3600
 
-#: An open circuit that no run asked about for so long, or twice the cooldown, is that of a version that was replaced.
+#: An open circuit that no run asked about for this long, and for twice the cooldown, is that of a replaced version.
 CIRCUIT_QUIET_SECONDS: Final = 3600
 
 _UNDELIVERABLE: Final = compact_json(
@@ -45,7 +45,7 @@ _NAMELESS: Final = compact_json({"error": "UnknownMessage", "message": "a queue 
 
 
 async def announce(queue: RunQueue, run: Run) -> None:
-    """Tell whoever listens that a run gave up; what is not told is in the list all the same."""
+    """Inform whoever listens to the queue that a run gave up; if that fails, the run is in the list all the same."""
     try:
         await queue.send_batch([(run.thread_id, run.run_id)])
     except Unavailable:
@@ -56,8 +56,8 @@ async def announce(queue: RunQueue, run: Run) -> None:
 async def keep_message(db: Database, message_id: str, body: Any) -> None:
     """Keep a message that could not be delivered, or means nothing, where an operator sees it. Idempotent.
 
-    What announces a dead letter, which may have been redriven since, or a webhook that has a list of its own, needs
-    nothing.
+    Messages that announce a dead letter (it may have been redriven since) or a webhook (it has a list of its own) are
+    not kept.
     """
     text, now = _readable(body)[:MAX_MESSAGE_CHARACTERS], clock.now_iso()
     match body:
@@ -77,7 +77,7 @@ async def keep_message(db: Database, message_id: str, body: Any) -> None:
 
 
 def _readable(body: Any) -> str:
-    """A message as text that any database takes; it may be anything that some other program sent."""
+    """A message as text that fits a database, although some other program may have sent anything."""
     try:
         return json.dumps(body, default=ascii)
     except (ValueError, RecursionError):
@@ -86,18 +86,18 @@ def _readable(body: Any) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven:
-    """What came of letting runs go on."""
+    """Which runs were redriven, and which were not."""
 
-    #: (thread_id, run_id) of those that do.
+    #: (thread_id, run_id) of the runs that go on.
     runs: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    #: (run_id, reason) of the others.
+    #: (run_id, reason why not) of the others.
     refused: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
 async def redrive(db: Database, queue: RunQueue, run_ids: Sequence[str], access: Access, stamp: Stamp) -> Redriven:
-    """Let runs that gave up go on from their last checkpoints, each with all attempts before it. Idempotent.
+    """Let runs that gave up go on from their last checkpoints, with all attempts before them again. Idempotent.
 
-    A crash after the batch leaves runs that wait, which the sweeper finds.
+    A crash after the batch leaves pending runs, which the sweeper finds.
     """
     looked, redriven, *_ = await db.batch(dead_letters.redrive(run_ids, access, stamp))
     letters = {row["run_id"]: row for row in looked}
@@ -134,7 +134,7 @@ def _why_not(letter: Row | None) -> str:
 
 
 def forget(now: str, settings: Settings) -> list[Statement]:
-    """What each minute deletes: letters that nobody wanted, and graphs that have been well for long."""
+    """What each minute deletes: letters past their retention, and circuits of graphs that have been well for long."""
     quiet_seconds = max(CIRCUIT_QUIET_SECONDS, 2 * settings.circuit_cooldown_seconds)
     return [
         dead_letters.forget(before=clock.shifted(now, -settings.dead_letter_retention_seconds), limit=PAGE_FORGOTTEN),

@@ -1,4 +1,4 @@
-"""The end of a run that is not tried again: an error, and a dead letter in the same batch."""
+"""The end of a run that is not tried again: an error and a dead letter, in one batch."""
 
 import logging
 from dataclasses import replace
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 async def give_up(db: Database, run: Run, gave_up: GaveUp, stamp: Stamp, settings: Settings) -> Finished | None:
     """End a run, keep it for an operator, and count it against its graph; see `completion.finish`.
 
-    What the run committed is not read: that may be what its executors died of.
+    The run's checkpoints are not read, because reading them may be what its executors died of.
     """
     run_lines.given_up(logger, run, gave_up.message)
     error = {"error": gave_up.error, "message": gave_up.message}
@@ -40,7 +40,7 @@ async def give_up(db: Database, run: Run, gave_up: GaveUp, stamp: Stamp, setting
 
 
 def _kept(run: Run, reason: str, stamp: Stamp, settings: Settings) -> list[Statement]:
-    """The run as a dead letter; and a TTL for the thread that a stateless one has to itself, and that stays now."""
+    """The run as a dead letter; and if its thread was to be deleted with it, a TTL for the thread instead."""
     letter = dead_letters.insert(run, reason, now=stamp.now)
     if not run.arguments.get("temporary"):
         return [letter]

@@ -1,4 +1,4 @@
-"""How a slice of a run ended, as a value: what `thread_runner` writes to the run and thread rows and to the stream."""
+"""How a slice of a run ended, as a value that is written to the rows of the run and its thread, and to its stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from streaming.run_stream import StreamEnd
 
 RunEnd = Literal["success", "error", "timeout", "interrupted", "rollback", "drained"]
 
-#: A longer message is cut: it goes into rows, and nobody reads that much.
+#: A longer error message is cut.
 MAX_ERROR_CHARACTERS: Final = 100_000
 
-#: What these tell about is inside the server; a client gets the type only.
+#: The messages of these errors are about the inside of the server; clients get the type only.
 _MASKED_ERRORS: Final = ("NodeCancelledError", "LangSmithConnectionError")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """All JSON is text, ready to be stored or sent.
+    """JSON is text here, ready to be stored or sent.
 
-    `status` "success" covers graphs that interrupted themselves as well; `next` tells the difference.
-    "interrupted" is a run that was cancelled, "rollback" one that leaves nothing behind. "drained" means that the run
-    goes on in another slice: only `status` counts then.
+    The status "success" includes graphs that interrupted themselves; `next` tells the difference. "interrupted" is a
+    run that was cancelled, "rollback" one that leaves nothing behind. "drained" means that the run goes on in another
+    slice, and then only `status` counts.
     """
 
     status: RunEnd
@@ -39,11 +39,11 @@ class Outcome:
     error: str | None = None
     #: What `/wait` and `/join` answer.
     wait_result: str = "{}"
-    #: False for a run that was stopped before it began, which did nothing to its thread.
+    #: False for a run that was stopped before it began, and so did nothing to its thread.
     has_begun: bool = True
-    #: Until then the thread stays, whatever its TTL, and although it was made for this run alone.
+    #: Until when the thread is kept, whatever its TTL, and even if it was made for this run alone.
     keeps_thread_until: str | None = None
-    #: After a rollback: graph and assistant that wrote the state which is left, if that is known.
+    #: After a rollback: the graph and the assistant that wrote the state which is left, if they are known.
     left_by: tuple[str, str] | None = None
 
 
@@ -63,7 +63,7 @@ def finished(values: str, wait_values: str) -> Outcome:
 def stopped(state: StateSnapshot, streamed_values: Any) -> Outcome:
     """A graph that stopped at an interrupt or a breakpoint (or, read from its last checkpoint, at its end).
 
-    `streamed_values` is what the last `values` event showed: without the writes of tasks whose super-step is not over.
+    `streamed_values` is what the last `values` event showed, which lacks the writes of a super-step that is not over.
     """
     return Outcome(
         status="success",
@@ -77,7 +77,7 @@ def stopped(state: StateSnapshot, streamed_values: Any) -> Outcome:
 def failed(state: StateSnapshot | None, error: Mapping[str, str], *, values: str | None = None) -> Outcome:
     """A graph that raised; `state` is its last checkpoint.
 
-    Where that cannot be read, the thread shows `values` instead, or else goes on showing what it did.
+    If that cannot be read, the thread shows `values` instead or, without those, what it showed before.
     """
     return Outcome(
         status="error",
@@ -131,7 +131,7 @@ def never_begun(action: CancelAction, reason: str | None, shown_values: str) -> 
 
 
 def stream_end(outcome: Outcome) -> StreamEnd:
-    """What followers of the thread are told: a graph that waits for something was interrupted, whoever made it wait."""
+    """What followers of the thread are told: a graph with nodes left was interrupted, whatever made it wait."""
     if outcome.status in ("error", "timeout"):
         return "failed"
     return "interrupted" if outcome.status in ("interrupted", "rollback") or outcome.next else "completed"

@@ -1,4 +1,4 @@
-"""What log lines say of a run: which one it is, and the decisions of its life."""
+"""The log lines about a run: one for each decision of its life, all with the fields that identify it."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from trace_context import TraceContext
 
 @contextmanager
 def about(run: Run) -> Generator[None]:
-    """Every line of the block says which run it is about, and every request is made in its name."""
+    """Every log line of the block is about this run, and every request in it continues the run's trace."""
     with log_lines.about(**_identity(run)), trace_context.within(trace_of(run), trace_context.span_of(run.run_id)):
         yield
 
@@ -50,7 +50,7 @@ def started(logger: logging.Logger, run: Run) -> None:
 
 
 def resumed(logger: logging.Logger, run: Run) -> None:
-    """The thread's object goes on with a run that it had not ended; `run` is the new attempt."""
+    """The thread's object goes on with an unfinished run; `run` is the new attempt."""
     if run.cancel_action is None:
         fields = {"event": "run_resumed", "cause": "cut_off", **_identity(run)}
         logger.warning("attempt %d was cut off; resuming the run", run.attempt - 1, extra=fields)
@@ -60,24 +60,24 @@ def resumed(logger: logging.Logger, run: Run) -> None:
 
 
 def given_up(logger: logging.Logger, run: Run, message: str) -> None:
-    """The run kept killing its executor."""
+    """The run gave up."""
     logger.error("%s", message, extra={"event": "run_given_up", **_identity(run)})
 
 
 def circuit_counted(logger: logging.Logger, circuit: Circuit) -> None:
-    """One more run of a graph gave up: the circuit may be open now, or once more."""
+    """One more run of a graph gave up: its circuit may be open now."""
     fields = {"event": "circuit_opened", "graph_id": circuit.graph_id, "failures": circuit.failures}
     if circuit.opened_at is not None:
         logger.error(
-            "runs of this graph give up as soon as they are cut off: %d did in vain, one after the other. Deploy a "
-            "remedy and redrive the dead letters; until then one run is tried again from time to time",
+            "%d runs of this graph gave up one after the other, so its others give up as soon as they are cut off. "
+            "Deploy a remedy and redrive the dead letters; until then one run is tried again from time to time",
             circuit.failures,
             extra=fields,
         )
 
 
 def circuit_closed(logger: logging.Logger, circuit: Circuit) -> None:
-    """A run of a graph ended well that had given up before."""
+    """A run succeeded, of a graph of which some had given up."""
     if circuit.opened_at is not None:
         fields = {"event": "circuit_closed", "graph_id": circuit.graph_id}
         logger.info("the graph is well again: its runs are tried again when they are cut off", extra=fields)

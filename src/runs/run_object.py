@@ -1,4 +1,4 @@
-"""A run as callers read it, put together from the JSON texts that its row holds."""
+"""A run as callers read it, composed of the JSON texts in its row."""
 
 from collections.abc import Container
 from typing import Final
@@ -27,5 +27,5 @@ def run_fields(run: Run) -> dict[str, str]:
 
 
 def run_text(run: Run, select: Container[str] | None = None) -> str:
-    """A run; only the selected columns, if any are."""
+    """A run as JSON text, or only the selected columns of it."""
     return join_object({name: text for name, text in run_fields(run).items() if not select or name in select})

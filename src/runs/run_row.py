@@ -1,4 +1,4 @@
-"""What the caller of a run asked for, merged with its assistant and its thread, as one row."""
+"""The row of a new run: what its caller asked for, merged with its assistant and its thread."""
 
 import json
 from collections.abc import Mapping
@@ -24,31 +24,31 @@ from wire.bodies import JsonObject, explain
 from wire.runs import RunCreate
 from wire.thread_state import CheckpointRef
 
-#: Of a caller's `config.configurable`, keys that begin so belong to LangGraph and to this server.
+#: Keys of `config.configurable` with this prefix belong to LangGraph and to this server, not to callers.
 RESERVED_PREFIX: Final = "__"
 
-#: Where a run's configuration keeps the project that its caller's `langsmith_tracer` names.
+#: The key under which a run's configuration keeps the project that `langsmith_tracer` names.
 LANGSMITH_PROJECT: Final = "__langsmith_project__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creator:
-    """Who creates a run, and on what."""
+    """Who creates a run, and which rows they may use for it."""
 
     #: The Worker version that takes the request.
     version: str
     principal: Principal
     threads: Access
-    #: The system assistants, which belong to nobody, may be used beyond it.
+    #: In addition, everybody may use the graphs' own assistants, which belong to nobody.
     assistants: Access
-    #: The id of the request that creates the run, and its headers that the graph may know.
     request_id: str | None = None
-    #: The trace that its caller has begun.
+    #: The trace that the caller has begun.
     trace: TraceContext | None = None
+    #: Those headers of the request that the graph may see.
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: How long a thread lives that is created for the run and outlives it.
+    #: How long a thread lives that is created for the run and kept after it.
     thread_ttl: Ttl | None = None
-    #: By which a retry finds the run.
+    #: The key by which a retry finds the run.
     key: IdempotencyKey | None = None
 
 
@@ -63,7 +63,7 @@ class Surroundings:
     thread_config: JsonObject
     #: No thread was named: the run gets one of its own.
     is_stateless: bool
-    #: What the thread's unfinished runs are asked.
+    #: What the thread's unfinished runs are asked to do.
     stop: CancelAction | None
     creator: Creator
 
@@ -133,13 +133,16 @@ def _kwargs(
 
 
 def is_temporary(request: RunCreate, surroundings: Surroundings) -> bool:
-    """Whether the run's thread goes with it. One that a retry may ask for stays, unless it was to go by all means."""
+    """Whether the thread is deleted at the run's end: that of a stateless run, unless its caller wants to keep it.
+
+    With an `Idempotency-Key` it is kept for retries, unless the caller explicitly wants it deleted.
+    """
     keeps = ("keep", None) if surroundings.creator.key else ("keep",)
     return surroundings.is_stateless and request.on_completion not in keeps
 
 
 def thread_ttl(request: RunCreate, surroundings: Surroundings) -> Ttl | None:
-    """How long a thread lives that is created for the run."""
+    """The TTL of a thread that is created for the run."""
     creator = surroundings.creator
     if is_temporary(request, surroundings):
         return None
@@ -165,7 +168,7 @@ def _chosen_configurable(request: RunCreate, surroundings: Surroundings) -> Json
 
 
 def _check_checkpoint(configurable: JsonObject) -> None:
-    """The keys that name a checkpoint reach the database: Unprocessable for what no checkpoint is named by."""
+    """Raise Unprocessable for keys that name a checkpoint and are malformed, because they reach the database."""
     try:
         CheckpointRef.model_validate({key: configurable.get(key) for key in CheckpointRef.model_fields})
     except ValidationError as error:
@@ -173,7 +176,7 @@ def _check_checkpoint(configurable: JsonObject) -> None:
 
 
 def _server_configurable(request: RunCreate, surroundings: Surroundings, thread_id: str, run_id: str) -> dict[str, Any]:
-    """What a caller cannot choose; above all the thread."""
+    """What a caller cannot choose, above all the thread."""
     principal = surroundings.creator.principal
     return {
         "langgraph_auth_user": principal.user,
@@ -193,7 +196,7 @@ def _server_configurable(request: RunCreate, surroundings: Surroundings, thread_
 
 
 def _tracing(request: RunCreate, trace: TraceContext | None) -> dict[str, Any]:
-    """What the caller says about traces, if anything."""
+    """What the caller has said about traces."""
     given = request.langsmith_tracer
     return {
         **({trace_context.CONFIGURABLE: trace.headers(trace.parent_id)} if trace and trace.parent_id else {}),
@@ -202,7 +205,7 @@ def _tracing(request: RunCreate, trace: TraceContext | None) -> dict[str, Any]:
 
 
 def _chosen_config(request: RunCreate, surroundings: Surroundings) -> JsonObject:
-    """`tags` and `recursion_limit`, the caller's before the assistant's."""
+    """`tags` and `recursion_limit`: the caller's, or else the assistant's."""
     given = request.config.model_dump(include={"tags", "recursion_limit"}, exclude_none=True) if request.config else {}
     assistant = _assistant_config(surroundings)
     return {
@@ -212,7 +215,7 @@ def _chosen_config(request: RunCreate, surroundings: Surroundings) -> JsonObject
 
 
 def thread_config(request: RunCreate, surroundings: Surroundings) -> JsonObject:
-    """The thread shows the configuration of its last run, without what only that run was given to configure."""
+    """What the thread shows: the configuration of its last run, without what its caller gave to that run alone."""
     earlier = surroundings.thread_config
     assistant = _assistant_config(surroundings)
     return {

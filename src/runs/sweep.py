@@ -1,7 +1,7 @@
-"""The sweeper: work that nobody has touched for a while is announced again.
+"""The sweeper: announces work again that nobody has touched for a while.
 
-It rescues runs whose queue message was lost and those whose thread object forgot its alarm, and webhooks whose message
-was lost, or whose next attempt is too far off for one. Announcing too often is harmless.
+It rescues runs whose queue message was lost or whose thread's object has lost its alarm, and webhooks whose message was
+lost or whose next attempt is too far off for a message. Announcing too often is harmless.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,18 +15,18 @@ T = TypeVar("T")
 
 #: How long a run may go without a write before it is announced again.
 STALE_SECONDS: Final = 60
-#: How long the message of a webhook may be on its way.
+#: How long a webhook may be overdue before it is announced again.
 OVERDUE_SECONDS: Final = 15
 
 PAGE_ROWS: Final = 500
-#: One sweep announces at most PAGE_ROWS * MAX_PAGES; those finish and make room for the rest.
+#: One sweep announces at most PAGE_ROWS * MAX_PAGES rows; the others have their turn once those are done.
 MAX_PAGES: Final = 40
 
 
 async def announce_stale(db: Database, queue: RunQueue, *, now: str) -> int:
-    """Send a queue message for each thread with a stale run, one however many it has; how many.
+    """Send one queue message for each thread with stale runs; how many it were.
 
-    Safe to repeat and to interrupt anywhere.
+    Safe to repeat, and to interrupt anywhere.
     """
     before = clock.shifted(now, -STALE_SECONDS)
 
@@ -37,7 +37,7 @@ async def announce_stale(db: Database, queue: RunQueue, *, now: str) -> int:
 
 
 async def announce_overdue_webhooks(db: Database, queue: WebhookQueue, *, now: str) -> int:
-    """Send a queue message for each run with a webhook that should have been sent; how many. Safe as the other."""
+    """Send a queue message for each run with an overdue webhook; how many it were. As safe as `announce_stale`."""
     by = clock.shifted(now, -OVERDUE_SECONDS)
 
     async def page(after: str) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What happened to a run, put together from its row and its checkpoints."""
+"""What happened to a run, composed from its row, its checkpoints and its webhooks."""
 
 import json
 from collections import defaultdict
@@ -14,7 +14,7 @@ from tables.runs import Run
 from wire.bodies import JsonObject
 from wire.timeline import TimelineEvent, TimelineObject
 
-#: Where an event of an attempt stands among those of the same millisecond: before its checkpoints (0), among or after.
+#: The order of events in the same millisecond: before the checkpoints of their attempt (0), among them (1), or after.
 _RANKS: Final = {"input": 1, "superstep": 1, "handed_over": 2, "interrupted": 3, "failed": 3, "ended": 4, "redriven": 5}
 
 
@@ -29,8 +29,8 @@ def of(
 ) -> TimelineObject:
     """A page: up to `limit` checkpoints after the one named `after`, and what happened around them.
 
-    `checkpoints` and `tasks` are of `run_checkpoints.select_page`, from that checkpoint on; one more than is shown
-    tells that there is another page.
+    `checkpoints` and `tasks` come from `run_checkpoints.select_page`, beginning with that checkpoint; one more than is
+    shown means that there is another page.
     """
     did: dict[str, list[Row]] = defaultdict(list)
     for row in tasks:
@@ -58,7 +58,7 @@ def of(
 
 
 def _timed(events: Iterable[TimelineEvent]) -> Iterator[TimelineEvent]:
-    """In order, each with the time since the one before."""
+    """The events in order, each with the seconds since the one before."""
     before: str | None = None
     for event in sorted(events, key=_place):
         yield event.model_copy(update={"seconds": clock.seconds_between(before or event.at, event.at)})
@@ -66,7 +66,7 @@ def _timed(events: Iterable[TimelineEvent]) -> Iterator[TimelineEvent]:
 
 
 def _place(event: TimelineEvent) -> tuple[str, bool, int, int, str]:
-    """What orders events. Of a row's times the rest, below the millisecond, is random (`clock.moment`)."""
+    """What orders events. Below the millisecond, the times of a row are random (see `clock.moment`)."""
     is_webhook = event.delivery_id is not None
     return event.at[:23], is_webhook, event.attempt or 0, _RANKS.get(event.event, 0), event.checkpoint_id or ""
 
@@ -113,7 +113,7 @@ def _of_webhooks(rows: Iterable[Row]) -> Iterator[TimelineEvent]:
 def _of_checkpoints(run: Run, rows: Iterable[Row], did: Mapping[str, Sequence[Row]]) -> Iterator[TimelineEvent]:
     at = run.started_at or run.created_at
     for row in rows:
-        # Their ids are in order, whatever the clocks of several machines say.
+        # The order of their ids counts, whatever the clocks of several machines say.
         at = max(at, row["at"] or at)
         yield _event(
             at,
@@ -126,14 +126,14 @@ def _of_checkpoints(run: Run, rows: Iterable[Row], did: Mapping[str, Sequence[Ro
 
 
 def _left_undone(run: Run, did: Sequence[Row]) -> Iterator[TimelineEvent]:
-    """Tasks of the super-step in which the run ended."""
+    """The tasks of the super-step in which the run ended, if they were interrupted or failed."""
     for event in ("interrupted", "failed"):
         if whose := _whose(did, event):
             yield _event(run.updated_at, event, attempt=run.attempt, **whose)
 
 
 def _whose(did: Sequence[Row], what: str) -> JsonObject:
-    """The nodes of the tasks that did something, and the number of those tasks."""
+    """The nodes of the tasks to which `what` happened, and the number of those tasks."""
     rows = [row for row in did if row[what]]
     nodes = [row["node"] for row in rows if row["node"]]
     return {"nodes": nodes, "tasks": sum(row[what] for row in rows)} if rows else {}
