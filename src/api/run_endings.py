@@ -84,7 +84,7 @@ async def delete(call: Call[None, None]) -> Reply:
             return await open_run(call, thread_id, request)
         case "ended":
             graphs = GraphReader(services.registry, services.store)
-            await run_deletion.delete_ended(services.db, graphs, services.checkpointer(), thread_id, run_id)
+            await run_deletion.delete_ended(services.db, graphs, thread_id, run_id)
             return HttpResponse(204)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from errors import DatabaseError, StaleAttempt
 from ports import Database, Statement
+from tables.run_fence import REFUSED
 
 #: LangGraph submits a step's writes and its checkpoint as tasks that start within one turn of each other.
 TURNS_TO_WAIT = 1
@@ -21,17 +22,14 @@ MAX_BATCH_CHARS = 8_000_000
 #: So many submissions may wait before those who do not wait for their commit have to.
 MAX_WAITING = 50
 
-#: Part of what SQLite says, "bad JSON path: 'fenced'", when the statement that `fence` builds finds no such attempt.
-FENCED = "'fenced'"
-
 
 def fence(thread_id: str, run_id: str, attempt: int) -> Statement:
     """A statement that fails, and with it its batch, unless `attempt` is still the run's current one."""
     return Statement(
-        """
+        f"""
         SELECT CASE
             WHEN EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ? AND attempt = ?) THEN 1
-            ELSE json_extract('{}', 'fenced')
+            ELSE json_extract('{{}}', {REFUSED})
         END
         """,
         (thread_id, run_id, attempt),
@@ -130,7 +128,7 @@ class GroupCommit:
         try:
             await self._database.batch(guarded)
         except DatabaseError as error:
-            if self._guard and FENCED in str(error):
+            if self._guard and REFUSED in str(error):
                 raise StaleAttempt("a later attempt of this run has taken over; nothing was written") from error
             raise
 

@@ -7,6 +7,9 @@ from ports import Statement
 #: A run's thread_id, run_id, status, attempt and cancel_action.
 Identity: TypeAlias = tuple[str, str, str, int, str | None]
 
+#: Part of what SQLite says when a statement refuses that fails unless a run is what its writer read.
+REFUSED: Final = "'fenced'"
+
 #: True while the row is as an `Identity` says.
 UNCHANGED: Final = """EXISTS (
     SELECT 1 FROM runs
@@ -14,23 +17,23 @@ UNCHANGED: Final = """EXISTS (
 )"""
 
 
-#: Fails unless a run is the last that was created on its thread, of whose others so many are unfinished.
-_IS_NEWEST: Final = """
+#: Fails unless nobody executes, this is the last run that was created on the thread, and so many are unfinished.
+_PAUSES: Final = f"""
 SELECT CASE
     WHEN ? = (SELECT MAX(run_id) FROM runs WHERE thread_id = ?)
-        AND ? = (
-            SELECT COUNT(*) FROM runs INDEXED BY runs_unfinished
+        AND (?, 0) = (
+            SELECT COUNT(*), COALESCE(SUM(status = 'running'), 0) FROM runs INDEXED BY runs_unfinished
             WHERE thread_id = ? AND status IN ('pending', 'running')
         )
     THEN 1
-    ELSE json('not the newest')
+    ELSE json_extract('{{}}', {REFUSED})
 END
 """
 
 
-def is_newest(thread_id: str, run_id: str, *, unfinished: int) -> Statement:
-    """A statement that fails, and with it its batch, unless the run is its thread's last one.
+def pauses(thread_id: str, *, newest: str, unfinished: int) -> Statement:
+    """A statement that fails, and with it its batch, unless no run of the thread executes or did since it was read.
 
-    Or unless so many runs of the thread are `unfinished`: those before the last one can only become fewer.
+    `newest` is the last that was created, and so many were `unfinished`: only by ending do they become fewer.
     """
-    return Statement(_IS_NEWEST, (run_id, thread_id, unfinished, thread_id))
+    return Statement(_PAUSES, (newest, thread_id, unfinished, thread_id))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from langgraph.types import Command, interrupt
 
 import clock
 from errors import Unavailable
+from ports import Row, Statement
 from streaming.fanout import From
 from tests.support.held_thread import INTERRUPT, ROLLBACK, Thread
 from tests.support.http_api import Api, State, ThreadObjectNotes
@@ -331,6 +333,39 @@ async def test_deleting_the_last_run_leaves_a_thread_busy_whose_earlier_run_is_f
     await thread.cancel(later)
     await thread.runner.work()
     assert (await thread.thread())["status"] == "idle"
+
+
+async def test_what_a_run_left_is_not_deleted_under_the_next_one(thread: Thread) -> None:
+    first = await thread.create("sequence", input={"topic": "a"})
+    await thread.runner.work()
+    await thread.create("held", input={"topic": "b"})
+    work = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(thread.is_in_node.wait(), 5)
+    path = f"/threads/{thread.thread_id}/runs/{first}"
+    assert "join it before deleting" in await thread.api.detail("DELETE", path, status=409)
+    thread.release.set()
+    await asyncio.wait_for(work, 5)
+    assert await thread.log() == ["plan", "write", "first", "second"]
+    await thread.api.json("DELETE", path, status=204)
+    assert await thread.log() == ["plan", "write", "first", "second"]
+
+
+async def test_a_run_that_begins_while_another_is_deleted_finds_what_it_left(thread: Thread) -> None:
+    first = await thread.create("sequence", input={"topic": "a"})
+    await thread.runner.work()
+    await thread.create("sequence", input={"topic": "b"})
+    batch, works = thread.api.db.batch, [thread.runner.work()]
+
+    async def once_the_next_has_ended(statements: Sequence[Statement]) -> list[list[Row]]:
+        if works and any("DELETE FROM checkpoints" in one.sql for one in statements):
+            await works.pop()
+        return await batch(statements)
+
+    thread.api.db.batch = once_the_next_has_ended  # type: ignore[method-assign]
+    await thread.api.json("DELETE", f"/threads/{thread.thread_id}/runs/{first}", status=204)
+    assert not works
+    assert (await thread.thread())["values"] == {"topic": "b", "log": ["plan", "write"] * 2}
+    assert await thread.log() == ["plan", "write"] * 2
 
 
 async def test_deleting_a_running_run_rolls_it_back(thread: Thread) -> None:
