@@ -96,7 +96,7 @@ CASES: dict[str, Case] = {
     "POST /runs/batch": Case(body=[RUN, OWN_RUN], is_shared=True),
     "GET /runs/dead-letters": Case(stranger=EMPTY),
     "POST /runs/dead-letters/redrive": Case(
-        body={"run_ids": ["{run_id}"]},
+        body={"run_ids": ["{run_id}", "{dead_run_id}"]},
         stranger=(200, None),
     ),
     "POST /runs/cancel": Case(body={"thread_id": "{thread_id}", "run_ids": ["{run_id}"]}),
@@ -240,13 +240,15 @@ async def world(gate: Gate) -> World:
     checkpoint: Any = (await graph.aget_state(config)).config
     body = {**RUN, **own, "config": {"configurable": {"note": SECRET}}}
     run = await api.json("POST", f"/threads/{thread_id}/runs", body, status=202, **owner)
-    _tell(api)
+    dead = await api.json("POST", "/runs", {**body, "on_completion": "keep"}, status=202, **owner)
+    _tell(api, dead["run_id"])
     item = {"namespace": ["notes"], "key": "k", "value": {"note": SECRET}}
     await api.json("PUT", "/store/items", item, status=204, **owner)
     ids = {
         "assistant_id": assistant["assistant_id"],
         "thread_id": thread_id,
         "run_id": run["run_id"],
+        "dead_run_id": dead["run_id"],
         "checkpoint_id": checkpoint["configurable"]["checkpoint_id"],
         "namespace": "child",
         "graph_id": "sequence",
@@ -260,13 +262,15 @@ async def world(gate: Gate) -> World:
     return World(api, ids)
 
 
-def _tell(api: Api) -> None:
-    """Webhooks of all runs, which were given up, and dead letters of all."""
+def _tell(api: Api, dead_run_id: str) -> None:
+    """Webhooks of all runs, which were given up, and dead letters of all: one of them gave up."""
     api.db.connection.execute(
         "INSERT INTO dead_letters (run_id, thread_id, graph_id, reason, message, created_at) "
-        "SELECT run_id, thread_id, 'sequence', json_object('error', 'E', 'message', ?), '{}', created_at FROM runs",
-        (SECRET,),
+        "SELECT run_id, thread_id, 'sequence', json_object('error', 'E', 'message', ?), "
+        "CASE WHEN run_id <> ? THEN '{}' END, created_at FROM runs",
+        (SECRET, dead_run_id),
     )
+    api.db.connection.execute("UPDATE runs SET status = 'error' WHERE run_id = ?", (dead_run_id,))
     api.db.connection.execute(
         "INSERT INTO webhooks (run_id, delivery_id, thread_id, metadata, url, body) "
         "SELECT run_id, 'd', thread_id, metadata, 'https://hooks.example.com', '{}' FROM runs"

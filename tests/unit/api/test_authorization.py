@@ -220,6 +220,48 @@ async def test_cancelling_all_runs_cancels_ones_own(api: Api) -> None:
     assert list(map(tuple, api.db.connection.execute("SELECT * FROM runs"))) != before
 
 
+async def test_all_that_was_given_up_is_ones_own(api: Api) -> None:
+    run = await api.json("POST", "/runs", {"assistant_id": "sequence", "on_completion": "keep"}, status=202, **ALICE)
+    api.db.connection.execute("UPDATE runs SET status = 'error'")
+    api.db.connection.executescript(
+        "INSERT INTO dead_letters SELECT run_id, thread_id, 'sequence', '{}', NULL, created_at FROM runs;"
+        "INSERT INTO webhooks (run_id, thread_id, metadata, url, body) "
+        "SELECT run_id, thread_id, metadata, 'https://hooks.example.com', '{}' FROM runs"
+    )
+    for caller, found in ((EVE, 0), (ALICE, 1)):
+        redelivered = await api.json("POST", "/runs/webhooks/redeliver", {"status": "dead"}, **caller)
+        assert len(redelivered["redelivered"]) == found
+        redriven = await api.json("POST", "/runs/dead-letters/redrive", {"filter": {}}, **caller)
+        assert len(redriven["redriven"]) == found
+        shown = await api.json("GET", f"/threads/{run['thread_id']}/runs/{run['run_id']}", **ALICE)
+        assert shown["status"] == ("pending" if found else "error")
+
+
+async def test_a_retry_gets_only_what_its_caller_may_still_do_and_see() -> None:
+    auth, may_create = owners.handlers(), True
+
+    @auth.on.threads.create_run
+    async def only_while_allowed(ctx: Any, value: Any) -> dict[str, Any] | bool:
+        return {"owner": ctx.user.identity} if may_create else False
+
+    api = Api(gatekeeper=Handlers(auth))
+    thread_id = (await api.json("POST", "/threads", {}, **ALICE))["thread_id"]
+    request = ("POST", f"/threads/{thread_id}/runs", {"assistant_id": "sequence"})
+    key = {**ALICE, "idempotency-key": "k"}
+    run = await api.json(*request, status=202, **key)
+    assert await api.json(*request, status=202, **key) == run
+    start = {"id": 1, "method": "run.start", "params": {"assistant_id": "sequence"}}
+    command = ("POST", f"/threads/{thread_id}/commands", start)
+    other_key = {**ALICE, "idempotency-key": "other"}
+    assert (await api.json(*command, **other_key))["type"] == "success"
+    may_create = False
+    await api.json(*request, status=403, **key)
+    assert (await api.json(*command, **other_key))["message"].startswith("403: ")
+    may_create = True
+    api.db.connection.execute("UPDATE threads SET metadata = json_set(metadata, '$.owner', ?)", (owners.STRANGER,))
+    await api.json(*request, status=404, **key)
+
+
 async def test_a_handler_knows_which_runs_are_to_stop() -> None:
     auth, asked = owners.handlers(), []
 
