@@ -13,7 +13,7 @@ from api.context import Call
 from api.creates import Create
 from api.thread_stream import follow, standing
 from compact_json import compact_json
-from errors import AccessRefused, BadRequest, Conflict, MethodNotAllowed, NotFound, SuperstepError, Unavailable
+from errors import BadRequest, Conflict, MethodNotAllowed, NotFound, SuperstepError, Unavailable
 from http_messages import Passthrough, Reply, json_response
 from ids import random_id
 from runs import creation
@@ -75,7 +75,10 @@ async def _is_new(call: ProtocolCall) -> bool:
 
 
 class Commands(Create[Run | JsonObject]):
-    """Carries out commands. What is wrong with one is told in the answer; only a broken envelope changes the status."""
+    """Carries out commands. What is wrong with one is told in the answer.
+
+    Only a broken envelope, and a caller who may not, change the status.
+    """
 
     async def __call__(self, call: Call[Any, Any]) -> Reply:
         """See `Create`: those that create a run take an `Idempotency-Key`."""
@@ -92,8 +95,7 @@ class Commands(Create[Run | JsonObject]):
         except SuperstepError as error:
             if error.retryable or error.status >= 500:
                 raise
-            status = error.code if isinstance(error, AccessRefused) else error.status
-            return json_response(protocol.failure(given.id, "unknown_error", f"{status}: {error}"))
+            return json_response(protocol.failure(given.id, "unknown_error", f"{error.status}: {error}"))
 
 
 async def _carry_out(call: CommandCall) -> Run | JsonObject:

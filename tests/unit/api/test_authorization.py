@@ -256,7 +256,7 @@ async def test_a_retry_gets_only_what_its_caller_may_still_do_and_see() -> None:
     assert (await api.json(*command, **other_key))["type"] == "success"
     may_create = False
     await api.json(*request, status=403, **key)
-    assert (await api.json(*command, **other_key))["message"].startswith("403: ")
+    await api.json(*command, status=403, **other_key)
     may_create = True
     api.db.connection.execute("UPDATE threads SET metadata = json_set(metadata, '$.owner', ?)", (owners.STRANGER,))
     await api.json(*request, status=404, **key)
