@@ -8,7 +8,7 @@ from typing import Any
 
 # isort: off
 # These go first: when LangGraph and the graphs are imported, they read os.environ and may make an SDK client.
-from bindings import blocking_calls, logs, process_environment, timers  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from bindings import blocking_calls, logs, native_libraries, process_environment, timers  # noqa: F401  # pyright: ignore[reportUnusedImport]
 import in_process_client  # noqa: F401  # pyright: ignore[reportUnusedImport]
 # isort: on
 

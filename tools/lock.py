@@ -29,8 +29,8 @@ def compile_lock(output: Path, source: str, *options: str, requirement: str | No
 
 def main(options: list[str]) -> None:
     """Write every lock file; `--upgrade` takes the newest versions."""
-    excludes = f"--excludes={paths.WORKER_EXCLUDES}"
-    compile_lock(paths.WORKER_LOCK, "pyproject.toml", excludes, *worker_packages.RESOLUTION, *options)
+    excludes = [f"--excludes={file}" for file in (paths.WORKER_EXCLUDES, paths.WORKER_OPTIONAL)]
+    compile_lock(paths.WORKER_LOCK, "pyproject.toml", *excludes, *worker_packages.RESOLUTION, *options)
     compile_lock(paths.DEV_LOCK, "pyproject.toml", "--group=dev", "--universal", "--python-version=3.11", *options)
     same_versions = f"--constraint={paths.WORKER_LOCK}"
     for_development = ["--universal", "--python-version=3.11", same_versions, *options]
