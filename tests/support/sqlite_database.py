@@ -2,7 +2,8 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +37,7 @@ class SqliteDatabase:
         self._written_before = self.connection.total_changes
         #: Batches run so far.
         self.round_trips = 0
+        self._batches_left: int | None = None
 
     @property
     def rows_written(self) -> int:
@@ -45,6 +47,10 @@ class SqliteDatabase:
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """See `ports.Database.batch`; gives way to other tasks once, as a real one does."""
         self.round_trips += 1
+        if self._batches_left is not None:
+            self._batches_left -= 1
+            if self._batches_left < 0:
+                raise DatabaseError("the Worker died")
         await asyncio.sleep(0)
         written = self.connection.total_changes
         self.connection.execute("BEGIN")
@@ -57,6 +63,15 @@ class SqliteDatabase:
         self.connection.execute("COMMIT")
         d1_usage.count(rows_read=0, rows_written=self.connection.total_changes - written, seconds=0.0)
         return results
+
+    @contextmanager
+    def dying_after(self, batches: int) -> Generator[None]:
+        """In the block, this many batches are run and all further ones fail, as if their Worker had died."""
+        self._batches_left = batches
+        try:
+            yield
+        finally:
+            self._batches_left = None
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
         """See `ports.Database.wait`: nothing can wait beside a running loop."""

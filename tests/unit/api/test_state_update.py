@@ -285,27 +285,14 @@ async def test_updates_without_end_by_others_are_a_conflict(api: Api, monkeypatc
 
 
 @pytest.mark.parametrize("size", [1, PART_BYTES * 6])
-async def test_a_crash_at_any_moment_leaves_the_old_state_or_the_new(
-    api: Api, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+async def test_a_crash_at_any_moment_leaves_the_old_state_or_the_new(api: Api, size: int) -> None:
     thread_id = await run(api, "nested")
     old = await state(api, thread_id), await api.json("GET", f"/threads/{thread_id}")
-    batch, left = api.db.batch, 0
-
-    async def failing_batch(statements: Sequence[Statement]) -> list[list[Row]]:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise DatabaseError("the Worker died")
-        return await batch(statements)
-
     crashes = 0
     body = {"values": {"topic": "x" * size}, "as_node": "child"}
     while True:
-        left = crashes
-        monkeypatch.setattr(api.db, "batch", failing_batch)
-        answer: Any = await api.ask("POST", f"/threads/{thread_id}/state", body)
-        monkeypatch.undo()
+        with api.db.dying_after(crashes):
+            answer: Any = await api.ask("POST", f"/threads/{thread_id}/state", body)
         now = await state(api, thread_id), await api.json("GET", f"/threads/{thread_id}")
         if answer.status == 200:
             break

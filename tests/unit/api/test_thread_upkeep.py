@@ -293,31 +293,17 @@ async def test_activity_between_the_look_and_the_deletion_keeps_the_thread(
     assert api.rows("threads") == 1
 
 
-async def test_a_crash_at_any_moment_of_retiring_leaves_work_for_the_next_time(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    batch, left = api.db.batch, 0
-
-    async def failing_batch(statements: Sequence[Statement]) -> list[list[Row]]:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise DatabaseError("the Worker died")
-        return await batch(statements)
-
+async def test_a_crash_at_any_moment_of_retiring_leaves_work_for_the_next_time(api: Api) -> None:
     crashes = 0
     while True:
         for strategy in ("delete", "keep_latest"):
             await run(api, "sequence", thread_id=await api.new_thread(ttl={"ttl": 1, "strategy": strategy}))
-        left = crashes
-        monkeypatch.setattr(api.db, "batch", failing_batch)
         try:
-            await retire(api)
+            with api.db.dying_after(crashes):
+                await retire(api)
             break
         except DatabaseError:
             crashes += 1
-        finally:
-            monkeypatch.undo()
     assert crashes > 3
     await retire(api)
     unfinished = "SELECT COUNT(*) FROM threads WHERE expires_at IS NOT NULL OR ttl_strategy = 'delete'"
