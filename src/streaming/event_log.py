@@ -1,10 +1,10 @@
-"""The events of a thread's runs in the thread object's own SQLite: what lets any stream be resumed.
+"""The events of a thread's runs in the SQLite of the thread's object: what lets any stream be resumed.
 
-The table `stream_blocks` holds released events as encoded frames, a block for each super-step or quarter second and one
-for the end of each run; its key is the block's last event id, so that "everything after id x" is one range. What else
-must not be forgotten is in `stream_notes.py`.
+The table `stream_blocks` holds released events as encoded frames: a block for each super-step or quarter of a second,
+and one for the end of each run. Its key is the id of the block's last event, so "everything after id x" is one range.
+What else must not be forgotten is in `stream_notes.py`.
 
-No statement here is followed by an `await` before the statements that belong with it, so they commit together.
+There is no `await` between statements that belong together, so they commit together.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from streaming.stream_notes import NO_RUN, StreamNotes, parts
 #: How many runs are forgotten at once.
 PAGE_RUNS: Final = 100
 
-#: A page of a thread's events ends after so many blocks, or so many characters.
+#: A page of a thread's events ends after this many blocks, or this many characters.
 PAGE_BLOCKS: Final = 100
 PAGE_CHARACTERS: Final = 256_000
 
@@ -46,7 +46,7 @@ class EventLog:
         storage.execute(CREATE_TABLE)
         self.notes: Final = StreamNotes(storage)
 
-    #: -> last_ms, last_n. Read once in an object's life; retention bounds what it scans.
+    #: -> last_ms, last_n. Read once in the life of an object; retention limits what it scans.
     LAST_ID: Final = """
         SELECT last_ms, last_n
         FROM stream_blocks
@@ -91,8 +91,8 @@ class EventLog:
         rows = self._storage.execute(self.NEXT_BLOCK, run_id, after.ms, after.n)
         return [frame for frame in _frames(run_id, rows) if frame.id > after]
 
-    #: -> run_id, last_ms, last_n. Scans the thread's blocks, once for a whole page of them: an index would cost every
-    #: block of every run a row more.
+    #: -> run_id, last_ms, last_n. Scans the thread's blocks once for each page: an index would cost one more row for
+    #: every block of every run.
     NEXT_KEYS: Final = """
         SELECT run_id, last_ms, last_n
         FROM stream_blocks
@@ -125,7 +125,7 @@ class EventLog:
     """
 
     def block_before(self, n: int) -> EventId:
-        """The end of the last block in which no id's `n` is greater, or `START`."""
+        """The id with which the last block ends that holds no `n` above this one, or `START`."""
         rows = self._storage.execute(self.BLOCK_BEFORE, n)
         return EventId(rows[0]["last_ms"], rows[0]["last_n"]) if rows else START
 
@@ -169,7 +169,7 @@ class EventLog:
     DISCARD_BLOCKS: Final = "DELETE FROM stream_blocks WHERE run_id = ? AND root_step > ?"
 
     def discard_after(self, run_id: str, root_step: int) -> None:
-        """Forget the blocks of super-steps after `root_step`: what a crash left uncommitted."""
+        """Forget the blocks of super-steps after `root_step`, which a crash has left uncommitted."""
         self._storage.execute(self.DISCARD_BLOCKS, run_id, root_step)
 
     #: -> body, in order.
@@ -187,7 +187,7 @@ class EventLog:
         self._storage.execute(self.REOPEN, run_id)
 
     def start_over(self, run_id: str) -> None:
-        """Forget all events of a run that committed no super-step, but not which answers it has given."""
+        """Forget all events of a run that has committed no super-step, but not the answers that it has given."""
         self._storage.execute(self.DELETE_BLOCKS, run_id)
         self.notes.delete_but_answers(run_id)
 
@@ -198,7 +198,7 @@ class EventLog:
         self._storage.execute(self.DELETE_BLOCKS, run_id)
         self.notes.delete(run_id)
 
-    #: -> run_id. Scans the thread's blocks, as seldom as `LAST_ID`.
+    #: -> run_id. Scans the thread's blocks, as rarely as `LAST_ID`.
     UNENDED: Final = f"""
         SELECT DISTINCT run_id FROM stream_blocks WHERE run_id != '{NO_RUN}'
         EXCEPT SELECT run_id FROM stream_blocks WHERE root_step = {ENDED_STEP}
@@ -217,20 +217,20 @@ class EventLog:
     """
 
     def ended_by(self, at_ms: int) -> list[str]:
-        """Up to `PAGE_RUNS` runs that ended at a time or before it."""
+        """Up to `PAGE_RUNS` runs that ended up to and including a time."""
         return [row["run_id"] for row in self._storage.execute(self.ENDED_BY, at_ms, PAGE_RUNS)]
 
     #: -> ms of the oldest end, or null.
     FIRST_END: Final = f"SELECT MIN(last_ms) AS ms FROM stream_blocks WHERE root_step = {ENDED_STEP}"
 
     def first_end_ms(self) -> int | None:
-        """When the first of the runs here ended."""
+        """When the first of all runs here ended."""
         return self._storage.execute(self.FIRST_END)[0]["ms"]
 
     DELETE_RUNLESS: Final = f"DELETE FROM stream_blocks WHERE run_id = '{NO_RUN}' AND last_ms <= ?"
 
     def delete_runless(self, at_ms: int) -> None:
-        """Forget what happened besides runs, at a time or before it."""
+        """Forget events of no run, up to and including a time."""
         self._storage.execute(self.DELETE_RUNLESS, at_ms)
 
 

@@ -1,7 +1,7 @@
 """What a stream carries: event ids, and events on their way from a graph to subscribers.
 
-An id is given when an event is released to subscribers, not when the graph emits it: so ids order events as every
-subscriber sees them, which is what makes `Last-Event-ID` exact.
+An event gets its id when it is released to subscribers, not when the graph emits it. So ids have the order in which
+every subscriber sees the events, which makes `Last-Event-ID` exact.
 """
 
 import re
@@ -13,7 +13,7 @@ _ID: Final = re.compile(r"(\d{1,15})-(\d{1,9})", re.ASCII)
 
 
 class EventId(NamedTuple):
-    """`<ms>-<n>`: both parts increase within one thread, also when its clock goes backwards, `n` with each event."""
+    """`<ms>-<n>`: within a thread, neither part ever decreases, whatever its clock does, and `n` grows with each event."""
 
     ms: int
     n: int
@@ -35,11 +35,11 @@ START: Final = EventId(-1, 0)
 class Delivery(Enum):
     """When an event may reach subscribers, and what a crash before that means for it."""
 
-    #: At once: tokens, custom values, starting tasks. What happened, whether or not it is ever committed.
+    #: At once: tokens, custom values, starting tasks. They happened, whether or not anything is ever committed.
     LIVE = auto()
-    #: With its super-step's commit. A resumed run emits it again by itself, so it is stored only when released.
+    #: When its super-step is committed. A resumed run emits it again, so it is stored only when it is released.
     SNAPSHOT = auto()
-    #: With its super-step's commit. No resumed run emits it again, so it is stored before the commit.
+    #: When its super-step is committed. No resumed run emits it again, so it is stored before the commit.
     RECORD = auto()
 
 
@@ -47,7 +47,7 @@ class Delivery(Enum):
 class Superstep:
     """The super-step of a graph: `step` counts in `namespace` ("" is the run's own graph), `root_step` in "".
 
-    With a `task` it is that task's part of it, which is settled as soon as what the task wrote is committed.
+    With a `task` it is only that task's part of it, which is settled as soon as the task's writes are committed.
     """
 
     namespace: str
@@ -56,7 +56,7 @@ class Superstep:
     task: str = ""
 
 
-#: Of events that belong to no super-step and outlive them all, such as `metadata`.
+#: For events that belong to no super-step and are never discarded with one, such as `metadata`.
 BEFORE_ALL: Final = Superstep("", -100, -100)
 
 
@@ -68,7 +68,7 @@ class Event:
     data: str
     superstep: Superstep
     delivery: Delivery
-    #: Counts the run's events, so that those stored apart can be shown in one order.
+    #: Counts the run's events, so that those which are stored separately can be put back in order.
     order: int = 0
 
 
@@ -77,7 +77,7 @@ class Frame:
     """One released event, encoded for the wire."""
 
     id: EventId
-    #: Empty for what happened besides runs.
+    #: Empty for an event of no run.
     run_id: str
     name: str
     text: str

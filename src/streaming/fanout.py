@@ -17,7 +17,7 @@ from streaming.stream_notes import NO_RUN
 from streaming.thread_log import ThreadLog
 from streaming.views import View
 
-#: `result` looks again at least this often, so that no lost wake-up can hang a caller for ever.
+#: `result` looks again at least this often, so that a lost wake-up cannot make a caller wait for ever.
 _RESULT_POLL_SECONDS: Final = 60.0
 
 
@@ -26,7 +26,7 @@ class From(Enum):
 
     #: With the first event.
     START = auto()
-    #: With the next event: nothing of what is already released. All of a pending run, nothing of a finished one.
+    #: With the next event that is released: so all of a pending run, and nothing of a finished one.
     NOW = auto()
 
 
@@ -39,14 +39,14 @@ class RunStreams:
         self._users: dict[str, int] = {}
 
     def open(self, run_id: str) -> RunStream:
-        """The stream of a run for its executor; give it back with `close`."""
+        """The stream of a run; give it back with `close`."""
         self._users[run_id] = self._users.get(run_id, 0) + 1
         if run_id not in self._streams:
             self._streams[run_id] = RunStream(run_id, self.log)
         return self._streams[run_id]
 
     def close(self, run_id: str) -> None:
-        """The counterpart of `open`; the last user's leaving frees the memory, never the log."""
+        """The counterpart of `open`. When the last user closes a stream, its memory is freed; the log stays."""
         self._users[run_id] -= 1
         if not self._users[run_id]:
             del self._users[run_id], self._streams[run_id]
@@ -96,7 +96,7 @@ class RunStreams:
             self.close(run_id)
 
     def state_updated(self, thread_id: str, state: str) -> None:
-        """Show the thread's followers a state that somebody made by hand."""
+        """Show the thread's followers a state that no run has made."""
         self.log.append(NO_RUN, views.STATE_UPDATE, f'{{"state":{state},"thread_id":"{thread_id}"}}')
         self.log.show(NO_RUN, durably=True)
 
@@ -118,7 +118,7 @@ class RunStreams:
         self.log.stored.delete(run_id)
 
     def retire(self, at_ms: int) -> bool:
-        """Forget a page of runs that ended by a time and that nobody follows; whether some may be left."""
+        """Forget a page of runs that ended by a time and that nobody follows; whether any may be left."""
         self.log.stored.delete_runless(at_ms)
         if not self.log.has_ended_by(at_ms):
             return False
@@ -152,9 +152,9 @@ class Subscription:
         self._next_heartbeat = asyncio.get_running_loop().time() + sse.HEARTBEAT_SECONDS
 
     async def next_chunk(self) -> str | None:
-        """Everything that may be sent now as one text; waits while there is nothing; None at the end of the stream."""
+        """All that can be sent now, as one text. Waits while there is nothing; None at the end of the stream."""
         while not self._is_closed:
-            # Read before looking for frames: an end that arrives later brings its frames along.
+            # Read before looking for frames: a run that ends after this look brings its last frames in the next one.
             has_ended = self._has_ended()
             frames = self._log.read(self._position, self._run_id)
             if frames:
@@ -171,7 +171,7 @@ class Subscription:
         return None
 
     def close(self) -> None:
-        """The client has left or has everything; ends a waiting `next_chunk` at its next heartbeat. Idempotent."""
+        """End the subscription; a waiting `next_chunk` ends at its next heartbeat. Idempotent."""
         if not self._is_closed:
             self._is_closed = True
             self._on_close()
@@ -182,7 +182,7 @@ class Subscription:
     def _due_heartbeat(self) -> str:
         if self._seconds_to_heartbeat() > 0:
             return ""
-        # A client that did not read for a while gets one, not all it missed.
+        # A client that did not read for a while gets one heartbeat, not all that it has missed.
         now = asyncio.get_running_loop().time()
         self._next_heartbeat = max(self._next_heartbeat, now - sse.HEARTBEAT_SECONDS) + sse.HEARTBEAT_SECONDS
         return sse.HEARTBEAT

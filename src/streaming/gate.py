@@ -1,15 +1,15 @@
-"""The gate between a graph and its subscribers: what ends a super-step is shown only once that super-step is committed.
+"""The gate between a graph and its subscribers: results of a super-step are shown only once it is committed.
 
-Order: events of one super-step come before those of the next, and everything else keeps the order in which the graph
-emitted it. Within a super-step that still runs, live events pass those that wait for its end; otherwise the `updates`
-of one parallel branch would hold back the tokens of another.
+Events of one super-step come before those of the next, and otherwise keep the order in which the graph emitted them.
+Within a super-step that still runs, live events overtake those that wait for its end: otherwise the `updates` of one
+parallel branch would hold back the tokens of another.
 """
 
 from streaming.events import Delivery, Event, Superstep
 
 
 class Gate:
-    """The waiting events of one run, and which super-steps are closed (ended) and committed."""
+    """The waiting events of one run, and which of its super-steps are closed (ended) and which are committed."""
 
     def __init__(self) -> None:
         self._waiting: list[Event] = []
@@ -34,7 +34,7 @@ class Gate:
         return self._closed.get(namespace, step - 1) >= step
 
     def commit(self, namespace: str, step: int) -> list[Event]:
-        """A super-step is committed (a commit of "" covers all subgraphs that ran in it); what may be shown now."""
+        """A super-step is committed; what may be shown now. One of "" includes all subgraphs that ran in it."""
         self._committed[namespace] = step
         return self._pass()
 
@@ -58,7 +58,7 @@ class Gate:
         return released
 
     def open(self) -> list[Event]:
-        """The graph has stopped and all it stores is stored: everything that still waits."""
+        """Everything that still waits, once the graph has stopped and all that it stores is stored."""
         released, self._waiting = self._waiting, []
         return released
 

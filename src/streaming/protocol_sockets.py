@@ -1,8 +1,8 @@
 """The thread streaming protocol over WebSockets that outlive the object that serves them.
 
-An idle object is put to sleep, its sockets stay open, and what the next incarnation must know of each is attached to
-it: who connected, what they subscribed to, and up to where they have everything. So nothing here waits for anything
-between two messages or events.
+When an object is idle, it is put to sleep while its sockets stay open. What its next incarnation must know of a socket
+is attached to that socket: who connected, what they subscribed to, and up to where they have everything. So nothing
+here may wait for anything between two messages or events.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Connection:
     #: Nothing of the thread may be shown: it did not exist yet, or it is somebody else's.
     is_hidden: bool
     subscriptions: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
-    #: The socket has been sent all entries up to here that it subscribed to.
+    #: Up to here, the socket has been sent all entries that it subscribed to.
     position: EventId = START
     #: The greatest `seq` it was sent.
     seq: int = 0
@@ -97,7 +97,7 @@ class ProtocolSockets:
         socket.attach(connection.text())
 
     def _send(self, socket: Socket, connection: Connection, frames: list[Frame], wanted: list[Wanted]) -> int:
-        """Send of some entries what is wanted; how many events that were."""
+        """Send the wanted events of some entries; how many they were."""
         sent = 0
         for frame in frames:
             for event in self._view.wanted(frame, *wanted):
@@ -147,7 +147,7 @@ class ProtocolSockets:
         return dumps(answer)
 
     async def _subscribe(self, socket: Socket, before: Connection, asked: Subscribing) -> JsonObject:
-        """Replay all that is stored, then go on with what happens. Clients know repeats, so `since` does not count."""
+        """Replay all that is stored, then go on live. `since` is ignored, because clients recognise repeated events."""
         subscription_id, subscription = random_id(), {**asdict(asked), "since": 0}
         before.subscriptions[subscription_id] = subscription
         if len(before.text()) > MAX_ATTACHMENT_CHARACTERS:
@@ -158,7 +158,7 @@ class ProtocolSockets:
             replayed += self._send(socket, replay, frames, [Wanted.of(subscription)])
             replay.position = frames[-1].id
             await asyncio.sleep(0)
-        # From the last look at the log on nothing waits, so that no event is missed or sent twice.
+        # There is no `await` after the last look at the log, so that no event is missed or sent twice.
         connection = Connection.of(socket)
         connection.subscriptions[subscription_id] = subscription
         connection.position = max(connection.position, replay.position)
@@ -168,7 +168,7 @@ class ProtocolSockets:
         return {"subscription_id": subscription_id, "replayed_events": replayed}
 
     def _show(self, socket: Socket) -> None:
-        """The thread has become the client's: whatever is on it was not there when the client connected."""
+        """Show a client a thread that did not exist, or was not visible to it, when it connected."""
         connection = Connection.of(socket)
         connection.is_hidden = False
         self._catch_up(socket, connection)

@@ -1,7 +1,8 @@
 """The thread's log as the events of the thread streaming protocol.
 
-A pure function of the log: an event's `seq` is the number of its entry and its `event_id` is derived from it, so both
-are the same on each reconnect. Runs that were not started by the protocol look the same, as far as they streamed it.
+It is a pure function of the log: an event's `seq` is the number of its entry, and its `event_id` is derived from it, so
+both are the same after each reconnect. Runs that the protocol did not start look the same, as far as their stream modes
+go.
 """
 
 import json
@@ -111,7 +112,7 @@ class ProtocolView:
             yield _event(frame, method, namespace, sse.data_of(frame))
 
     def wanted(self, frame: Frame, *subscriptions: Wanted) -> list[ProtocolEvent]:
-        """The events of an entry that a subscription asks for; who gets them may rely on their `seq` from now on."""
+        """The events of an entry that any of these subscriptions asks for; their `seq` is promised from now on."""
         events = [event for event in self.events(frame) if any(wanted.has(event) for wanted in subscriptions)]
         if events:
             self._log.promise(frame.id.n)
@@ -159,7 +160,7 @@ def _event(
 
 
 def _synthetic(frame: Frame, kind: str, path: str, what: str) -> str:
-    """The id of an event that a run that is resumed may tell again, so that clients know it."""
+    """An id for an event that a resumed run may emit again: the same each time, so that clients recognise it."""
     return f"synth:{frame.run_id}:{kind}|{path}|{what}"
 
 

@@ -34,7 +34,7 @@ def split(text: str, run_id: str = "") -> list[Frame]:
 
 
 async def read(parts: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str] | None]:
-    """(name, data) of the events in a stream of these frames, however it was cut; None for a heartbeat."""
+    """(name, data) of each event in a stream of these frames, however it is cut into parts; None for a heartbeat."""
     rest = ""
     async for part in parts:
         *bodies, rest = (rest + part).split("\r\n\r\n")
@@ -60,7 +60,7 @@ def is_wanted(name: str, modes: Collection[str]) -> bool:
 
 
 def parse_last_event_id(header: str) -> EventId | None:
-    """The position a `Last-Event-ID` header names, or None for one that no stream here ever sent."""
+    """The position that a `Last-Event-ID` header names, or None for an id that no stream here has ever sent."""
     return START if header.strip() in _FROM_THE_START else EventId.parse(header)
 
 

@@ -1,7 +1,7 @@
-"""What must not be forgotten of a thread's streams besides released events, in the thread object's own SQLite.
+"""What else must not be forgotten of a thread's streams, in the SQLite of the thread's object.
 
-The table `stream_notes` holds events that wait for a commit, answers a run gave, its first super-step, and how far
-places are promised. Like `event_log.py`, of which it is a part, it is synchronous.
+The table `stream_notes` holds events that wait for a commit, the answers that a run has given, its first super-step,
+and up to which number entries are promised. It is synchronous, like `event_log.py`, of which it is a part.
 """
 
 import json
@@ -14,7 +14,7 @@ from streaming.events import Delivery, Event, Superstep
 #: At up to four bytes a character this stays below the row limit of SQLite in a Durable Object; longer text is split.
 PART_CHARACTERS: Final = 400_000
 
-#: In place of a run id: what happens on the thread besides its runs.
+#: In place of a run id: for events of no run.
 NO_RUN: Final = ""
 
 _FIRST_STEP: Final = "first_step"
@@ -42,7 +42,7 @@ class StreamNotes:
         storage.execute(CREATE_TABLE)
 
     def hold(self, run_id: str, superstep: Superstep, events: Sequence[Event], at_ms: int) -> None:
-        """Store events of one super-step until `release` or a crash decides; replaces what was held for it.
+        """Store the waiting events of one super-step until `release`, or until a crash decides; replaces earlier ones.
 
         Without events it notes that a task's part of the super-step is shown.
         """
@@ -50,7 +50,7 @@ class StreamNotes:
         self._put(run_id, _held_kind(superstep), body, at_ms)
 
     def release(self, run_id: str, superstep: Superstep) -> None:
-        """The held events of this super-step are stored as released ones now."""
+        """Forget the held events of this super-step, which are stored as released ones now."""
         self._storage.execute(self.DELETE_NOTE, run_id, _held_kind(superstep))
 
     #: -> kind, body; the parts of a note follow each other.
@@ -62,7 +62,7 @@ class StreamNotes:
     """
 
     def held(self, run_id: str) -> dict[Superstep, list[Event]]:
-        """What waited for a commit when the object last stopped, by super-step."""
+        """The events that waited for a commit when the object last stopped, by super-step."""
         bodies: dict[str, str] = {}
         for row in self._storage.execute(self.HELD_NOTES, run_id):
             bodies[row["kind"]] = bodies.get(row["kind"], "") + row["body"]
@@ -78,7 +78,7 @@ class StreamNotes:
         return None if body is None else int(body)
 
     def set_promised(self, n: int, at_ms: int) -> None:
-        """No id up to this `n` may be given any more."""
+        """Remember that no new entry may get a number up to this one."""
         self._put(NO_RUN, _PROMISED, str(n), at_ms)
 
     def promised(self) -> int:

@@ -1,11 +1,11 @@
-"""What a thread has shown so far: one log for all of its runs, which every stream is a view of.
+"""What a thread has shown so far: one log for all of its runs, of which every stream is a view.
 
-An entry's id gives its place: `<ms>-<n>`, where `n` counts all entries the thread ever had, so it names a place as well
-(the `seq` of the streaming protocol). Entries whose name begins with a dot are for some views only: `.start` and
-`.end/<how>` frame a run.
+The id of an entry, `<ms>-<n>`, is its place in the log. `n` counts all entries that the thread ever had, so `n` alone
+names a place, too (the `seq` of the streaming protocol). Entries whose name begins with a dot are for some views only:
+`.start` and `.end/<how>` frame a run.
 
 The newest entries are in memory, all others in the object's SQLite. A reader is only a position: it reads from memory
-while it keeps up and from SQLite when it fell behind, so a slow client costs no memory.
+while it keeps up, and from SQLite once it has fallen behind, so a slow client costs no memory.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from streaming import sse
 from streaming.event_log import EventLog
 from streaming.events import BEFORE_ALL, EventId, Frame
 
-#: Entries that may be lost in a crash are stored at least this often while they arrive.
+#: While entries arrive that may be lost in a crash, they are stored at least this often.
 BLOCK_MILLISECONDS: Final = 250
 
 #: How many characters of stored entries stay in memory for readers.
 RECENT_CHARACTERS: Final = 256_000
 
-#: So many places are promised at once; a crash leaves a gap of at most as many.
+#: How many numbers are promised at once; after a crash, up to this many are never used.
 PROMISED_AT_ONCE: Final = 100
 
 
 class ThreadLog:
-    """Entries of different runs never mix: what is buffered for one run is stored before another adds anything."""
+    """The log of one thread. A block never mixes runs: before another run adds an entry, what is buffered is stored."""
 
     def __init__(self, storage: ObjectStorage, now_ms: Callable[[], int]) -> None:
         self.stored: Final = EventLog(storage)
@@ -64,7 +64,7 @@ class ThreadLog:
         self._recent_characters += len(frame.text)
 
     def show(self, run_id: str, *, durably: bool) -> None:
-        """Let readers have what was added; `durably` if no resumed run would emit it again."""
+        """Let readers see what was added; `durably` if no resumed run would emit it again."""
         if durably or self.now_ms() - self._unstored_since_ms >= BLOCK_MILLISECONDS:
             self.store()
         for key in (run_id, None):
@@ -111,7 +111,7 @@ class ThreadLog:
         return [frame for frame in newest_first if run_id in (None, frame.run_id)][::-1]
 
     def promise(self, n: int) -> None:
-        """A reader is about to see the number of an entry: no other may ever get it, whatever a crash loses."""
+        """Make sure that no other entry ever gets this number, even after a crash: a reader is about to see it."""
         if n > self._promised:
             self._promised = n + PROMISED_AT_ONCE
             self.stored.notes.set_promised(self._promised, self.now_ms())
@@ -130,7 +130,7 @@ class ThreadLog:
         return self._floor if run_id is None else self.stored.last_id_of(run_id)
 
     def place(self, n: int) -> EventId:
-        """A position before all stored entries whose number is greater than `n`, and not long before."""
+        """A position before all stored entries whose number is greater than `n`, and shortly before them."""
         return self.stored.block_before(n)
 
     async def changed(self, run_id: str | None, timeout_seconds: float) -> None:

@@ -1,6 +1,6 @@
 """The thread's log as clients of the run stream and of the thread stream read it; the third view is `protocol_view.py`.
 
-A view makes the text that is sent of an entry; "" for an entry that it does not show.
+A view is a function from an entry to the text that is sent of it, which is "" for entries that it does not show.
 """
 
 import json
@@ -14,7 +14,7 @@ from streaming.run_stream import ENDED, RESUMED, STARTED
 
 View: TypeAlias = Callable[[Frame], str]
 
-#: The entry for a state that somebody made by hand.
+#: The entry for a state that no run has made.
 STATE_UPDATE: Final = "state_update"
 
 
@@ -22,7 +22,7 @@ _ATTEMPTS: Final = (STARTED, RESUMED)
 
 
 def run_view(modes: Collection[str]) -> View:
-    """The events of a run, or those of some stream modes; errors always."""
+    """The events of a run, or only those of some stream modes, and errors."""
 
     def text(frame: Frame) -> str:
         if not sse.is_wanted(frame.name, modes) or frame.name.startswith(ENDED):

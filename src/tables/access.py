@@ -13,19 +13,19 @@ from ports import SqlValue
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rows whose metadata has all of these; a row that does not might as well not exist."""
+    """The rows whose metadata meets all of these conditions; other rows do not exist for the caller."""
 
     #: Each key must have exactly this value.
     equals: Mapping[str, Any]
     #: Each key must hold a list with all of these.
     contains: Mapping[str, tuple[Any, ...]]
-    #: And system assistants, which belong to nobody.
+    #: Whether the graphs' own assistants, which belong to nobody, are included.
     with_system: bool = False
     #: No row at all.
     is_nothing: bool = False
 
     def where(self, column: str = "metadata") -> tuple[str, tuple[SqlValue, ...]]:
-        """A condition to put behind `AND`, and its parameters."""
+        """A condition to put after `AND`, and its parameters."""
         if self.is_nothing:
             return "0", ()
         clauses = ["1"]
@@ -45,7 +45,7 @@ class Access:
         return condition, tuple(params)
 
     def admits(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether a row that is about to be written will be one of these."""
+        """Whether a row with this metadata, which is about to be written, is one of these."""
         if self.is_nothing:
             return False
         return all(key in metadata and metadata[key] == value for key, value in self.equals.items()) and all(
@@ -57,7 +57,7 @@ class Access:
 #: All rows: what a server without authentication allows, and what Superstep itself works with.
 EVERYTHING: Final = Access({}, {})
 
-#: What a caller may touch who has not been asked about yet.
+#: What callers may touch before anybody has asked what they may do.
 NOTHING: Final = Access({}, {}, is_nothing=True)
 
 

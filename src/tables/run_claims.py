@@ -1,7 +1,7 @@
-"""Who executes a run: it changes hands by compare-and-set only.
+"""Who executes a run: that changes by compare-and-set only.
 
-`claim_oldest_pending` wins a pending run, `resume_running` a running one whose executor died, and each raises
-`attempt`. Every later write of the run carries that attempt, so an executor that was replaced writes nothing.
+`claim_oldest_pending` takes a pending run, `resume_running` a running one whose executor has died, and both increase
+`attempt`. Every later write of the run carries its attempt, so an executor that was replaced writes nothing.
 """
 
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ class Claim:
     claimed: Run | None
     #: The run that was running already: this executor's own, or one whose executor died.
     running: Run | None
-    #: When the next pending run is due; None when none waits for a time.
+    #: When the next run is due that waits for a time; None if there is none.
     next_due_at: str | None
     #: False once the thread was deleted.
     thread_exists: bool
 
 
-#: Why an attempt of a run begins that was asked to stop.
+#: The cause of an attempt at a run that was asked to stop.
 _STOPS: Final = "CASE WHEN cancel_action IS NOT NULL THEN 'stop' END"
 
-#: The oldest pending run that is due starts, provided that none of the thread is running; those that are to stop
-#: before they began go first, and do not begin.
+#: The oldest pending run that is due starts, provided that no run of the thread is running. Runs that were asked to
+#: stop before they began go first; they are claimed in order to end, and do not begin.
 _CLAIM: Final = f"""
 UPDATE runs
 SET status = 'running', attempt = attempt + 1, updated_at = ?1,
@@ -68,12 +68,12 @@ SELECT
 
 
 async def claim_oldest_pending(db: Database, thread_id: str, stamp: Stamp) -> Claim:
-    """Claim the thread's next run if it may start; any number of callers may race, one wins."""
+    """Claim the thread's next run if it may start. However many callers race, one wins."""
     return await read_claim(db, await db.batch(claim_statements(thread_id, stamp)), stamp)
 
 
 def claim_statements(thread_id: str, stamp: Stamp) -> list[Statement]:
-    """What `claim_oldest_pending` does, at the end of another batch; `read_claim` tells what came of it."""
+    """The statements of `claim_oldest_pending`, for the end of another batch; `read_claim` reads what they return."""
     return [
         Statement(_RUNNING, (thread_id,)),
         Statement(_CLAIM, (stamp.now, thread_id, stamp.version)),
@@ -82,10 +82,10 @@ def claim_statements(thread_id: str, stamp: Stamp) -> list[Statement]:
 
 
 async def read_claim(db: Database, results: Sequence[Sequence[Row]], stamp: Stamp) -> Claim:
-    """The claim in what the `claim_statements` of the same stamp returned."""
+    """The claim that the `claim_statements` with this stamp have made, from the rows that they returned."""
     running, claimed, [rest] = results
     if running and running[0]["updated_at"] == stamp.now:
-        # These very statements claimed it when they were sent for the first time, and the answer was lost.
+        # These same statements claimed it when they were first sent, and the answer was lost.
         running, claimed = claimed, running
     return Claim(
         claimed=await runs.first_from_rows(db, claimed),

@@ -1,4 +1,4 @@
-"""Asking unfinished runs to stop: a wish that stands on their rows until their thread's object has carried it out."""
+"""Asking unfinished runs to stop: a wish in their rows, until the object of their thread has carried it out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tables.run_fence import UNCHANGED
 from tables.run_history import Stamp, appended
 from tables.runs import RUNS_UNFINISHED, UNFINISHED, Run
 
-#: Unfinished runs of threads are asked to stop, at once if they only wait; rollback is the stronger wish.
+#: Unfinished runs are asked to stop; those that wait for a time, at once. Rollback overrides interrupt.
 _STOP: Final = f"""
 UPDATE runs
 SET cancel_action = ?1, error = ?2, due_at = NULL, updated_at = ?3,
@@ -28,7 +28,7 @@ RETURNING thread_id, run_id
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """What somebody wants of unfinished runs."""
+    """A wish that runs stop."""
 
     action: CancelAction
     #: `{"error", "message"}` as JSON text: what the thread says afterwards.

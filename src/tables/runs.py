@@ -1,4 +1,4 @@
-"""The table `runs`: the truth about every run; whatever else names a run is a hint to look here."""
+"""The table `runs`: the truth about every run. Whatever else names a run is a hint to look here."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -37,19 +37,19 @@ class Run:
     due_at: str | None
     #: When it began to execute, in any attempt.
     started_at: str | None = None
-    #: How it is to stop, once somebody asked; `error` says who and why.
+    #: How it is to stop, once somebody has asked; `error` says who and why.
     cancel_action: CancelAction | None = None
-    #: What happened to it (`run_history.parse`); None when that is nothing yet.
+    #: What happened to it, for `run_history.parse`; None while nothing has happened.
     history: str | None = None
 
     @property
     def identity(self) -> Identity:
-        """What must still be stored for anything to be written for this run."""
+        """What must still be stored when anything is written for this run."""
         return (self.thread_id, self.run_id, self.status, self.attempt, self.cancel_action)
 
     @cached_property
     def arguments(self) -> Mapping[str, Any]:
-        """What `kwargs` says; decoded once, as it may be long."""
+        """`kwargs`, decoded once, because it may be long."""
         return json.loads(self.kwargs)
 
     @property
@@ -67,8 +67,8 @@ COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask_
     metadata, kwargs, kwargs_parts, error, created_at, updated_at, due_at, started_at, cancel_action,
     history"""
 
-#: By its index, which SQLite would not choose by itself: the primary key begins with the same column. A statement
-#: without `UNFINISHED`, word for word as the index has it, is refused.
+#: The unfinished runs by their index, which SQLite would not choose by itself because the primary key begins with the
+#: same column. SQLite refuses a statement that lacks the condition `UNFINISHED`, word for word as the index has it.
 RUNS_UNFINISHED: Final = "runs INDEXED BY runs_unfinished"
 UNFINISHED: Final = "status IN ('pending', 'running')"
 
@@ -84,7 +84,7 @@ RETURNING run_id
 
 
 def insert(run: Run, access: Access, *, only_if_idle: bool) -> list[Statement]:
-    """Insert a run on a thread within `access`; the first statement returns a row exactly when it was inserted."""
+    """Insert a run on a thread within `access`; the first statement returns a row exactly when the run was inserted."""
     texts = large_text.parts(run.kwargs)
     values = (
         run.thread_id,
@@ -122,12 +122,12 @@ RETURNING run_id
 def finish(run: Run, stamp: Stamp, *, status: RunStatus, error: str | None) -> Statement:
     """Move a run to a final status; returns a row exactly when `run` was still what is stored.
 
-    Whatever depends on this must stand before it in its batch, under the same condition.
+    Statements that depend on this must come before it in the batch, under the same condition.
     """
     return Statement(_FINISH, (status, error, stamp.now, stamp.version, *run.identity))
 
 
-#: The same for a run that is to leave as if it had never been.
+#: A run disappears as if it had never been, under the same condition.
 _DELETE: Final = """
 DELETE FROM runs
 WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ? AND cancel_action IS ?

@@ -1,4 +1,4 @@
-"""The table `threads`: what the runs of a thread make of its row, from busy to at rest."""
+"""The table `threads`: what runs do to the row of their thread, from busy to resting."""
 
 from typing import Final
 
@@ -65,10 +65,10 @@ def settle(
 ) -> list[Statement]:
     """Write what a run did to its thread; `values` and `interrupts` of None leave the stored ones.
 
-    With `resting` None it did nothing: the thread rests as it did before, `error` included. The thread's TTL begins
+    With `resting` None the run did nothing: the thread rests as before, its `error` included. The thread's TTL begins
     anew, and does not end before `kept_until`.
 
-    Holds only while `run` is what is stored, so it must stand before the statement that finishes the run.
+    It applies only while `run` is what is stored, so it must come before the statement that finishes the run.
     """
     has_values = int(values is not None)
     texts = large_text.parts(values) if values is not None else []
@@ -93,7 +93,7 @@ def settle(
     return [statement, *parts]
 
 
-#: The thread belongs to another graph once more, unless a run is to come; under the fence of the run that left.
+#: The thread belongs to its earlier graph again, unless it has other unfinished runs; under the run's fence.
 _RETURN: Final = f"""
 UPDATE threads
 SET metadata = json_set(metadata, '$.graph_id', ?, '$.assistant_id', ?)
@@ -109,7 +109,7 @@ WHERE thread_id = ?
 def give_back(run: Run, left_by: tuple[str, str] | None) -> list[Statement]:
     """Undo what `engage` wrote for a run that leaves nothing behind, while `run` is what is stored.
 
-    `left_by` is the graph and the assistant that wrote the state which is left, if that is known.
+    `left_by` is the graph and the assistant that wrote the state which is left, if they are known.
     """
     return [Statement(_RETURN, (*left_by, run.thread_id, run.thread_id, run.run_id, *run.identity))] if left_by else []
 
@@ -129,7 +129,7 @@ def delete_temporary(run: Run) -> Statement:
     return Statement(_DELETE_TEMPORARY, (run.thread_id, run.thread_id, run.run_id, *run.identity))
 
 
-#: The thread of a run that gave up goes some time after it; under the run's fence.
+#: The thread of a run that gave up is deleted some time after it; under the run's fence.
 _LET_EXPIRE: Final = f"""
 UPDATE threads
 SET ttl_minutes = ?, ttl_strategy = 'delete'
@@ -138,5 +138,5 @@ WHERE thread_id = ? AND ttl_minutes IS NULL AND {UNCHANGED}
 
 
 def let_expire(run: Run, *, minutes: float) -> Statement:
-    """Give a thread without a TTL one, while `run` is what is stored; `settle` begins it."""
+    """Give a thread without a TTL one, while `run` is what is stored; it begins with `settle`."""
     return Statement(_LET_EXPIRE, (minutes, run.thread_id, *run.identity))
