@@ -1,4 +1,4 @@
-"""The wall clock, in the two shapes Superstep stores and sends."""
+"""The wall clock, in the two forms that Superstep stores and sends."""
 
 import math
 import random
@@ -12,7 +12,7 @@ def now_iso() -> str:
 
 
 def moment() -> str:
-    """Now, at a microsecond of the caller's own: what is stored with it is told from all else that happens then."""
+    """Now, with random microseconds, which tell what this caller stores from all else of the same millisecond."""
     milliseconds = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
     return f"{milliseconds}{random.randrange(1000):03}+00:00"  # noqa: S311
 

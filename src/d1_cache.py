@@ -1,7 +1,7 @@
-"""The cache that graphs have which bring none: what a node with a `CachePolicy` wrote, on D1, for all threads.
+"""The node cache of graphs that bring none of their own: what nodes with a `CachePolicy` wrote, in D1, for all threads.
 
-It outlives isolates, because on this platform hardly anything is found again in memory. An entry is a hint: a database
-that does not answer is a miss, and never an error of a run.
+It is in D1 because hardly anything is ever found again in the memory of an isolate. An entry is a hint: if the database
+does not answer, that is a miss and never an error of a run.
 """
 
 import logging
@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Until when a node's writes are kept whose policy names no time to live.
+#: How long results are kept if the node's policy names no time to live.
 DEFAULT_TTL_SECONDS: Final = 30 * 24 * 3600
-#: Longer values are not kept: a row takes 2 MB, and as text a value is twice as long.
+#: Longer values are not kept: a row may have 2 MB, and a value takes twice its length as text.
 MAX_VALUE_BYTES: Final = 900_000
 
 
@@ -46,7 +46,7 @@ class D1Cache(BaseCache[Any]):
         try:
             [rows] = await self._database.batch([statement])
         except DatabaseError as error:
-            logger.warning("the cache of nodes could not be read", exc_info=error)
+            logger.warning("the node cache could not be read: its nodes run", exc_info=error)
             return {}
         return {
             keys[row["position"]]: self.serde.loads_typed((row["type"], bytes.fromhex(row["value"]))) for row in rows
@@ -64,7 +64,7 @@ class D1Cache(BaseCache[Any]):
             if statements:
                 await self._database.batch(statements)
         except DatabaseError as error:
-            logger.warning("the cache of nodes could not be written", exc_info=error)
+            logger.warning("the node cache could not be written: its nodes will run again", exc_info=error)
 
     async def aclear(self, namespaces: Sequence[Namespace] | None = None) -> None:
         """Delete the values of these namespaces, or all of this release."""

@@ -1,6 +1,6 @@
-"""What is asked of D1, counted on behalf of whoever asks: the run in whose context a batch is sent.
+"""How much is asked of D1, counted for the run in whose context a batch is sent.
 
-A `ContextVar` carries the count to every task that execution starts, so nothing is passed around.
+A `ContextVar` carries the count to every task that execution starts, so nothing has to be passed around.
 """
 
 from collections.abc import Generator
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class D1Usage:
-    """A count that grows; rows are as Cloudflare bills them."""
+    """A growing count; rows are counted as Cloudflare bills them."""
 
     batches: int = 0
     rows_read: int = 0
@@ -25,7 +25,7 @@ _CURRENT: ContextVar[D1Usage | None] = ContextVar("d1_usage", default=None)
 
 @contextmanager
 def counting_on(usage: D1Usage) -> Generator[None]:
-    """Count on `usage` what is asked within the block, and by the tasks that are started there."""
+    """Add to `usage` what is asked in the block and by the tasks that are started in it."""
     token = _CURRENT.set(usage)
     try:
         yield
@@ -34,7 +34,7 @@ def counting_on(usage: D1Usage) -> Generator[None]:
 
 
 def so_far() -> D1Usage:
-    """What was counted in this context; nothing where nobody counts."""
+    """What this context has counted; a count of nothing if it does not count."""
     return _CURRENT.get() or D1Usage()
 
 

@@ -1,4 +1,4 @@
-"""Requests and responses as values: what `entry.py` unwraps from JavaScript and wraps again."""
+"""Requests and responses as values; `bindings/http.py` converts them from and to JavaScript."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class HttpRequest:
 
 
 def announced_bytes(headers: Mapping[str, str]) -> int:
-    """How long a body is, as its `content-length` says; 0 for one that says nothing or nonsense."""
+    """The length of the body by its `content-length`; 0 if there is none, or it is no number."""
     length = headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
@@ -51,7 +51,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Passthrough:
-    """The platform's own response object, to hand on with these headers and its own."""
+    """A response object of the platform, to pass on with these headers in addition to its own."""
 
     foreign: object
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -73,14 +73,14 @@ def json_response(text: str, status: int = 200, headers: Mapping[str, str] = Map
     return HttpResponse(status, {**JSON_HEADERS, **headers}, text)
 
 
-#: Headers that say who calls: they are for nobody else unless named outright.
+#: Headers with credentials: a pattern does not choose them, only their exact name does.
 _SECRET_HEADERS: Final = frozenset(
     {"authorization", "cookie", "x-api-key", "x-tenant-id", "x-service-key", "x-auth-scheme"}
 )
 
 
 def chosen_headers(headers: Mapping[str, str], patterns: HeaderPatterns) -> dict[str, str]:
-    """The headers that a project wants to have."""
+    """The headers that a project has chosen by these patterns."""
     return {name: value for name, value in headers.items() if _is_chosen(name, patterns)}
 
 

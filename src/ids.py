@@ -24,7 +24,7 @@ def time_ordered() -> str:
 
 
 def earliest(ms: int) -> str:
-    """No id that `time_ordered` makes from this time on, in milliseconds since 1970, sorts before it."""
+    """An id before all that `time_ordered` makes from this time on, given in milliseconds since 1970."""
     return str(uuid.UUID(int=ms << 80))
 
 
@@ -39,7 +39,7 @@ def system_assistant(graph_id: str) -> str:
 
 
 def derived(owner: str, name: str) -> str:
-    """The id of something that belongs to what has the UUID `owner`: the same one every time."""
+    """The id of something that belongs to the owner with this UUID; the same every time."""
     return str(uuid.uuid5(uuid.UUID(owner), name))
 
 

@@ -1,4 +1,4 @@
-"""LangGraph's words as every layer uses them: graphs, savers, and what of a config names a checkpoint."""
+"""LangGraph's terms as every layer uses them: graphs, savers, and the keys of a config that name a checkpoint."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, cast
@@ -9,10 +9,10 @@ from langgraph.pregel import Pregel
 Graph: TypeAlias = Pregel[Any, Any, Any, Any]
 Saver: TypeAlias = BaseCheckpointSaver[Any]
 
-#: What of `configurable` names a checkpoint, in the order callers see it.
+#: The keys of `configurable` that name a checkpoint, in the order in which callers see them.
 _ADDRESS_KEYS: Final = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
 
-#: The same within a thread.
+#: Those that name a checkpoint within a thread.
 CHECKPOINT_KEYS: Final = tuple(key for key in _ADDRESS_KEYS if key != "thread_id")
 
 

@@ -1,7 +1,7 @@
-"""Log records as one line of JSON each, for the platform's log search, and what the code at work is about.
+"""Log records as one line of JSON each, for the platform's log search, with the fields that say what they are about.
 
-A line says `{"level", "logger", "message", "event"?, …about, …extra, "traceback"?}`: whoever begins to work on a run or
-on a request says so once, and every line that is written meanwhile, by a graph's own code as well, carries it.
+A line is `{"level", "logger", "message", "event"?, …about, …extra, "traceback"?}`. Whoever begins to work on a run or a
+request says so once, and every line that is written meanwhile, also by a graph's own code, carries these fields.
 """
 
 import json
@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Final
 
-#: What every record has; the rest was given as `extra` and belongs into the line.
+#: The attributes that every record has; all others were given as `extra` and belong in the line.
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 _about: Final = ContextVar[Mapping[str, object]]("log_lines", default=MappingProxyType({}))
@@ -20,7 +20,7 @@ _about: Final = ContextVar[Mapping[str, object]]("log_lines", default=MappingPro
 
 @contextmanager
 def about(**fields: object) -> Generator[None]:
-    """Say these in every line of the block and of the tasks that begin in it; None unsays one."""
+    """Put these fields into every line of the block and of the tasks that begin in it; None takes one out."""
     known = {**_about.get(), **fields}
     token = _about.set(MappingProxyType({name: value for name, value in known.items() if value is not None}))
     try:
@@ -30,14 +30,14 @@ def about(**fields: object) -> Generator[None]:
 
 
 class JsonLines(logging.Formatter):
-    """Lines that say first what `always` knows: the deployed version, say."""
+    """The formatter; `always` gives the fields of every line, such as the deployed version."""
 
     def __init__(self, always: Callable[[], Mapping[str, object]] = dict) -> None:
         super().__init__()
         self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
-        """One record as one line; it knows better than its surroundings what it is about."""
+        """One record as one line; its own `extra` wins over the fields of the block."""
         given = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
         line: dict[str, object] = {
             "level": record.levelname.lower(),

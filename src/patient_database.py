@@ -1,8 +1,8 @@
-"""D1 for whoever has time: what it does not answer is sent again until it does.
+"""D1 for callers who can wait: a batch that it does not answer is sent again until it does.
 
-D1 is one object on one machine: it moves, restarts and is overloaded, for seconds as a rule and for minutes at times.
-A run need not notice. So whatever a thread's object writes must come to the same when it is committed twice
-(docs/decisions/0024-patience-with-d1.md).
+D1 is one object on one machine, which moves, restarts and is overloaded: for seconds as a rule, for minutes at times.
+Runs need not notice. The price is that whatever a thread's object writes must come to the same when it is committed
+twice (docs/decisions/0024-patience-with-d1.md).
 """
 
 import asyncio
@@ -19,16 +19,16 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: How long a batch is sent again. With an alarm's and a slice's time before it, less than an alarm's 15 minutes.
+#: For how long a batch is sent again. With the alarm's and the slice's time before it, below an alarm's 15 minutes.
 PATIENCE_SECONDS: Final = 480
 
-#: The first pause is at most so long, each further one at most twice as long; at random, so that not all come at once.
+#: Each pause is random, so that not all callers come back at once; the longest possible one doubles each time.
 FIRST_PAUSE_SECONDS: Final = 0.25
 MAX_PAUSE_SECONDS: Final = 8.0
 
 
 class _Silence:
-    """Whether D1 is out of reach, said once at its beginning and once at its end."""
+    """Logs that D1 is out of reach: once when that begins, and once when it ends."""
 
     def __init__(self) -> None:
         self._since_ms: int | None = None
@@ -40,7 +40,7 @@ class _Silence:
             logger.warning("D1 is out of reach, trying again: %s", error, extra={"event": "d1_retried"})
 
     def end(self) -> None:
-        """D1 answered one."""
+        """D1 answered a batch."""
         if self._since_ms is not None:
             seconds = (clock.now_ms() - self._since_ms) / 1000
             logger.warning("D1 answers again after %.1f s", seconds, extra={"event": "d1_back"})
@@ -48,7 +48,7 @@ class _Silence:
 
 
 class PatientDatabase:
-    """`ports.Database` that outlasts `DatabaseUnavailable`, for so many seconds."""
+    """A `ports.Database` that outlasts `DatabaseUnavailable` for some seconds."""
 
     def __init__(self, database: Database, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._database = database
@@ -56,13 +56,13 @@ class PatientDatabase:
         self._silence = _Silence()
 
     def within(self, seconds: float) -> "PatientDatabase":
-        """The same for whom somebody waits."""
+        """The same database with other patience: for calls with somebody waiting."""
         brief = PatientDatabase(self._database, seconds)
         brief._silence = self._silence
         return brief
 
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        """See `ports.Database.batch`; raises `DatabaseUnavailable` when patience is at its end."""
+        """See `ports.Database.batch`; raises `DatabaseUnavailable` when its patience is exhausted."""
         until_ms = clock.now_ms() + self._patience_seconds * 1000
         longest = FIRST_PAUSE_SECONDS
         while True:

@@ -1,8 +1,8 @@
 """W3C Trace Context: the trace that a request, its runs and everything they lead to belong to.
 
-A caller's own trace is kept on the run's row; a request that came without one begins a trace whose id comes out of the
-request's. Either way whoever works on a run, in any attempt, knows its trace; and the span that is the run, whose id
-comes out of the run's.
+A caller's own trace is kept in the run's row; a request without one begins a trace, whose id is derived from the
+request's. So whoever works on a run, in any attempt, knows its trace, and also the run's own span, whose id is derived
+from the run's.
 """
 
 import logging

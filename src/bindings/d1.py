@@ -1,8 +1,8 @@
-"""D1 as `ports.Database`, on the raw binding: the SDK's wrapper copies every row value by value.
+"""D1 as `ports.Database`, over the raw binding, because the SDK's wrapper copies every row value by value.
 
-Results cross the border once, as the JSON text that `JSON.stringify` makes of the whole answer. Facts that shape it:
-D1 gives a BLOB as a list of integers, takes `null` but not `undefined` (what Python's None becomes), and reports an
-error only as text.
+Results cross the border once, as the JSON text that `JSON.stringify` makes of the whole answer. What else to know: D1
+returns a BLOB as a list of integers, takes `null` but not `undefined` (which Python's None becomes), and reports errors
+as text only.
 """
 
 import json
@@ -22,13 +22,13 @@ from ports import Row, SqlValue, Statement
 
 T = TypeVar("T")
 
-#: How many statements stay prepared.
+#: How many prepared statements are kept.
 MAX_PREPARED = 200
 
 
 @lru_cache(maxsize=1)
 def database() -> "D1Database":
-    """The Worker's database: one for each isolate, so that a statement is prepared once and no object keeps a copy."""
+    """The Worker's database, one for each isolate: so a statement is prepared once, not once for each object."""
     return D1Database(env.DB)
 
 
@@ -43,7 +43,7 @@ class D1Database:
 
     def __init__(self, binding: Any) -> None:
         self._binding = getattr(binding, "_binding", binding)
-        # Bounded: a search has a text of its own for each number of conditions.
+        # Bounded, because searches have another text for each number of conditions.
         self._prepare = lru_cache(maxsize=MAX_PREPARED)(self._binding.prepare)
 
     async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:

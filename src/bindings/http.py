@@ -1,4 +1,4 @@
-"""HTTP at the border: JavaScript requests in, JavaScript responses and streams out."""
+"""HTTP at the border with JavaScript: requests in, responses and streams out."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
-    """The request as Python values; a body announced as over the limit is thrown away, for `api` to refuse."""
+    """The request as Python values. A body that is announced as too long is drained, and `api` refuses the request."""
     url = urlsplit(js_request.url)
     headers = read_headers(js_request)
     return HttpRequest(
@@ -37,7 +37,7 @@ async def _read_body(js_request: Any, headers: Mapping[str, str], max_body_bytes
     if not js_request.body:
         return b""
     if announced_bytes(headers) > max_body_bytes:
-        # Drained, because the runtime cuts the connection, and often the answer, when it ends with the body unread.
+        # Drained, because with an unread body the runtime cuts the connection, and often the answer with it.
         await js_request.body.pipeTo(WritableStream.new())
         return b""
     return (await js_request.arrayBuffer()).to_bytes()
@@ -53,7 +53,7 @@ def to_js_response(response: Reply) -> Any:
 
 
 def _with_headers(response: Any, headers: Mapping[str, str]) -> Any:
-    """The response of another object, whose own headers cannot be changed; its body goes on without passing here."""
+    """A copy of another object's response, because its headers are immutable; the body does not pass through Python."""
     if response.status == 101:  # a WebSocket: scripts of any site may open one, headers make no difference
         return response
     copy = Response.new(response.body, response)
@@ -63,7 +63,7 @@ def _with_headers(response: Any, headers: Mapping[str, str]) -> Any:
 
 
 def _streamed(response: Streamed) -> Any:
-    """When the client leaves, the runtime ends the invocation and with it whatever the parts wait for."""
+    """A streamed response. When its client leaves, the runtime ends the invocation, and what the parts wait for."""
 
     async def next_part() -> str | None:
         return await anext(response.parts, None)
@@ -77,7 +77,7 @@ def headers(response: Any) -> dict[str, str]:
 
 
 async def chunks(response: Any) -> AsyncGenerator[bytes]:
-    """The body of a JavaScript `Response`, as it comes; whoever sends it is told when nobody reads on."""
+    """The body of a JavaScript `Response`, as it arrives; its sender is told when nobody reads on."""
     reader = response.body.getReader()
     try:
         while not (part := await reader.read()).done:
@@ -93,8 +93,8 @@ def stream_response(
 
     An error of `next_chunk` ends the body with an error, so that the client sees that something is missing.
 
-    A `ReadableStream` with `pull` and `cancel` is the one technique that notices the client leaving: writing to a
-    `TransformStream` whose reader is gone hangs for ever.
+    Only a `ReadableStream` with `pull` and `cancel` notices that the client leaves: writing to a `TransformStream`
+    whose reader is gone hangs for ever.
     """
     encoder = TextEncoder.new()
 

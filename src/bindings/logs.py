@@ -19,7 +19,7 @@ class ConsoleHandler(logging.Handler):
     """Writes to the JavaScript console; Python's own standard error would cut a traceback into lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; one that cannot be written, as its words do not fit its values say, harms nobody."""
+        """Write one line; one that cannot be formatted or written harms nothing."""
         write = next((method for level, method in _METHODS if record.levelno >= level), console.debug)
         try:
             write(self.format(record))
@@ -28,7 +28,7 @@ class ConsoleHandler(logging.Handler):
 
 
 class PrintedLines(io.TextIOBase):
-    """A standard output whose lines are log lines, so that what a node prints says which run it belongs to."""
+    """A standard output that logs its lines, so that what a node prints says which run it belongs to."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -47,7 +47,7 @@ class PrintedLines(io.TextIOBase):
 
 
 def _version() -> Mapping[str, object]:
-    """Which deployed version says it."""
+    """The deployed version, for every line."""
     return {"version": process_environment.worker_version()}
 
 

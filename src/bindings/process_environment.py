@@ -19,7 +19,7 @@ from settings import Settings
 #: Checkpoints are read with an allowlist of classes: whoever can write a row must not get code executed.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
-#: What no graph needs to know.
+#: Secrets that graphs do not get to see.
 _OUR_SECRETS: Final = frozenset({"API_KEYS", "WEBHOOK_SECRETS"})
 
 
@@ -30,14 +30,14 @@ def _export(env: Any) -> dict[str, str]:
 
 
 def _stay(_exit_code: int) -> None:
-    """What a `SystemExit` does to the Worker."""
+    """What a `SystemExit` does to the Worker: nothing."""
 
 
 @lru_cache(maxsize=1)
 def read_settings() -> Settings:
-    """The settings, with the level of logging as they say; and variables and secrets once more in `os.environ`.
+    """Read the settings, apply their log level, and export variables and secrets to `os.environ` again.
 
-    Read at an isolate's first request, not at import: a deployed Worker imports once, when it is uploaded.
+    At an isolate's first request, not at import: a deployed Worker is imported once, when it is uploaded.
     """
     settings = Settings.from_env(_export(global_env))
     logging.getLogger().setLevel(settings.log_level)
@@ -46,11 +46,11 @@ def read_settings() -> Settings:
 
 @lru_cache(maxsize=1)
 def worker_version() -> str:
-    """The id of the Worker version that runs here. Not read at import either: what is uploaded is not a version yet."""
+    """The id of the Worker version that runs here. Not read at import either: during the upload there is none yet."""
     return str(getattr(global_env, "_env", global_env).VERSION.id)
 
 
 _export(global_env)
 
-# Not public, but the loop has no other way to say so. The task that was left so still ends with its SystemExit.
+# Not public, but the loop has no other way to say it. The task that raised still ends with its SystemExit.
 cast(Any, asyncio.get_event_loop())._system_exit_handler = _stay

@@ -28,12 +28,12 @@ def webhook_queue() -> "WebhookQueueBinding":
 
 
 def dead_letter_queue() -> "RunQueueBinding":
-    """Where this Worker tells of runs that gave up, and the platform moves what it could not deliver."""
+    """The queue on which runs that gave up are announced, and to which the platform moves what it could not deliver."""
     return RunQueueBinding(env.DEAD_LETTER_QUEUE, dead_letter=True)
 
 
 class RunQueueBinding:
-    """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}`, and what marks it."""
+    """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}` with the given marks."""
 
     def __init__(self, binding: Any, **marks: bool) -> None:
         self._binding = binding
@@ -72,8 +72,8 @@ class ReceivedMessage:
         """See `ports.QueuedMessage.body`."""
         try:
             return self._message.body
-        except Exception:  # what contains itself, say: nothing that was sent here
-            logger.warning("a queue message could not be read", exc_info=True)
+        except Exception:  # an object that contains itself, for example: no message of ours
+            logger.warning("a queue message could not be read, so it is kept as a dead letter", exc_info=True)
             return None
 
     @property

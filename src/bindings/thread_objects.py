@@ -18,7 +18,7 @@ ORIGIN = "http://thread"
 
 
 def thread_objects() -> "ThreadObjectsBinding":
-    """Those of this Worker."""
+    """The thread objects of this Worker."""
     return ThreadObjectsBinding(env.THREADS)
 
 
@@ -56,7 +56,7 @@ class ThreadObjectsBinding:
         return await _answer(thread_id, self._binding.getByName(thread_id).fetch(ORIGIN + path, options))
 
     async def run_slice(self, thread_id: str, run_id: str, attempt: int) -> bool:
-        """Run one slice of a long run; whether it needs another one."""
+        """Execute one slice of a long run, and say whether it needs another."""
         return bool(await _answer(thread_id, self._binding.getByName(thread_id).run_slice(run_id, attempt)))
 
 

@@ -1,4 +1,4 @@
-"""Functions that make a graph: what they are given, and how what they make is opened and closed."""
+"""Graph factories: what they are given, and how the graphs that they make are opened and closed."""
 
 import asyncio
 import inspect
@@ -21,7 +21,7 @@ from graphs.contexts import context_object
 
 logger = logging.getLogger(__name__)
 
-#: How long a factory may take to make a graph that somebody only wants to read with, and to close what it has opened.
+#: How long a factory may take to make a graph that is only used for reading, and to close what it has opened.
 READING_SECONDS: Final = 10
 CLOSING_SECONDS: Final = 10
 
@@ -30,25 +30,25 @@ Factory: TypeAlias = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """What a graph is wanted for, which its factory may ask."""
+    """What a graph is needed for; its factory may ask for that."""
 
     access: AccessContext
     config: RunnableConfig
     store: BaseStore
-    #: Who wants it; None when nobody had to say.
+    #: The authenticated user; None on a server without authentication.
     user: Any = None
-    #: Of a run: the context that its caller gave.
+    #: For a run: the context that its caller has given.
     context: Any = None
 
 
 @asynccontextmanager
 async def made(factory: Factory, purpose: Purpose) -> AsyncGenerator[Any]:
-    """What a factory makes: returned, awaited, or given by a context manager, which is left at the end of the block.
+    """What a factory makes: returned, awaited, or opened by a context manager, which is closed after the block.
 
-    An error on leaving is logged: by then what was done with the graph is done. Raises `TimeoutError`.
+    An error while it closes is only logged, because the work with the graph is done. Raises `TimeoutError`.
     """
     async with AsyncExitStack() as stack:
-        # A run that takes too long is stopped by others.
+        # A run that takes too long is stopped elsewhere.
         async with asyncio.timeout(None if purpose.access == "threads.create_run" else READING_SECONDS):
             found = _called(factory, purpose)
             if inspect.isawaitable(found):
@@ -65,7 +65,9 @@ async def made(factory: Factory, purpose: Purpose) -> AsyncGenerator[Any]:
             async with asyncio.timeout(CLOSING_SECONDS):
                 await leave.aclose()
         except Exception:  # the factory is user code
-            logger.warning("the factory of a graph failed while it closed what it had opened", exc_info=True)
+            logger.warning(
+                "the graph's factory failed while it closed what it had opened; what the graph did stays", exc_info=True
+            )
 
 
 def _called(factory: Factory, purpose: Purpose) -> Any:

@@ -13,7 +13,7 @@ _ID: Final = re.compile(r"(\d{1,15})-(\d{1,9})", re.ASCII)
 
 
 class EventId(NamedTuple):
-    """`<ms>-<n>`: within a thread, neither part ever decreases, whatever its clock does, and `n` grows with each event."""
+    """`<ms>-<n>`: within a thread neither part ever decreases, whatever the clock does, and `n` grows each time."""
 
     ms: int
     n: int
