@@ -42,6 +42,22 @@ def sequence(executed: Counter[str] | None = None, nodes: tuple[str, ...] = NODE
     return builder.compile()
 
 
+class Messages(TypedDict):
+    """A part of `Sequence`."""
+
+    messages: Annotated[list[str], operator.add]
+
+
+def narrow_output() -> Any:
+    """first → second, whose output is a part of their state."""
+    builder = StateGraph(Sequence, output_schema=Messages)
+    for name in ("first", "second"):
+        builder.add_node(name, lambda _state, name=name: {"messages": [name]})
+    builder.add_edge(START, "first")
+    builder.add_edge("first", "second")
+    return builder.compile()
+
+
 class Trail(TypedDict):
     """The state of a graph with a subgraph."""
 

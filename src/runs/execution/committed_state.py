@@ -28,8 +28,9 @@ async def _show(
     # A config that names its checkpoint leaves out what tasks wrote whose super-step is not over.
     state = await root.aget_state(saved.config)
     namespace = saved.config.get("configurable", {}).get("checkpoint_ns", "")
-    shown = graph.output_channels if namespace else graph.stream_channels_asis
-    values = state.values if isinstance(shown, str) else {k: v for k, v in state.values.items() if k in shown}
+    values, output = state.values, graph.output_channels
+    if namespace and not isinstance(output, str):  # a graph that is a node shows its output
+        values = {name: value for name, value in values.items() if name in output}
     events.show_checkpoint(tuple(filter(None, namespace.split("|"))), _payload(job, state), values)
     subgraphs = dict(graph.get_subgraphs())
     for task in state.tasks if job.streams_subgraphs else ():

@@ -110,10 +110,8 @@ class Slice:
     async def breakpoint_outcome(self) -> Outcome:
         """The outcome of a graph that had stopped at a breakpoint before this slice; shows what nobody was shown."""
         state = await self._state()
-        shown = self._graph.output_channels
-        values = state.values if isinstance(shown, str) else {k: v for k, v in state.values.items() if k in shown}
-        self._events.show_breakpoint(values)
-        return outcome.stopped(state, values)
+        self._events.show_breakpoint(state.values)
+        return outcome.stopped(state, state.values)
 
     async def failed_outcome(self, error: BaseException) -> Outcome:
         """The outcome of a graph that raised."""

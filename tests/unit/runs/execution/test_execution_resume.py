@@ -44,6 +44,10 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
         sample_graphs.sequence,
         {"input": {"topic": "s"}, "stream_mode": ["values", "updates"], "interrupt_after": ["researcher"]},
     ),
+    "breakpoint, narrower output": (
+        sample_graphs.narrow_output,
+        {"input": {"topic": "s"}, "stream_mode": ["values", "updates"], "interrupt_after": ["first"]},
+    ),
     "tasks of a function": (sample_graphs.workflow, {"input": [1, 2], "stream_mode": ["values", "updates"]}),
     "parallel updates": (sample_graphs.fan_out, {"input": {"trail": ["a", "b"]}, "stream_mode": ["updates"]}),
     "protocol": (sample_graphs.parent, {"input": {"trail": ["in"]}, **PROTOCOL}),

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from langgraph.graph import START, StateGraph
 
 from graphs.factories import Purpose
 from langgraph_terms import Graph
@@ -22,12 +23,25 @@ from tests.support.run_driver import D1Opener, RunDriver, named, run_alone
 
 SHOWN = ["values", "updates", "checkpoints", "debug"]
 
+
+def narrow_subgraph() -> Any:
+    """A graph whose only node is a graph that shows a part of its state."""
+    builder = StateGraph(sample_graphs.Sequence)
+    builder.add_node("child", sample_graphs.narrow_output())
+    builder.add_edge(START, "child")
+    return builder.compile()
+
+
 CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "nodes": (sample_graphs.sequence, {"input": {"topic": "s"}, "stream_mode": SHOWN}),
     "values": (sample_graphs.sequence, {"input": {"topic": "s"}, "stream_mode": ["values"]}),
     "sync": (sample_graphs.sequence, {"input": {"topic": "s"}, "stream_mode": SHOWN, "durability": "sync"}),
     "parallel": (sample_graphs.fan_out, {"input": {"trail": ["a", "b"]}, "stream_mode": SHOWN}),
     "subgraph": (sample_graphs.parent, {"input": {"trail": ["in"]}, "stream_mode": SHOWN, "subgraphs": True}),
+    "subgraph, narrower output": (
+        narrow_subgraph,
+        {"input": {"topic": "s"}, "stream_mode": ["values"], "subgraphs": True},
+    ),
     "tasks of a function": (sample_graphs.workflow, {"input": [1, 2], "stream_mode": SHOWN}),
     "protocol": (
         sample_graphs.parent,
