@@ -1,8 +1,8 @@
 """What the clock starts: the runs of due crons, created as if their users had asked for them.
 
-A run, the note of it and its cron's next time are one transaction, so a time is neither lost nor run twice, whatever
-dies and however many ticks there are. What cannot run (the assistant is gone, the thread is busy) is noted and passed
-over.
+A run, the record of its time and its cron's next time are one transaction, so a time is neither lost nor run twice,
+whatever dies and however many ticks come. A time that cannot run (the assistant is gone, the thread is busy) is
+recorded as well, and passed over.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ import clock
 import log_lines
 from api import authorization
 from api.context import Call, Services
+from api.thread_runs import announce
 from auth.principal import ANYONE, Principal
 from auth.user import User
 from compact_json import compact_json
-from errors import AccessRefused, Conflict, DatabaseError, NotFound, SuperstepError, Unavailable
+from errors import AccessRefused, Conflict, DatabaseError, NotFound, SuperstepError
 from http_messages import HttpRequest
 from runs import creation
 from runs.crons.plan import LATE_SECONDS, Plan, plan
@@ -37,21 +38,21 @@ logger = logging.getLogger(__name__)
 MINUTE_MS: Final = 60_000
 
 PAGE_CRONS: Final = 100
-#: What one call of a Worker may do is limited, and a time takes two round trips or three; what remains is still due.
+#: A time takes two or three round trips, and one invocation may make 1,000; what is left is due at the next tick.
 MAX_TIMES: Final = 250
-#: How much one cron may do before the others of its page have their turn.
+#: How many of its times one cron may handle before the others of its page have their turn.
 MAX_TIMES_IN_A_ROW: Final = 20
 
-#: The project's handlers are asked about every run; one that never answers must not stop the clock.
+#: The project's handlers are asked about every run, and one that never answers must not stop the clock.
 HANDLERS_SECONDS: Final = 10
 #: How much of an error is kept.
 MAX_DETAIL_CHARS: Final = 500
 
 
 async def fire_due(services: Services, *, before: str) -> int:
-    """Create the runs of all crons whose time comes before `before`, each for its time; how many. Safe to repeat.
+    """Create the runs of all crons that are due before `before`; how many they were. Safe to repeat.
 
-    Those that are on time come first: what an outage has left behind does not delay them.
+    Crons that are on time come first, so that what an outage has left behind does not delay them.
     """
     late = clock.shifted(clock.now_iso(), -LATE_SECONDS)
     round_ = _Round(services, before, left=MAX_TIMES)
@@ -72,13 +73,14 @@ class _Round:
     _unannounced: list[Run] = field(default_factory=list[Run])
 
     async def fire(self, page: Sequence[Cron]) -> None:
-        """Do what is due of some crons; in between, others may be faster with one or change it."""
+        """Handle what is due of some crons, any of which another tick may take or a caller change meanwhile."""
         try:
             for cron in page:
                 await self._fire(cron)
         finally:
-            await _announce(self.services, self._unannounced)
-            self._unannounced.clear()
+            if self._unannounced:
+                await announce(self.services, self._unannounced)
+                self._unannounced.clear()
 
     async def _fire(self, cron: Cron) -> None:
         with log_lines.about(cron_id=cron.cron_id):
@@ -96,7 +98,7 @@ class _Round:
                 raise
 
     async def _step(self, cron: Cron) -> Cron:
-        """Leave the cron's next time behind, or all that were missed; the cron after that."""
+        """Handle the cron's next time, or all times that were missed; the cron after that."""
         now = clock.now_iso()
         step = plan(cron, now=now, before=self.before)
         if step.missed_until:
@@ -108,7 +110,7 @@ class _Round:
         return replace(cron, next_run_date=step.next_run_date)
 
     async def _run(self, cron: Cron, step: Plan, now: str) -> Run | None:
-        """Create the run of the cron's next time; None when that cannot be."""
+        """Create the run of the cron's next time; None if it cannot be created, which is recorded."""
         try:
             return await _create(self.services, cron, step, now)
         except Exception as error:  # handlers of the project are asked: whatever they raise, other crons go on
@@ -175,18 +177,9 @@ def _request(cron: Cron, now: str) -> RunCreate:
     payload: JsonObject = json.loads(cron.payload)
     payload["config"]["configurable"]["cron_scheduled_at"] = cron.next_run_date
     if payload.get("context"):
-        # What is configured is either the one or the other, and mirrored.
+        # A run is configured by either of the two, and the other one mirrors it.
         payload["context"] |= payload["config"].pop("configurable")
     if cron.on_run_completed is not None:
         payload["on_completion"] = cron.on_run_completed
     payload["after_seconds"] = max(0, clock.epoch_ms(cron.next_run_date) - clock.epoch_ms(now)) / 1000
     return RunCreate.model_validate_json(compact_json(payload))
-
-
-async def _announce(services: Services, runs: Sequence[Run]) -> None:
-    try:
-        await services.queue.send_batch([(run.thread_id, run.run_id) for run in runs])
-    except Unavailable:
-        # The rows are there and the sweeper will find them.
-        said = "the runs of %d crons were stored but not announced; the sweeper finds them"
-        logger.warning(said, len(runs), exc_info=True, extra={"event": "run_not_announced"})

@@ -1,4 +1,4 @@
-"""Crons: what starts runs by the clock. `api.cron_fires` is where they do."""
+"""Crons: schedules of runs. `api.cron_fires` creates the runs."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ _UPDATE_TRIES: Final = 5
 
 
 async def _create(call: Call[CronCreate, None]) -> Cron:
-    """Create a cron whose every run has a thread of its own, or one whose runs are on the thread of the path."""
+    """Create a cron: its runs are on the thread of the path or, without one, on a thread of their own each."""
     body, now, thread_id = call.body, clock.now_iso(), call.path.get("thread_id")
     next_run_date = next_run(body.schedule, body.timezone, after=now)
     assistant_id = await _assistant_id(call, thread_id)
@@ -74,7 +74,7 @@ create: Final = Create(_create, _find, _answer)
 
 
 async def _assistant_id(call: Call[CronCreate, None], thread_id: str | None) -> str:
-    """The assistant that the caller means. NotFound unless both it and the thread are there, and the caller's."""
+    """The assistant that the caller means. NotFound unless it and the thread exist within the caller's reach."""
     name, graphs = call.body.assistant_id, call.services.graphs()
     try:
         assistant_id, system_graph = creation.resolve_assistant(graphs, name)
@@ -101,7 +101,7 @@ async def get(call: Call[None, None]) -> Reply:
 
 
 async def update(call: Call[CronPatch, None]) -> Reply:
-    """Change a cron: metadata key by key, whatever else is given as a whole."""
+    """Change a cron: its metadata key by key, everything else as a whole."""
     db, cron_id = call.services.db, call.path["cron_id"]
     given = _given(call)
     if not given:
@@ -133,7 +133,7 @@ def _changed(cron: Cron, given: Mapping[str, Any], now: str, *, created_until: s
     changed = replace(cron, **columns, payload=payload, updated_at=now)
     if _is_alive(cron) and _is_alive(changed) and _clock(changed) == _clock(cron):
         return changed
-    # What came while it was not enabled or had ended is not missed, and runs may have been created ahead.
+    # Times that came while it was disabled or had ended were not missed, and runs may have been created ahead.
     return replace(changed, next_run_date=next_run(changed.schedule, changed.timezone, after=max(now, created_until)))
 
 
@@ -146,7 +146,7 @@ def _clock(cron: Cron) -> tuple[str, str | None]:
 
 
 def _overtaken(cron: Cron, changed: Cron) -> list[Statement]:
-    """The note of times that were due when the cron was given others."""
+    """The record of times that were due when the cron was rescheduled."""
     now = changed.updated_at
     if changed.next_run_date == cron.next_run_date or not cron.is_due(cron.next_run_date, before=now):
         return []
@@ -163,7 +163,7 @@ async def delete(call: Call[None, None]) -> Reply:
 
 
 async def list_fires(call: Call[None, CronFiresQuery]) -> Reply:
-    """A page of what came of a cron's times, newest first."""
+    """A page of what became of a cron's times, newest first."""
     cron_id, query = call.path["cron_id"], call.query
     found, rows = await call.services.db.batch(
         [

@@ -9,7 +9,7 @@ _META: Final = ("/openapi.json", "/info", "/metrics", "/docs")
 
 
 def is_disabled(route: Route, http: HttpConfig) -> bool:
-    """Whether the project does without the operation, which then might as well not exist."""
+    """Whether the project has disabled the operation, which then does not exist for callers."""
     match route.path.split("/")[1:]:
         case ["assistants", *_]:
             return http.disable_assistants

@@ -1,6 +1,6 @@
 """The Model Context Protocol: every assistant is a tool, every call a run without a thread.
 
-Stateless Streamable HTTP: no sessions, nothing that the server would say by itself, and answers as plain JSON.
+Over stateless Streamable HTTP: there are no sessions, the server sends nothing by itself, answers are plain JSON.
 """
 
 from typing import Any, Final, cast
@@ -16,12 +16,12 @@ from wire.json_rpc import METHOD_NOT_FOUND, RequestId, RpcRefusal, error_text, i
 
 AnyCall = Call[Any, Any]
 
-#: Those with an `initialize` handshake, oldest first.
+#: The versions with an `initialize` handshake, oldest first.
 PROTOCOL_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 
 async def post(call: AnyCall) -> Reply:
-    """Answer one message; a notification, or an answer of the client's, needs none."""
+    """Answer one message. Notifications and answers of the client are only accepted."""
     accepted = call.request.headers.get("accept", "")
     if not any(kind in accepted for kind in ("application/json", "text/event-stream", "application/*", "*/*")):
         return _malformed("Accept header must include application/json or text/event-stream")
@@ -43,7 +43,7 @@ async def post(call: AnyCall) -> Reply:
 
 
 async def open_stream(_call: AnyCall) -> Reply:
-    """The server says nothing by itself."""
+    """Refuse: the server sends nothing by itself."""
     return HttpResponse(405, {"allow": "POST"})
 
 

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 ProtocolCall: TypeAlias = Call[None, None]
 CommandCall: TypeAlias = Call[Command, None]
 
-#: A socket keeps what its commands are authenticated by, and can keep a little only.
+#: A socket keeps what its commands are authenticated by, and can keep only little.
 MAX_HANDSHAKE_CHARACTERS: Final = 8_000
 
 _INVALID_JSON: Final = "Invalid JSON body"
@@ -42,7 +42,7 @@ _START: Final = "run.start"
 
 
 async def events(call: ProtocolCall) -> Reply:
-    """Stream the events of a thread, first those that are stored, then what happens; never ends."""
+    """Stream the events of a thread: first those that are stored, then live; never ends."""
     try:
         given = protocol.read_json(call.request.body)
     except ValueError as error:
@@ -53,7 +53,7 @@ async def events(call: ProtocolCall) -> Reply:
 
 
 async def open_socket(call: ProtocolCall) -> Reply:
-    """Open a WebSocket, over which commands and events go."""
+    """Open a WebSocket for commands and events."""
     if call.request.headers.get("upgrade", "").lower() != "websocket":
         raise MethodNotAllowed(("POST",))
     options = compact_json({"query": call.request.query})
@@ -64,7 +64,7 @@ async def open_socket(call: ProtocolCall) -> Reply:
 
 
 async def _is_new(call: ProtocolCall) -> bool:
-    """Whether there is no such thread yet: nobody may see what another caller will make of it."""
+    """Whether there is no such thread yet: then nobody may see what another caller will make of it."""
     match await standing(call):
         case "somebody's":
             raise NotFound("Thread not found")
@@ -75,9 +75,9 @@ async def _is_new(call: ProtocolCall) -> bool:
 
 
 class Commands(Create[Run | JsonObject]):
-    """Carries out commands. What is wrong with one is told in the answer.
+    """Carries out commands. The answer says what is wrong with one, with status 200.
 
-    Only a broken envelope, and a caller who may not, change the status.
+    Only a broken envelope and a caller who may not do this are answered with another status.
     """
 
     async def __call__(self, call: Call[Any, Any]) -> Reply:
@@ -143,7 +143,7 @@ async def _start(call: CommandCall) -> Run:
 
 
 async def _respond(call: CommandCall) -> Run:
-    """`input.respond`: answer interrupts that wait. Refused while a run is unfinished: it may be answering already."""
+    """`input.respond`: answer interrupts. Refused while a run is unfinished, which may be answering them already."""
     params = call.body.params
     answers = _answers(params)
     access = await call.authorize("threads.read", dict(call.path))
@@ -192,7 +192,7 @@ def _no_such_interrupt(interrupt_id: str) -> CommandRefused:
 
 
 async def _create_run(call: CommandCall, given: Mapping[str, Any]) -> Run:
-    """A run that streams what the protocol tells."""
+    """Create a run that streams what the protocol needs."""
     body = bodies.parse(RunCreate, compact_json(given))
     creating = await authorized("threads.create_run", replace(call, body=body))
     request = creating.body.model_copy(

@@ -1,7 +1,7 @@
 """The store over HTTP: the one that graphs get as `runtime.store`.
 
-Handlers of the project may put another namespace into the value they are asked about, which then counts: that is how
-each user gets a part of the store. Items have no metadata, so the filters that handlers return mean nothing here.
+The project's handlers may put another namespace into the value they are asked about, and that one is used: this is how
+each user gets a part of the store. Items have no metadata, so filters that handlers return have no effect here.
 """
 
 from collections.abc import Iterable

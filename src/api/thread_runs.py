@@ -108,7 +108,7 @@ async def announce(services: Services, created: Sequence[Run]) -> None:
     try:
         await services.queue.send_batch([(run.thread_id, run.run_id) for run in created])
     except Unavailable:
-        # The rows are there and the sweeper will find them; an error would make the caller start others.
+        # The rows are there and the sweeper will find them; an error would make a caller start other runs.
         said = "%d runs were stored but not announced, the first is %s; the sweeper finds them"
         logger.warning(said, len(created), created[0].run_id, exc_info=True, extra={"event": "run_not_announced"})
 

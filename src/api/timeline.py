@@ -16,7 +16,7 @@ from tables import run_checkpoints, runs, threads, webhooks
 from wire.bodies import MAX_LIMIT, CheckpointId
 from wire.queries import Query
 
-#: A run that was driven again and again has a webhook for each of its ends.
+#: A run that was redriven has a webhook for each of its ends.
 MAX_WEBHOOKS: Final = 20
 
 
@@ -31,7 +31,7 @@ class TimelineQuery(Query):
 async def get(call: Call[None, TimelineQuery]) -> Reply:
     """A page of what happened to a run, oldest first; `text/html` is the same as a picture."""
     thread_id, run_id, query = call.path["thread_id"], call.path["run_id"], call.query
-    # One more tells whether there is another page; the one named `after` comes back as well, for its time.
+    # One more checkpoint tells whether there is another page, and the one named `after` is read for its time.
     page = run_checkpoints.select_page(thread_id, run_id, start=query.after, limit=query.limit + 2)
     head, found, checkpoints, tasks, sent = await call.services.db.batch(
         [
