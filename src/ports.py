@@ -45,12 +45,22 @@ class Database(Protocol):
 
 
 class ObjectStorage(Protocol):
-    """The SQLite database inside one Durable Object: synchronous, and durable before any output leaves the object."""
+    """The SQLite database inside one Durable Object: synchronous, and kept for good a little later.
+
+    Requests, answers and what a WebSocket sends wait for that. The chunks of a streamed body do not.
+    """
 
     def execute(self, sql: str, *params: SqlValue) -> list[Row]:
         """Run one statement; its rows. Consecutive calls without an `await` between them commit together.
 
         Raises `errors.StorageUnavailable`, for example when another incarnation has taken over.
+        """
+        ...
+
+    async def confirmed(self) -> None:
+        """Return once all that was written so far is kept, whatever dies then.
+
+        Raises `errors.StorageUnavailable` when it will not be.
         """
         ...
 

@@ -160,6 +160,7 @@ class Subscription:
             if frames:
                 self._position = frames[-1].id
             if text := "".join(map(self._view, frames)):
+                await self._log.confirmed()
                 return text
             if heartbeat := self._due_heartbeat():
                 return heartbeat

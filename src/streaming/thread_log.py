@@ -34,6 +34,8 @@ class ThreadLog:
 
     def __init__(self, storage: ObjectStorage, now_ms: Callable[[], int]) -> None:
         self.stored: Final = EventLog(storage)
+        #: Waits until what is stored, if only the note that something was shown, is kept for good.
+        self.confirmed: Final = storage.confirmed
         self.now_ms: Final = now_ms
         last = self.stored.last_id()
         #: Entries after this id are in memory; those up to it only in SQLite.

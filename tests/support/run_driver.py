@@ -22,7 +22,7 @@ from runs.outcome import Outcome, stream_end
 from streaming import sse
 from streaming.events import START, EventId, Frame
 from streaming.fanout import RunStreams
-from tests.support.object_storage import SqliteObjectStorage
+from tests.support.object_storage import SlowObjectStorage, SqliteObjectStorage
 from tests.support.sqlite_database import SqliteDatabase
 
 T = TypeVar("T")
@@ -87,6 +87,8 @@ class RunDriver:
     provided: Provided | None = None
     thread_id: str = "11111111-1111-4111-8111-111111111111"
     connection: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:", isolation_level=None))
+    #: Whether a crash takes what the object's storage has not confirmed; for savers that take longer than that.
+    slow_storage: bool = False
 
     def __post_init__(self) -> None:
         self._lost_ms = 0
@@ -100,7 +102,8 @@ class RunDriver:
         """The thread object as a new isolate finds it: nothing in memory, and some time has passed."""
         self._lost_ms += 1000
         self.saver = self.open_saver()
-        self.streams = RunStreams(SqliteObjectStorage(self.connection), self._now_ms)
+        storage = SlowObjectStorage if self.slow_storage else SqliteObjectStorage
+        self.streams = RunStreams(storage(self.connection), self._now_ms)
 
     def job(self, number: int = 1, attempt: int = 1, **kwargs: Any) -> Job:
         """A run of this thread; `kwargs` are the run row's."""
@@ -136,6 +139,8 @@ class RunDriver:
         """
         loop = asyncio.new_event_loop()
         stream = self.streams.open(job.run_id)
+        chunks: list[str] = []
+        _graveyard.append(loop.create_task(self._follow(job.run_id, chunks)))
         task = loop.create_task(self.slice(job))
         for _ in range(after):
             loop.call_soon(loop.stop)
@@ -144,15 +149,24 @@ class RunDriver:
             task.result()
             return None
         seen: list[Frame] = []
-        while frames := stream.frames_after(seen[-1].id if seen else START):
-            seen += frames
+        if self.slow_storage:
+            seen = sse.split("".join(chunks))
+        else:  # a client that was sent everything at once
+            while frames := stream.frames_after(seen[-1].id if seen else START):
+                seen += frames
         self.lose(loop, task, stream)
         return seen
 
     def lose(self, *what: Any) -> None:
-        """Power off: what was at work never goes on."""
+        """Power off: what was at work never goes on, and what the storage has not confirmed is gone."""
         _graveyard.append(what)
+        self.connection.rollback()
         self.incarnate()
+
+    async def _follow(self, run_id: str, chunks: list[str]) -> None:
+        subscription = self.streams.subscribe(run_id, START)
+        while (chunk := await subscription.next_chunk()) is not None:
+            chunks.append(chunk)
 
     async def read(self, run_id: str, after: EventId = START) -> list[Frame]:
         """What a client sees that joins now, to the end of the stream."""

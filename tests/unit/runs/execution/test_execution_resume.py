@@ -98,7 +98,7 @@ def test_a_crash_at_any_await_changes_nothing_that_anyone_sees(case: str, open_s
     expected_frames = exact(run_alone(lambda: calm.read(calm.job().run_id)))
 
     for after in range(1, 1000):
-        driver = RunDriver(make(), open_saver())
+        driver = RunDriver(make(), open_saver(), slow_storage=open_saver is written_behind)
         seen = driver.crash(driver.job(**kwargs), after=after)
         if seen is None:
             assert after > 5, "the run must have been interrupted at some points"
