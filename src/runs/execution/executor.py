@@ -12,7 +12,7 @@ from d1_checkpointer import CommittedCheckpoint, D1Saver
 from graphs.registry import Registry
 from ports import Database
 from runs import outcome
-from runs.execution import graph_execution, run_spans, stopping
+from runs.execution import graph_execution, node_ends, run_spans, stopping
 from runs.execution.job import Job
 from runs.execution.provided import Provided
 from runs.execution.slice_budget import SliceBudget
@@ -23,6 +23,8 @@ from streaming.run_stream import RunStream
 from tables.runs import Run
 
 logger = logging.getLogger(__name__)
+
+node_ends.install()
 
 #: A graph that is still at work so long after it was cancelled does not let itself be cancelled.
 RESET_SECONDS: Final = 30
@@ -123,7 +125,7 @@ class Executor:
         self._cancel(task)
 
     def _cancel(self, task: asyncio.Task[Outcome]) -> None:
-        """Cancel the graph, once: LangGraph then waits for its nodes, and a second time it would not."""
+        """Cancel the graph, once: a second time would reach nodes that are putting things in order."""
         if task.cancelling():
             return
         task.cancel()

@@ -170,6 +170,39 @@ async def test_a_run_that_is_stopped_twice_ends_after_its_nodes_and_the_next_one
     assert await thread.runs() == {run_id: "interrupted", behind: "success"}
 
 
+async def test_a_run_that_is_stopped_while_it_fails_ends_after_its_nodes() -> None:
+    """LangGraph waits for the node that goes on, until somebody cancels that."""
+    thread = await Thread.new()
+
+    async def insist(_state: State) -> State:
+        thread.is_in_node.set()
+        while not thread.release.is_set():
+            with suppress(asyncio.CancelledError):
+                await thread.release.wait()
+        return {}
+
+    async def fail(_state: State) -> State:
+        await thread.is_in_node.wait()
+        raise ValueError
+
+    graph = StateGraph(State)
+    for node in (insist, fail):
+        graph.add_node(node)
+        graph.add_edge(START, node.__name__)
+    thread.api.registry.graphs["g"] = graph.compile()
+    run_id = await thread.create("g", input={"topic": "t"})
+    behind = await thread.create(input={"topic": "u"})
+    work = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait({work}, timeout=0.5)
+    await thread.cancel(run_id)
+    await asyncio.wait({work}, timeout=0.1)
+    statuses = await thread.runs()
+    thread.release.set()
+    assert statuses == {run_id: "running", behind: "pending"}
+    await asyncio.wait_for(work, 5)
+    assert await thread.runs() == {run_id: "interrupted", behind: "success"}
+
+
 async def test_a_node_that_is_cancelled_by_somebody_else_fails_its_run() -> None:
     thread = await Thread.new()
 
