@@ -91,10 +91,14 @@ class ThreadRunner:
         """
         await self._looks.soon()
         if self._executing.locked():
-            try:
-                await self._wishes.heed(self._at_work.run, self._stamp())
-            except DatabaseError:
-                logger.warning("could not see whether runs were asked to stop", exc_info=True)
+            await self._heed_wishes()
+
+    async def _heed_wishes(self) -> None:
+        """Stop the runs that were asked to stop, also those that wait for another one to end."""
+        try:
+            await self._wishes.heed(self._at_work.run, self._stamp())
+        except DatabaseError:
+            logger.warning("could not see whether runs were asked to stop", exc_info=True)
 
     async def ring(self) -> None:
         """What the alarm does: `work`, or the next alarm waits for it."""
@@ -170,6 +174,7 @@ class ThreadRunner:
             await self._ends.end_forgotten()
             claim = await run_claims.claim_oldest_pending(self._database, self._thread_id, self._stamp())
         if claim.running is not None:
+            await self._heed_wishes()
             return await self._take_over(claim.running)
         if claim.claimed is None:
             await self._rest(claim)

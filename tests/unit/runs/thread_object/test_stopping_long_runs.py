@@ -65,6 +65,17 @@ async def test_a_run_is_stopped_between_its_slices(how: str) -> None:
     await ended(thread, run_id, how)
 
 
+@pytest.mark.parametrize("how", ["interrupt", "rollback"])
+async def test_a_run_that_waits_is_stopped_between_the_slices_of_another(how: str) -> None:
+    thread, run_id = await handed_over(how)
+    waits = await thread.create("sequence", input={"topic": "x"})
+    await thread.cancel(waits, f"?action={how}")
+    await asyncio.wait_for(thread.runner.work(), 5)
+    assert (await thread.runs()).get(waits) == ENDS[how]
+    assert await thread.status(run_id) == "running"
+    await asyncio.wait_for(thread.streams.result(waits), 1)
+
+
 @pytest.mark.parametrize("how", ["interrupt", "rollback", "timeout"])
 async def test_a_run_is_stopped_in_the_slice_of_a_workflow(how: str) -> None:
     thread, run_id = await handed_over(how)
