@@ -1,7 +1,7 @@
-"""`GET /metrics`: how much work is waiting and what became of the rest, as Prometheus scrapes it; the former as JSON.
+"""`GET /metrics`: for Prometheus how much work is waiting and how runs went that have ended; as JSON only the former.
 
-Everything comes from D1, in one batch: a Worker runs in many isolates that know nothing of each other. Requests are not
-counted for the same reason, and Cloudflare counts them.
+Everything comes from D1, in one batch, because a Worker runs in many isolates that know nothing of each other. That is
+also why requests are not counted here; Cloudflare counts them.
 """
 
 import json
@@ -45,7 +45,7 @@ class ApiFigures(BaseModel):
 
 
 class WorkerFigures(BaseModel):
-    """Every thread executes in an object of its own, so there is no limit that could be reached."""
+    """Every thread executes in an object of its own, so no maximum can be reached."""
 
     max: int | None
     active: int
@@ -61,7 +61,7 @@ class MetricsObject(BaseModel):
 
 
 async def metrics(call: Call[None, MetricsQuery]) -> Reply:
-    """How many runs wait, for how long, and how many execute; for Prometheus also how those went that have ended."""
+    """How many runs wait and for how long, and how many execute; for Prometheus also how runs went that have ended."""
     now = clock.now_iso()
     [unfinished], *found = await call.services.db.batch(
         [
@@ -108,77 +108,77 @@ def families(
     yield Family(
         "superstep_webhooks",
         "gauge",
-        "Webhooks that are still tried, or were given up.",
+        "Webhooks that are still being tried, or were given up.",
         [Sample(number, {"status": status}) for row in undelivered for status, number in row.items()],
     )
     yield Family(
         "superstep_dead_letters",
         "gauge",
-        "Runs that gave up and wait for somebody to let them go on, and messages that nobody could deliver.",
+        "Runs that gave up and can be redriven, and messages that could not be delivered.",
         [Sample(row["number"], {"graph": row["graph_id"]}) for row in letters],
     )
     yield Family(
         "superstep_circuit_open",
         "gauge",
-        "1 for a graph whose runs are not retried when they are cut off, because too many gave up.",
+        "1 for a graph whose runs give up as soon as they are cut off, because too many before them gave up.",
         [Sample(1, {"graph": row["graph_id"], "version": row["version"]}) for row in opened],
     )
     yield from _of_ended(ended)
 
 
 def _of_queue(queue: QueueFigures) -> Iterator[Family]:
-    """A gauge for each figure, named as other LangGraph servers do; a time of nothing is 0."""
+    """A gauge for each figure, named as on other LangGraph servers; a time is 0 when no run waits."""
     for name, value, meaning in (
-        ("num_pending_runs", queue.n_pending, "Runs that wait."),
-        ("num_running_runs", queue.n_running, "Runs that execute."),
+        ("num_pending_runs", queue.n_pending, "Runs that are waiting."),
+        ("num_running_runs", queue.n_running, "Runs that are executing."),
         (
             "pending_runs_wait_time_max",
             queue.pending_runs_wait_time_max_secs,
-            "How long the oldest waiting run waits, in seconds.",
+            "How long the oldest waiting run has waited, in seconds.",
         ),
         (
             "pending_runs_wait_time_med",
             queue.pending_runs_wait_time_med_secs,
-            "The median of how long runs wait, in seconds.",
+            "The median of how long runs have waited, in seconds.",
         ),
         (
             "pending_unblocked_runs_wait_time_max",
             queue.pending_unblocked_runs_wait_time_max_secs,
-            "How long the oldest run waits that no other run of its thread keeps waiting, in seconds.",
+            "How long the oldest run has waited of those that no other run of their thread holds up, in seconds.",
         ),
-        ("workers_active", queue.n_running, "Threads that execute a run."),
+        ("workers_active", queue.n_running, "Threads that are executing a run."),
     ):
         yield Family(f"lg_api_{name}", "gauge", meaning, [Sample(value or 0, {})])
 
 
-#: Column of `run_metrics`, name and meaning of each counter. An attempt that is cut off takes its D1 figures along.
+#: Column of `run_metrics`, name and meaning of each counter. What a cut-off attempt asked of D1 is lost with it.
 _COUNTERS: Final = (
     ("runs", "runs_total", "Runs that have ended."),
     ("supersteps", "run_supersteps_total", "Super-steps whose checkpoint was stored when their run ended."),
-    ("retries", "run_retries_total", "Attempts that followed one which was cut off."),
+    ("retries", "run_retries_total", "Attempts that followed a cut-off one."),
     (
         "recovery_seconds",
         "run_recovery_seconds_total",
-        "From the last that is stored of each attempt that was cut off to the next attempt.",
+        "The time from the last thing that a cut-off attempt has stored to the next attempt.",
     ),
-    ("d1_batches", "run_d1_batches_total", "Round trips to D1 of attempts that were not cut off."),
+    ("d1_batches", "run_d1_batches_total", "Round trips to D1, without those of cut-off attempts."),
     (
         "d1_rows_read",
         "run_d1_rows_read_total",
-        "Rows that D1 read in attempts that were not cut off, as they are billed.",
+        "Rows that D1 read, as billed, without those of cut-off attempts.",
     ),
     (
         "d1_rows_written",
         "run_d1_rows_written_total",
-        "Rows that D1 wrote in attempts that were not cut off, as they are billed.",
+        "Rows that D1 wrote, as billed, without those of cut-off attempts.",
     ),
-    ("d1_seconds", "run_d1_seconds_total", "How long D1 took to answer attempts that were not cut off."),
+    ("d1_seconds", "run_d1_seconds_total", "The time that D1 took to answer, without that of cut-off attempts."),
 )
 
 #: Columns of `run_metrics` with counts and sum, name and meaning of each histogram.
 _HISTOGRAMS: Final = (
-    ("waits", "wait_seconds", "run_queue_wait_seconds", "From when a run could have begun to when it did."),
-    ("executions", "execution_seconds", "run_execution_seconds", "From when a run began to its end."),
+    ("waits", "wait_seconds", "run_queue_wait_seconds", "The time from when a run could have begun to when it did."),
+    ("executions", "execution_seconds", "run_execution_seconds", "The time from the beginning of a run to its end."),
 )
 
 

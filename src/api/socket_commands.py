@@ -1,4 +1,4 @@
-"""Commands that come over a WebSocket: each is a request of its own, by whoever opened the socket."""
+"""Commands that come over a WebSocket: each is treated as a request of its own by whoever opened the socket."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from api.context import Services
 from http_messages import HttpRequest, HttpResponse
 from wire import protocol
 
-#: Of the request that opened a socket: what was about that request only, and says nothing about who sent it.
+#: Headers that were about the opening request alone, and say nothing about who sent it.
 _OF_THE_HANDSHAKE: Final = frozenset(
     {
         *("connection", "upgrade", "host", "content-length", "content-type"),
@@ -19,7 +19,7 @@ _OF_THE_HANDSHAKE: Final = frozenset(
 
 
 def handshake_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Of the headers of a request that opens a socket, those that say who sent it."""
+    """Those headers of a request that opens a socket which may say who sent it."""
     return {
         name: value
         for name, value in headers.items()

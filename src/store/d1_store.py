@@ -32,7 +32,7 @@ from tables.store_items import BY_NOTHING, FoundBy, StoredItem
 #: Bytes of a value as JSON: leaves room in its row for the other columns.
 MAX_VALUE_BYTES: Final = 1_900_000
 
-#: Counts beyond it mean everything. A number from 2**53 - 1 on would become a BigInt in JavaScript, which D1 refuses.
+#: The greatest limit and offset: beyond 2**53 - 2 a number would become a BigInt, which D1 refuses.
 _MAX_COUNT: Final = 2**31 - 1
 #: A longer time to live is as good as this one, a hundred years.
 _MAX_TTL_MINUTES: Final = 100 * 365 * 24 * 60
@@ -41,8 +41,8 @@ _MAX_TTL_MINUTES: Final = 100 * 365 * 24 * 60
 class D1Store(BaseStore):
     """LangGraph's `BaseStore` over `ports.Database`.
 
-    A batch is one round trip, one more when it reads items whose time to live begins anew, and with embeddings some
-    more for each query. Its reads see what was there before its writes, of which the last one for a key counts.
+    A batch is one round trip; one more if it reads items whose time to live begins anew; and with embeddings a few more
+    for each query. Its reads see what was there before its writes; of several writes to one key, the last one counts.
     """
 
     supports_ttl = True
@@ -139,7 +139,7 @@ def _result(op: Op, rows: Sequence[Row]) -> Result:
 
 
 def _refresh(op: Op, rows: Sequence[Row], now: str) -> list[Statement]:
-    """What lets the items that were read live on."""
+    """Statements by which the time to live of items that were read begins anew."""
     if not isinstance(op, GetOp | SearchOp) or not op.refresh_ttl:
         return []
     return [
@@ -169,6 +169,6 @@ def _item(stored: StoredItem) -> Item:
 
 def _search_item(stored: StoredItem) -> SearchItem:
     item = _item(stored)
-    # D1 gives a whole number back as an integer.
+    # D1 returns a whole number as an integer.
     score = None if stored.score is None else float(stored.score)
     return SearchItem(item.namespace, item.key, item.value, item.created_at, item.updated_at, score)

@@ -1,6 +1,6 @@
-"""The table `threads`: what a client sees of a conversation; its state itself is in the checkpoints.
+"""The table `threads`: what clients see of a conversation. The state itself is in the checkpoints.
 
-What the runs of a thread make of its row is in `thread_engagement.py`.
+What the runs of a thread do to its row is in `thread_engagement.py`.
 """
 
 from collections.abc import Sequence
@@ -79,7 +79,7 @@ def new(thread_id: str, *, metadata: str, config: str, now: str, ttl: Ttl | None
 COLUMNS: Final = """thread_id, status, metadata, config, values_json, values_parts, interrupts, error,
     created_at, updated_at, state_updated_at, ttl_minutes, ttl_strategy, expires_at"""
 
-#: The time ? and the thread's TTL; NULL without one.
+#: The time `?` plus the thread's TTL; NULL without a TTL.
 EXPIRY: Final = "strftime('%Y-%m-%dT%H:%M:%f000+00:00', ?, '+' || ttl_minutes || ' minutes')"
 
 #: A thread that never ran, unless the id is taken.
@@ -137,7 +137,7 @@ def select_head(thread_id: str, access: Access) -> Statement:
     return _within(access, _HEAD, thread_id)
 
 
-#: What waits on a thread for an answer.
+#: The questions of a thread that wait for an answer.
 _INTERRUPTS: Final = """
 SELECT metadata, interrupts
 FROM threads
@@ -157,7 +157,7 @@ async def get(db: Database, thread_id: str, access: Access) -> Thread | None:
 
 
 async def values_text(db: Database, thread_id: str) -> str:
-    """What a thread shows as its values, as JSON text; for Superstep's own work."""
+    """The values that a thread shows, as JSON text, whoever asks."""
     thread = await get(db, thread_id, EVERYTHING)
     return (thread and thread.values_json) or "null"
 
@@ -172,7 +172,7 @@ WHERE thread_id = ?
 
 
 def refresh(thread_id: str, *, status: ThreadStatus, values: str, interrupts: str, now: str) -> list[Statement]:
-    """Show a new state; whether that may be done, another statement of the batch must say."""
+    """Show a new state; another statement of the batch must make sure that this is allowed."""
     texts = large_text.parts(values)
     shown = (values_outline.outline(values) if texts else values, len(texts), interrupts)
     return [

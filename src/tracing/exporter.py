@@ -1,4 +1,4 @@
-"""Sends spans away, behind the back of the runs that they are about: best effort, bounded, in nobody's way."""
+"""Sends spans, in the background of the runs that they are about: best effort, bounded, never holding a run up."""
 
 import asyncio
 import logging
@@ -13,18 +13,18 @@ from tracing.spans import Span, request_body
 
 logger = logging.getLogger(__name__)
 
-#: So many spans go in one request, and as soon as there are so many, one is sent.
+#: How many spans go in one request; as soon as there are that many, one is sent.
 BATCH_SPANS: Final = 200
 
-#: What waits for a receiver that does not take it; further spans are lost.
+#: How much may wait to be sent; further spans are lost.
 MAX_WAITING_SPANS: Final = 2000
 MAX_WAITING_CHARACTERS: Final = 4_000_000
 
-#: A span whose content is longer travels without it; of what went wrong so much is told.
+#: A span with longer content is sent without it; a longer error message is cut.
 MAX_CONTENT_CHARACTERS: Final = 200_000
 MAX_MESSAGE_CHARACTERS: Final = 10_000
 
-#: Answers after which the same request may succeed, once more and a moment later.
+#: After these statuses the same request is sent once more, a moment later.
 _RETRYABLE: Final = frozenset({429, 502, 503, 504})
 RETRY_SECONDS: Final = 1.0
 
@@ -49,11 +49,11 @@ class Exporter:
 
     @property
     def captures_content(self) -> bool:
-        """Whether anybody wants to know what is in them."""
+        """Whether any destination takes the content of spans."""
         return any(destination.content for destination in self._tracing.destinations)
 
     def take(self, span: Span) -> None:
-        """Take a span that has ended, and send it some time; returns at once."""
+        """Take a span that has ended, to be sent with others; returns at once."""
         if not span.trace.is_sampled:
             return
         is_full = len(self._waiting) >= MAX_WAITING_SPANS or self._characters > MAX_WAITING_CHARACTERS
@@ -73,7 +73,7 @@ class Exporter:
             self.flush()
 
     def flush(self) -> None:
-        """Send what waits, soon; returns at once."""
+        """Have what waits sent soon; returns at once."""
         if self._waiting and not self._is_sending:
             self._is_sending = True
             self._keep_alive(self._send())
@@ -88,7 +88,11 @@ class Exporter:
         finally:
             self._is_sending = False
             if self._lost:
-                logger.warning("%d spans were lost: too many waited", self._lost, extra={"event": "spans_lost"})
+                logger.warning(
+                    "%d spans were lost: the receivers take them more slowly than they come",
+                    self._lost,
+                    extra={"event": "spans_lost"},
+                )
                 self._lost = 0
 
     async def _deliver(self, destination: Destination, batch: Sequence[Span]) -> None:
@@ -96,7 +100,7 @@ class Exporter:
         try:
             if problem := await self._problem(destination, batch):
                 logger.warning("%d spans were lost: the receiver %s", len(batch), problem, extra=fields)
-        except Exception:  # nobody waits for this, and the other receivers still get theirs
+        except Exception:  # nobody awaits this, and the other receivers still get theirs
             logger.warning("%d spans could not be sent", len(batch), exc_info=True, extra=fields)
 
     async def _problem(self, destination: Destination, batch: Sequence[Span]) -> str | None:
@@ -109,7 +113,7 @@ class Exporter:
         return problem
 
     async def _post(self, destination: Destination, body: str) -> tuple[str | None, bool]:
-        """What went wrong, and whether it may pass."""
+        """What went wrong, if anything, and whether trying again may help."""
         headers = {**destination.headers, "content-type": "application/json"}
         try:
             status = (await self._sender.post(destination.url, headers, body)).status

@@ -1,6 +1,6 @@
-"""Makes spans of what LangChain's callbacks tell about one run: its tasks, and the calls of models and tools in them.
+"""Makes spans from LangChain's callbacks about one run: its tasks, and their calls of models and tools.
 
-The run's own graph is not one of them: the run is a span of its own, however many attempts it took.
+The run's own graph is not among them: the whole run is one span, however many attempts it took.
 """
 
 import time
@@ -20,7 +20,7 @@ from streaming.json_text import described, dumps
 from trace_context import TraceContext
 from tracing.spans import RunType, Span, Value
 
-#: What LangChain and LangGraph do on their own account, such as writing to channels.
+#: The tag of what LangChain and LangGraph do for themselves, such as writing to channels.
 _HIDDEN: Final = "langsmith:hidden"
 
 #: Names of the conventions for what LangGraph and LangChain put into metadata.
@@ -37,7 +37,7 @@ _MODEL_NAMES: Final[Mapping[str, str]] = {
 }
 
 
-#: So much of what went into open spans is kept: each of a thousand tasks side by side has the whole state.
+#: How much input of open spans is kept: a thousand parallel tasks each have the whole state as theirs.
 MAX_OPEN_CHARACTERS: Final = 4_000_000
 
 
@@ -65,7 +65,7 @@ class SpanRecorder(BaseCallbackHandler):
         self._captures_content = captures_content
         self._open: dict[UUID, Span] = {}
         self._characters = 0
-        #: For what is no span of its own, the span that it belongs to.
+        #: For callbacks that make no span, the span that they belong to.
         self._inside: dict[UUID, str] = {self._run: trace_context.span_of(run_id)}
 
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **about: Any) -> None:
