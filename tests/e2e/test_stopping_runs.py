@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from langgraph_sdk.client import LangGraphClient
-from langgraph_sdk.errors import NotFoundError
+from langgraph_sdk.errors import ConflictError, NotFoundError
 
 from tests.support.step_server import StepServer
 from tests.support.waiting import until
@@ -116,6 +116,24 @@ async def test_runs_that_wait_are_cancelled_while_another_executes(
         await client.runs.get(thread_id, running)
     assert (await client.threads.get_state(thread_id))["values"] == {}
     assert (await ended(client, thread_id))["values"] is None
+
+
+async def test_what_ended_is_not_deleted_under_a_run_that_executes(
+    client: LangGraphClient, start: Start, thread_id: str
+) -> None:
+    ended_before = (await client.runs.create(thread_id, "sequence", input={"topic": "before"}))["run_id"]
+    await client.runs.join(thread_id, ended_before)
+    running, following = await start()
+    waiting = (await client.runs.create(thread_id, "sequence"))["run_id"]
+    await client.runs.cancel(thread_id, waiting, wait=True)
+    with pytest.raises(ConflictError, match=running):
+        await client.runs.delete(thread_id, ended_before)
+    await client.runs.delete(thread_id, waiting)
+    assert (await client.threads.get(thread_id))["status"] == "busy"
+    await client.runs.cancel(thread_id, running, wait=True)
+    await asyncio.wait_for(following, 10)
+    await client.runs.delete(thread_id, ended_before)
+    assert [run["run_id"] for run in await client.runs.list(thread_id)] == [running]
 
 
 async def test_a_stateless_batch_runs_and_is_cancelled(client: LangGraphClient, steps: StepServer) -> None:
