@@ -44,6 +44,9 @@ TOLERANCE: Final = 0.05
 #: The heap grows in steps of a fifth, a little after what is in use reaches its end; workerd has more than the Worker.
 NOT_JUDGED: Final = ("runs", "wasm_heap_mib", "workerd_mib")
 
+#: What Cloudflare lets an isolate have: 128 MB.
+LIMIT_MIB: Final = 128e6 / 2**20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
@@ -57,6 +60,11 @@ class Sample:
     python_objects: int
     open_files: int
     workerd_mib: float
+
+    @property
+    def isolate_mib(self) -> float:
+        """What counts for the limit of an isolate. A wasm heap never shrinks, so it is at its peak."""
+        return self.wasm_heap_mib + self.js_heap_mib
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +189,16 @@ def tables(samples: list[Sample], found: list[Verdict]) -> list[Table]:
     return [measured, judged]
 
 
+def conclusion(samples: list[Sample], found: list[Verdict]) -> str:
+    """What came of it, in a line each for growth and size."""
+    growing = [one.name.replace("_", " ") for one in found if not one.is_flat]
+    largest = max(sample.isolate_mib for sample in samples)
+    return (
+        f"{'GROWS: ' + ', '.join(growing) if growing else 'Flat'}\n"
+        f"The isolate holds {largest:.1f} MiB of {LIMIT_MIB:.1f}: {LIMIT_MIB - largest:.1f} are left"
+    )
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
@@ -208,6 +226,7 @@ def main() -> int:
     for table in tables(samples, found):
         console.print(table)
     console.print(f"{options.runs:,} runs in {seconds:,.0f} s")
+    console.print(conclusion(samples, found))
     return 0 if all(one.is_flat for one in found) else 1
 
 

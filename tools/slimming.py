@@ -4,6 +4,8 @@ Line numbers stay, so tracebacks still point at the published source.
 """
 
 import ast
+import io
+import tokenize
 from pathlib import Path
 from typing import Final
 
@@ -20,19 +22,23 @@ def slim(folder: Path) -> None:
         if path.exists():
             path.write_text(with_lazy_exports(path.read_text()))
     for path in folder.rglob("*.py"):
-        path.write_bytes(without_docstrings(path.read_bytes()))
+        path.write_bytes(slimmed(path.read_bytes()))
 
 
-def without_docstrings(source: bytes) -> bytes:
-    """The source with empty docstrings in modules and functions; those of classes stay: JSON schemas show them.
+def slimmed(source: bytes) -> bytes:
+    """The source without comments, and with empty docstrings in modules and functions.
 
-    A source that this Python cannot parse is returned as it is.
+    Those of classes stay: JSON schemas show them. A source that this Python cannot parse is returned as it is.
     """
     try:
         tree = ast.parse(source)
         source.decode()
     except (SyntaxError, UnicodeDecodeError):
         return source
+    return _without_comments(_without_docstrings(source, tree).decode()).encode()
+
+
+def _without_docstrings(source: bytes, tree: ast.Module) -> bytes:
     lines = source.splitlines(keepends=True)
     for node in ast.walk(tree):
         if isinstance(node, Documented) and (docstring := _docstring(node)):
@@ -41,6 +47,16 @@ def without_docstrings(source: bytes) -> bytes:
             lines[first] = lines[first][: docstring.col_offset] + b'""' + after
             lines[first + 1 : last + 1] = [b"\n"] * (last - first)
     return b"".join(lines)
+
+
+def _without_comments(source: str) -> str:
+    """The first two lines stay: one of them may name the encoding."""
+    lines = io.StringIO(source, newline="").readlines()
+    for token in tokenize.generate_tokens(iter(lines).__next__):
+        row, column = token.start
+        if token.type == tokenize.COMMENT and row > 2:
+            lines[row - 1] = lines[row - 1][:column].rstrip() + "\n"
+    return "".join(lines)
 
 
 def with_lazy_exports(source: str) -> str:

@@ -19,15 +19,15 @@ class A:
         two
         """
         return 1
-    async def g(self): """Only docs."""; x = 1
+    async def g(self): """Only docs."""; x = 1  # A comment: é
+    # A comment
 def h():
     """Docs."""
-LAST = 1
-'''
+LAST = "# no comment"  # A comment'''
 
 
-def test_only_docstrings_of_modules_and_functions_go() -> None:
-    slimmed = slimming.without_docstrings(SOURCE.encode()).decode()
+def test_comments_and_the_docstrings_of_modules_and_functions_go() -> None:
+    slimmed = slimming.slimmed(SOURCE.encode()).decode()
     namespace: dict[str, object] = {}
     exec(slimmed, namespace)
     slim_class = namespace["A"]
@@ -36,18 +36,20 @@ def test_only_docstrings_of_modules_and_functions_go() -> None:
     assert namespace["h"].__doc__ == ""
     assert namespace["__doc__"] == ""
     assert "Only docs" not in slimmed
+    assert "A comment" not in slimmed
+    assert namespace["LAST"] == "# no comment"
 
 
 def test_every_statement_stays_on_its_line() -> None:
     def lines(source: str) -> list[int]:
         return [node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
 
-    assert lines(slimming.without_docstrings(SOURCE.encode()).decode()) == lines(SOURCE)
+    assert lines(slimming.slimmed(SOURCE.encode()).decode()) == lines(SOURCE)
 
 
 @pytest.mark.parametrize("source", [b"def f(:\n", b"# -*- coding: latin-1 -*-\nX = '\xe9'\n"])
 def test_what_cannot_be_parsed_stays(source: bytes) -> None:
-    assert slimming.without_docstrings(source) == source
+    assert slimming.slimmed(source) == source
 
 
 def test_lazy_exports_import_a_module_when_its_name_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
