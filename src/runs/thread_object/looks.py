@@ -1,4 +1,4 @@
-"""When a thread's object looks at its rows, as soon as somebody asks, or at the time of its alarm; what it found."""
+"""When a thread's object looks at its rows: as soon as somebody asks, or at the time of its alarm."""
 
 import clock
 from ports import Alarm

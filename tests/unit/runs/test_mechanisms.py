@@ -116,6 +116,26 @@ async def test_without_the_workflow_each_slice_waits_for_the_watchdog_and_costs_
     assert attempt == 1 if has_workflows else attempt > 1
 
 
+@pytest.mark.parametrize("has_watchdog", [True, False])
+async def test_without_the_watchdog_a_run_whose_workflow_was_terminated_waits_for_the_sweeper(
+    has_watchdog: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow_drive, "SILENCE_SECONDS", 0)
+    thread = await new(slice_supersteps=1)
+    run_id = await thread.create("steps", input={"topic": "t"})
+    await thread.runner.wake()
+    thread.ring()
+    await settled()
+    assert thread.workflows.started == [(thread.thread_id, run_id, 1)], "it never asks for a slice"
+    if not has_watchdog:
+        thread.alarm.at_ms = None
+        await time_passes(thread)
+        assert await thread.status(run_id) == "running"
+        await thread.sweep()
+    await time_passes(thread)
+    assert await thread.status(run_id) == "success"
+
+
 async def test_an_interrupted_run_leaves_nothing_at_work_and_is_answered_after_a_restart() -> None:
     thread = await new()
     run_id = await thread.create("approval", input={"topic": "t"})
