@@ -43,6 +43,13 @@ def test_every_module_that_is_named_exists(document: Path) -> None:
     assert [name for name in named if not any((root / name).exists() for root in roots)] == []
 
 
+@document
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    named = set(re.findall(r"`(test_\w+)`", document.read_text()))
+    tests = "".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py")) if named else ""
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
 def anchors(markdown: str) -> set[str]:
     """What GitHub makes of headings."""
     headings = re.findall(r"^#+ (.*)", markdown, re.MULTILINE)
