@@ -43,6 +43,15 @@ async def time_passes(thread: DyingThread) -> None:
         await settled()
 
 
+async def assert_waits_for_the_sweeper(thread: DyingThread, run_id: str, status: str) -> None:
+    """The run stays as it is until the sweeper comes by, and succeeds then."""
+    await time_passes(thread)
+    assert await thread.status(run_id) == status
+    await thread.sweep()
+    await time_passes(thread)
+    assert await thread.status(run_id) == "success"
+
+
 async def killed_while_it_executes(thread: DyingThread) -> str:
     """A run whose object died in the middle of it."""
     run_id = await thread.create("steps", input={"topic": "t"})
@@ -66,21 +75,13 @@ async def test_without_the_alarm_a_killed_run_waits_for_the_sweeper() -> None:
     thread = await new()
     run_id = await killed_while_it_executes(thread)
     thread.alarm.at_ms = None
-    await time_passes(thread)
-    assert await thread.status(run_id) == "running"
-    await thread.sweep()
-    await time_passes(thread)
-    assert await thread.status(run_id) == "success"
+    await assert_waits_for_the_sweeper(thread, run_id, "running")
 
 
 async def test_without_the_queue_a_background_run_waits_for_the_sweeper() -> None:
     thread = await new()
     run_id = await thread.create("steps", input={"topic": "t"})
-    await time_passes(thread)
-    assert await thread.status(run_id) == "pending"
-    await thread.sweep()
-    await time_passes(thread)
-    assert await thread.status(run_id) == "success"
+    await assert_waits_for_the_sweeper(thread, run_id, "pending")
 
 
 async def test_without_alarm_and_sweeper_a_killed_run_waits_for_whoever_asks_for_its_thread_next() -> None:
@@ -116,9 +117,8 @@ async def test_without_the_workflow_each_slice_waits_for_the_watchdog_and_costs_
     assert attempt == 1 if has_workflows else attempt > 1
 
 
-@pytest.mark.parametrize("has_watchdog", [True, False])
 async def test_without_the_watchdog_a_run_whose_workflow_was_terminated_waits_for_the_sweeper(
-    has_watchdog: bool, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workflow_drive, "SILENCE_SECONDS", 0)
     thread = await new(slice_supersteps=1)
@@ -127,13 +127,8 @@ async def test_without_the_watchdog_a_run_whose_workflow_was_terminated_waits_fo
     thread.ring()
     await settled()
     assert thread.workflows.started == [(thread.thread_id, run_id, 1)], "it never asks for a slice"
-    if not has_watchdog:
-        thread.alarm.at_ms = None
-        await time_passes(thread)
-        assert await thread.status(run_id) == "running"
-        await thread.sweep()
-    await time_passes(thread)
-    assert await thread.status(run_id) == "success"
+    thread.alarm.at_ms = None
+    await assert_waits_for_the_sweeper(thread, run_id, "running")
 
 
 async def test_an_interrupted_run_leaves_nothing_at_work_and_is_answered_after_a_restart() -> None:
