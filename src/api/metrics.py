@@ -177,7 +177,12 @@ _COUNTERS: Final = (
 
 #: Columns of `run_metrics` with counts and sum, name and meaning of each histogram.
 _HISTOGRAMS: Final = (
-    ("waits", "wait_seconds", "run_queue_wait_seconds", "The time from when a run could have begun to when it did."),
+    (
+        "waits",
+        "wait_seconds",
+        "run_queue_wait_seconds",
+        "The time from a run's creation, or from when it was due, to its beginning.",
+    ),
     ("executions", "execution_seconds", "run_execution_seconds", "The time from the beginning of a run to its end."),
 )
 

@@ -28,7 +28,7 @@ class Tally:
     status: Ended
     #: What was before this belongs to an earlier end of the same run.
     since: str
-    #: From when it could have begun to when it did; None when it never did.
+    #: From when it was created, or due, to when it began; None when it never did.
     wait: float | None
     #: From then on.
     execution: float | None
