@@ -89,7 +89,7 @@ class Exporter:
             self._is_sending = False
             if self._lost:
                 logger.warning(
-                    "%d spans were lost: the receivers take them more slowly than they come",
+                    "%d spans were lost: their receivers take them too slowly",
                     self._lost,
                     extra={"event": "spans_lost"},
                 )

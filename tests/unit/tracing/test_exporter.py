@@ -160,7 +160,7 @@ async def test_more_than_may_wait_is_dropped_and_counted(monkeypatch: pytest.Mon
     with WrittenLines() as log:
         way.exporter.flush()
         await way.done()
-    assert [line["message"] for line in log.lines] == ["2 spans were lost: too many waited"]
+    assert [line["message"] for line in log.lines] == ["2 spans were lost: their receivers take them too slowly"]
 
 
 async def test_a_content_that_is_too_long_is_left_out() -> None:
