@@ -48,7 +48,7 @@ async def stop(thread: Thread, run_id: str, how: str) -> None:
     if how == "interrupt":
         await thread.cancel(run_id)
     else:
-        await asyncio.sleep(1)
+        thread.api.db.connection.execute("UPDATE runs SET started_at = '2020-01-01T00:00:00+00:00'")
 
 
 async def shown(thread: Thread, run_id: str) -> list[tuple[str, str]]:
