@@ -122,7 +122,7 @@ def test_the_result_of_a_task_whose_super_step_goes_on_is_shown_once_through_any
     kwargs = {"input": [1, 2], "stream_mode": ["tasks"]}
     expected = Counter([2, 4, 12])
     for after in range(1, 1000):
-        driver = RunDriver(sample_graphs.workflow(), open_saver())
+        driver = RunDriver(sample_graphs.workflow(), open_saver(), slow_storage=open_saver is written_behind)
         seen = driver.crash(driver.job(**kwargs), after=after)
         if seen is None:
             return
