@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from tests.support.sqlite_database import SqliteDatabase
 
 T = TypeVar("T")
 
-#: Event loops that "crashed". Kept, so that nothing in them ever runs again, not even a `finally`.
+#: What "crashed". Kept, so that nothing of it ever runs again, not even a `finally`.
 _graveyard: list[Any] = []
 
 
@@ -137,14 +137,9 @@ class RunDriver:
 
         The frames a client had been sent by then; None when the slice had ended before.
         """
-        loop = asyncio.new_event_loop()
         stream = self.streams.open(job.run_id)
         chunks: list[str] = []
-        _graveyard.append(loop.create_task(self._follow(job.run_id, chunks)))
-        task = loop.create_task(self.slice(job))
-        for _ in range(after):
-            loop.call_soon(loop.stop)
-            loop.run_forever()
+        _, task = run_for(after, self._follow(job.run_id, chunks), self.slice(job))
         if task.done():
             task.result()
             return None
@@ -154,12 +149,12 @@ class RunDriver:
         else:  # a client that was sent everything at once
             while frames := stream.frames_after(seen[-1].id if seen else START):
                 seen += frames
-        self.lose(loop, task, stream)
+        self.lose()
         return seen
 
-    def lose(self, *what: Any) -> None:
+    def lose(self) -> None:
         """Power off: what was at work never goes on, and what the storage has not confirmed is gone."""
-        _graveyard.append(what)
+        _graveyard.append((self.saver, self.streams))
         self.connection.rollback()
         self.incarnate()
 
@@ -176,6 +171,18 @@ class RunDriver:
             text += chunk
         subscription.close()
         return sse.split(text)
+
+
+def run_for(turns: int, *work: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
+    """Work for so many turns of an event loop, which then stands still for ever."""
+    loop = asyncio.SelectorEventLoop()
+    tasks = [loop.create_task(each) for each in work]
+    for _ in range(turns):
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+    _graveyard.append((tasks, [*loop._ready], [*loop._scheduled]))  # type: ignore[attr-defined]
+    loop.close()  # A test crashes more often than a process may open files.
+    return tasks
 
 
 def run_alone(function: Callable[[], Awaitable[T]]) -> T:

@@ -19,7 +19,7 @@ from runs.threads.graph_reader import GraphReader
 from streaming import sse
 from streaming.events import Frame
 from tests.support import sample_graphs
-from tests.support.run_driver import D1Opener, RunDriver, named, run_alone
+from tests.support.run_driver import D1Opener, RunDriver, named, run_alone, run_for
 
 SHOWN = ["values", "updates", "checkpoints", "debug"]
 
@@ -78,13 +78,9 @@ async def stop(driver: RunDriver, job: Job) -> None:
 
 def crash_in(driver: RunDriver, work: Any, *, after: int) -> bool:
     """Do this for so many turns of the event loop, then lose everything in memory; whether it was not over."""
-    loop = asyncio.new_event_loop()
-    task = loop.create_task(work)
-    for _ in range(after):
-        loop.call_soon(loop.stop)
-        loop.run_forever()
+    [task] = run_for(after, work)
     if not task.done():
-        driver.lose(loop, task)
+        driver.lose()
     return not task.done()
 
 
