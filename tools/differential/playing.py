@@ -6,18 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from tools.differential import comparison, projects, scripts
 from tools.differential.comparison import Difference
 from tools.differential.normal_form import NormalExchange, normal_form
-from tools.differential.recording import NotServed
 from tools.differential.session import Session
 
 SCRIPT_TIMEOUT_SECONDS: Final = 120
 
 Play: TypeAlias = Callable[[Session], Awaitable[None]]
-Ending: TypeAlias = Literal["end", "not served", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,7 @@ class Recording:
     """What one server answered to a script, and how the script ended there."""
 
     exchanges: Sequence[NormalExchange]
-    ending: Ending = "end"
-    #: Of an error, what it was.
+    #: The error that ended the script; empty if it came to its end.
     reason: str = ""
 
 
@@ -48,8 +45,6 @@ class Outcome:
     script: Script
     recordings: Mapping[str, Recording]
     differences: Sequence[Difference]
-    #: The operation at which Superstep said that it does not serve it.
-    not_served: str | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +54,7 @@ class Outcome:
     @property
     def steps(self) -> int:
         """How many answers of Superstep were compared."""
-        return len(self.recordings["superstep"].exchanges) - bool(self.not_served)
+        return len(self.recordings["superstep"].exchanges)
 
 
 def find(prefixes: Sequence[str]) -> list[Script]:
@@ -81,10 +76,6 @@ async def play(script: Script, servers: projects.Servers) -> Outcome:
     reference, superstep = await asyncio.gather(_record(script, servers.reference), _record(script, servers.superstep))
     recordings = {"reference": reference, "superstep": superstep}
     name = f"{script.area}.{script.name}"
-    if superstep.ending == "not served":
-        until = len(superstep.exchanges) - 1
-        found = comparison.differences(name, reference.exchanges[:until], superstep.exchanges[:until])
-        return Outcome(script, recordings, list(found), superstep.exchanges[until].operation)
     found = list(comparison.differences(name, reference.exchanges, superstep.exchanges))
     if reference.reason != superstep.reason and not found:
         found.append(_other_ending(name, reference, superstep))
@@ -100,15 +91,12 @@ def _other_ending(name: str, reference: Recording, superstep: Recording) -> Diff
 
 
 async def _record(script: Script, url: str) -> Recording:
-    ending: Ending = "end"
     reason = ""
     async with Session(url) as session:
         try:
             async with asyncio.timeout(SCRIPT_TIMEOUT_SECONDS):
                 await script.play(session)
-        except NotServed:
-            ending = "not served"
         except Exception as error:  # noqa: BLE001 - whatever a script meets on one server is what is to be compared
-            ending, reason = "error", f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error}"
         exchanges = [normal_form(exchange, url) for exchange in session.exchanges]
-    return Recording(exchanges, ending, reason)
+    return Recording(exchanges, reason)

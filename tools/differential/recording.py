@@ -1,6 +1,6 @@
-"""What goes over the wire between a client and a server, noted exchange by exchange.
+"""Records every exchange between a client and a server.
 
-The notes are taken below httpx, so that the official SDK is noted as well as plain HTTP.
+The recording happens below httpx, so it covers the official SDK as well as plain HTTP.
 """
 
 import json
@@ -12,12 +12,6 @@ import httpx
 
 #: Set on a request that is sent a number of times that depends on timing.
 UNRECORDED: Final = "superstep.unrecorded"
-
-NOT_IMPLEMENTED: Final = 501
-
-
-class NotServed(Exception):
-    """The server knows the operation and does not serve it yet."""
 
 
 @dataclass(slots=True)
@@ -69,7 +63,7 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         self._transport = httpx.AsyncHTTPTransport(retries=0)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """See httpx; raises NotServed for a 501."""
+        """See httpx."""
         sent = (await request.aread()).decode(errors="replace")
         exchange = Exchange(request.method, request.url.raw_path.decode(), sent)
         if not request.extensions.get(UNRECORDED):
@@ -79,9 +73,6 @@ class RecordingTransport(httpx.AsyncBaseTransport):
         exchange.headers = dict(response.headers)
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _NotedStream(response.stream, exchange.received)
-        if exchange.status == NOT_IMPLEMENTED:
-            await response.aread()
-            raise NotServed(f"{request.method} {request.url.path}")
         return response
 
     async def aclose(self) -> None:
