@@ -1,1 +1,1 @@
-"""The JavaScript edge: one file for each port, and no JavaScript value passes it."""
+"""The JavaScript edge: one file for each port. No JavaScript value leaves this package."""

@@ -1,11 +1,16 @@
 """Lets synchronous code of a graph wait, in an interpreter that has no threads.
 
-JavaScript Promise Integration puts the stack of whoever waits aside, and other tasks go on meanwhile. What Python's
-libraries do with threads for the same end is led there: `loop.run_in_executor` (how LangGraph runs a synchronous node),
-`ThreadPoolExecutor.submit` (how it runs a graph that is called with `invoke`), `Future.result` (how a synchronous
-`@entrypoint` waits for its tasks), and the event loop beside the loop in which a synchronous call of LangChain runs
-asynchronous callbacks (how `events` streams hear of it). What LangSmith's client sends from a thread, `tracing/` does
-without. Synchronous nodes take turns where they wait, and only there.
+JavaScript Promise Integration suspends the stack of the waiting code, and other tasks go on meanwhile. Libraries use
+threads for this; these calls are redirected here instead:
+
+- `loop.run_in_executor`, by which LangGraph runs a synchronous node;
+- `ThreadPoolExecutor.submit`, by which it runs a graph that is called with `invoke`;
+- `Future.result`, by which a synchronous `@entrypoint` waits for its tasks;
+- the second event loop in which a synchronous call of LangChain runs asynchronous callbacks, from which `events`
+  streams are fed.
+
+LangSmith's client sends from a thread and is switched off; `tracing/` replaces it. Synchronous nodes take turns only
+where they wait.
 """
 
 import asyncio
@@ -28,7 +33,7 @@ _exception = Future[Any].exception
 
 
 def install() -> None:
-    """Replace all of these; once, before the event loop runs anything of a graph."""
+    """Replace all of these, once, before the event loop runs any code of a graph."""
     assert hasattr(manager, "_run_coros"), "langchain-core runs the callbacks of synchronous calls in another way now"
     langsmith.configure(enabled=False)
     manager._run_coros = _run_callbacks  # pyright: ignore[reportPrivateUsage]
@@ -49,32 +54,32 @@ def _run_callbacks(coroutines: list[Coroutine[Any, Any, Any]]) -> None:
 def _run_in_executor(
     loop: asyncio.AbstractEventLoop, _executor: object, call: Callable[..., Any], *args: Any
 ) -> "asyncio.Future[Any]":
-    """Not in the task of the caller: code that looks for a current task finds none, as in a thread."""
+    """Run `call` outside the caller's task, so that code which looks for a current task finds none, as in a thread."""
     future = _Call(loop=loop)
     loop.call_soon(future.run, call, args)
     return future
 
 
 class _Call(asyncio.Future[Any]):
-    """What synchronous code will have returned.
+    """The future result of synchronous code.
 
-    When it is cancelled, the code is: where it waits, `CancelledError` is raised, once. And like a task it is not done
-    before the code is over, whatever that makes of it. So no node outlives its run.
+    Cancelling it raises `CancelledError`, once, where the code waits. Like a task, it is not done before the code is
+    over, whatever the code does with the cancellation. So no node outlives its run.
     """
 
-    #: That of the code which has the interpreter; None while it waits.
+    #: The call whose code has the interpreter; None while that code waits.
     current: "_Call | None" = None
 
     def __init__(self, *, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
         self._has_begun = False
         self._is_cancelled = False
-        #: Its code does not know yet that it is cancelled.
+        #: The code has been cancelled but has not received its `CancelledError` yet.
         self._owes_cancellation = False
         self._waits_for: asyncio.Future[Any] | None = None
 
     def run(self, call: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Execute the code, unless it was cancelled before."""
+        """Execute the code, unless it was cancelled before it began."""
         if self.done():
             return
         self._has_begun = True
@@ -104,7 +109,7 @@ class _Call(asyncio.Future[Any]):
         return True
 
     def wait_for(self, awaitable: Awaitable[Any]) -> Any:
-        """Let the code wait."""
+        """Suspend the code until `awaitable` is done, and return its result."""
         self._waits_for = asyncio.ensure_future(awaitable)
         try:
             _run_sync(asyncio.wait({self._waits_for}))
@@ -125,7 +130,7 @@ def run_sync(awaitable: Awaitable[Any]) -> Any:
         _Call.current = call
 
 
-# Libraries take it by name when they are imported, so it is replaced before any of them is.
+# Libraries import it by name, so it is replaced before any of them is imported.
 pyodide.ffi.run_sync = run_sync
 
 

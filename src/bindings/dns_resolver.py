@@ -1,4 +1,4 @@
-"""Asking the domain name system from a Worker, which has no sockets for it: DNS over HTTPS."""
+"""Resolves names by DNS over HTTPS, because a Worker has no sockets for DNS."""
 
 from typing import Literal
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ TIMEOUT_MILLISECONDS = 5_000
 
 
 class DnsOverHttps:
-    """`ports.DnsResolver` by a resolver that speaks `application/dns-json`."""
+    """`ports.DnsResolver`, through a resolver that speaks `application/dns-json`."""
 
     def __init__(self, url: str) -> None:
         self._url = url

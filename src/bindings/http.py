@@ -1,4 +1,4 @@
-"""HTTP at the border with JavaScript: requests in, responses and streams out."""
+"""HTTP at the JavaScript border: requests in, responses and streams out."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 async def read_request(js_request: Any, max_body_bytes: int) -> HttpRequest:
-    """The request as Python values. A body that is announced as too long is drained, and `api` refuses the request."""
+    """The request as Python values. A body whose announced length is too large is drained, for `api` to refuse."""
     url = urlsplit(js_request.url)
     headers = read_headers(js_request)
     return HttpRequest(
@@ -37,7 +37,7 @@ async def _read_body(js_request: Any, headers: Mapping[str, str], max_body_bytes
     if not js_request.body:
         return b""
     if announced_bytes(headers) > max_body_bytes:
-        # Drained, because with an unread body the runtime cuts the connection, and often the answer with it.
+        # Drained, because the runtime closes the connection of an unread body, and often loses the response with it.
         await js_request.body.pipeTo(WritableStream.new())
         return b""
     return (await js_request.arrayBuffer()).to_bytes()
@@ -53,7 +53,7 @@ def to_js_response(response: Reply) -> Any:
 
 
 def _with_headers(response: Any, headers: Mapping[str, str]) -> Any:
-    """A copy of another object's response, because its headers are immutable; the body does not pass through Python."""
+    """A copy of a response from another object, whose headers are immutable; the body does not pass through Python."""
     if response.status == 101:  # a WebSocket: scripts of any site may open one, headers make no difference
         return response
     copy = Response.new(response.body, response)
@@ -63,7 +63,10 @@ def _with_headers(response: Any, headers: Mapping[str, str]) -> Any:
 
 
 def _streamed(response: Streamed) -> Any:
-    """A streamed response. When its client leaves, the runtime ends the invocation, and what the parts wait for."""
+    """A streamed response.
+
+    When the client leaves, the runtime ends the invocation and everything that the parts await.
+    """
 
     async def next_part() -> str | None:
         return await anext(response.parts, None)
@@ -77,7 +80,7 @@ def headers(response: Any) -> dict[str, str]:
 
 
 async def chunks(response: Any) -> AsyncGenerator[bytes]:
-    """The body of a JavaScript `Response`, as it arrives; its sender is told when nobody reads on."""
+    """The body of a JavaScript `Response` as it arrives. When the consumer stops, the sender is told."""
     reader = response.body.getReader()
     try:
         while not (part := await reader.read()).done:
@@ -91,7 +94,7 @@ def stream_response(
 ) -> Any:
     """A 200 whose body is every chunk until None; `on_cancel` is called when the client leaves before that.
 
-    An error of `next_chunk` ends the body with an error, so that the client sees that something is missing.
+    If `next_chunk` raises, the body ends with an error, so that the client sees that something is missing.
 
     Only a `ReadableStream` with `pull` and `cancel` notices that the client leaves: writing to a `TransformStream`
     whose reader is gone hangs for ever.
@@ -115,7 +118,7 @@ def stream_response(
         release()
 
     def release() -> None:
-        # Not inside the callback itself: a proxy cannot be destroyed while JavaScript is calling it.
+        # Later, because a proxy cannot be destroyed while JavaScript is calling it.
         asyncio.get_running_loop().call_soon(_destroy, proxies)
 
     proxies = {"pull": create_proxy(pull), "cancel": create_proxy(cancel)}

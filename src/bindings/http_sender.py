@@ -1,4 +1,4 @@
-"""Sending webhooks and spans with the platform's `fetch`."""
+"""Sends webhooks and spans with the platform's `fetch`."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ TIMEOUT_MILLISECONDS = 20_000
 
 
 class FetchSender:
-    """`ports.HttpSender`. A redirect is an answer like any other: it could lead anywhere."""
+    """`ports.HttpSender`. Redirects are not followed, since they could lead anywhere; a 3xx is an ordinary answer."""
 
     async def post(self, url: str, headers: Mapping[str, str], body: str) -> HttpAnswer:
         """See `ports.HttpSender.post`."""
@@ -26,7 +26,7 @@ class FetchSender:
         }
         try:
             response = await fetch(url, to_js(options, dict_converter=Object.fromEntries))
-            # Nobody reads the body, however long it is; unread it would keep the connection.
+            # The body is not needed, however long it is, and an unread body would keep the connection open.
             if response.body:
                 await response.body.cancel()
         except JsException as error:

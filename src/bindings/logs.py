@@ -1,4 +1,4 @@
-"""Log lines on Cloudflare's console, at its levels, and what graphs print among them."""
+"""Log lines on Cloudflare's console, at the console's levels, including what graphs print."""
 
 import io
 import logging
@@ -11,15 +11,15 @@ from js import console
 from bindings import process_environment
 from log_lines import JsonLines
 
-#: The console method that shows a line at its level.
+#: The console method for each level.
 _METHODS: Final = ((logging.ERROR, console.error), (logging.WARNING, console.warn), (logging.INFO, console.log))
 
 
 class ConsoleHandler(logging.Handler):
-    """Writes to the JavaScript console; Python's own standard error would cut a traceback into lines."""
+    """Writes to the JavaScript console, because Python's standard error would split a traceback into lines."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; one that cannot be formatted or written harms nothing."""
+        """Write one line; a line that cannot be formatted or written is dropped."""
         write = next((method for level, method in _METHODS if record.levelno >= level), console.debug)
         try:
             write(self.format(record))
@@ -28,7 +28,7 @@ class ConsoleHandler(logging.Handler):
 
 
 class PrintedLines(io.TextIOBase):
-    """A standard output that logs its lines, so that what a node prints says which run it belongs to."""
+    """A standard output that logs its lines, so that the output of a node names its run."""
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
@@ -39,7 +39,7 @@ class PrintedLines(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        """Log each line once it is whole."""
+        """Log each line once it is complete."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in filter(str.strip, lines):
             self._logger.info("%s", line)
@@ -47,7 +47,7 @@ class PrintedLines(io.TextIOBase):
 
 
 def _version() -> Mapping[str, object]:
-    """The deployed version, for every line."""
+    """The deployed version, a field of every line."""
     return {"version": process_environment.worker_version()}
 
 

@@ -1,14 +1,14 @@
-"""Gives back what compiled libraries leave on the wasm heap: the bytes of their files.
+"""Frees the memory in which compiled libraries leave the bytes of their files on the wasm heap.
 
-Emscripten's `dlopen` reads a library's file into the heap and leaves it there when V8 has compiled it: 5 MiB, most of
-them pydantic's. Nobody reads it again: workerd reads the file itself, also when it starts from a snapshot.
+Emscripten's `dlopen` reads a library's file into the heap and leaves it there after V8 has compiled it: 5 MiB, most of
+them pydantic's. Nothing reads it again. workerd reads the file itself, even when it starts from a snapshot.
 """
 
 from typing import Any, Final
 
 from js import Object
 
-#: Where Emscripten's `struct dso` has the address of the bytes and their number, in words, and the path, in bytes.
+#: Emscripten's `struct dso`: the offset, in words, of the file's address and size, and that, in bytes, of its path.
 _FILE: Final = 7
 _PATH: Final = 36
 
@@ -16,7 +16,7 @@ _WASM: Final = b"\0asm"
 
 
 def forget_files() -> None:
-    """Free the files of the libraries that are loaded. What does not look as expected is left alone."""
+    """Free the files of all loaded libraries. A block that does not look as expected is left alone."""
     from pyodide_js import _module  # noqa: PLC0415 - no snapshot can hold it
 
     for handle, library in Object.entries(_module.LDSO.loadedLibsByHandle):
@@ -24,7 +24,7 @@ def forget_files() -> None:
 
 
 def _forget_file(module: Any, handle: int, path: str) -> None:
-    # Methods are bound before they are called: Pyodide remembers the object of `object.method()`.
+    # Methods are bound before they are called: for `object.method()`, Pyodide keeps a reference to the object.
     words, free = module.HEAPU32.subarray, module._free
     name = path.encode() + b"\0"
     file = words(handle // 4 + _FILE, handle // 4 + _FILE + 2)

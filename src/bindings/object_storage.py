@@ -1,4 +1,4 @@
-"""What a Durable Object keeps for itself: its SQLite and its alarm."""
+"""The storage of a Durable Object: its SQLite and its alarm."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from ports import Row, SqlValue
 
 
 class DurableObjectStorage:
-    """`ports.ObjectStorage` over `ctx.storage.sql`; binds text, numbers and null only."""
+    """`ports.ObjectStorage` over `ctx.storage.sql`; parameters are text, numbers and null only."""
 
     def __init__(self, ctx: Any) -> None:
         self._storage = _raw_storage(ctx)

@@ -1,8 +1,8 @@
 """Makes a Worker look like the process that libraries expect; imported before LangGraph and the graph project.
 
 `os.environ` is empty in a Worker, but LangGraph reads its switches, and many model libraries their keys, when they are
-imported. And `sys.exit()` in a node must end a run, not the Worker: Pyodide's loop passes it on to its host, which
-aborts.
+imported. And `sys.exit()` in a node must end a run, not the Worker: Pyodide's loop passes `SystemExit` on to its host,
+which aborts.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from workers import env as global_env
 
 from settings import Settings
 
-#: Checkpoints are read with an allowlist of classes: whoever can write a row must not get code executed.
+#: Checkpoints are read with an allowlist of classes, so that a caller who can write a row cannot execute code.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 
-#: Secrets that graphs do not get to see.
+#: Secrets that graphs do not see.
 _OUR_SECRETS: Final = frozenset({"API_KEYS", "WEBHOOK_SECRETS"})
 
 
@@ -30,14 +30,15 @@ def _export(env: Any) -> dict[str, str]:
 
 
 def _stay(_exit_code: int) -> None:
-    """What a `SystemExit` does to the Worker: nothing."""
+    """The effect of a `SystemExit` on the Worker: none."""
 
 
 @lru_cache(maxsize=1)
 def read_settings() -> Settings:
     """Read the settings, apply their log level, and export variables and secrets to `os.environ` again.
 
-    At an isolate's first request, not at import: a deployed Worker is imported once, when it is uploaded.
+    Called at an isolate's first request, not at import, because a deployed Worker is imported only once, when it is
+    uploaded.
     """
     settings = Settings.from_env(_export(global_env))
     logging.getLogger().setLevel(settings.log_level)
@@ -46,11 +47,14 @@ def read_settings() -> Settings:
 
 @lru_cache(maxsize=1)
 def worker_version() -> str:
-    """The id of the Worker version that runs here. Not read at import either: during the upload there is none yet."""
+    """The id of the Worker version that runs here.
+
+    Not read at import either, because no version exists during the upload.
+    """
     return str(getattr(global_env, "_env", global_env).VERSION.id)
 
 
 _export(global_env)
 
-# Not public, but the loop has no other way to say it. The task that raised still ends with its SystemExit.
+# Not public, but the loop offers no other way. The task that raised `SystemExit` still ends with it.
 cast(Any, asyncio.get_event_loop())._system_exit_handler = _stay

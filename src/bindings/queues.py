@@ -13,27 +13,27 @@ from errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-#: Queues take at most this many messages in one call.
+#: Queues accept at most this many messages in one call.
 MAX_MESSAGES_PER_CALL = 100
 
 
 def run_queue() -> "RunQueueBinding":
-    """The queue of this Worker."""
+    """The Worker's queue of runs."""
     return RunQueueBinding(env.RUN_QUEUE)
 
 
 def webhook_queue() -> "WebhookQueueBinding":
-    """The queue of this Worker's webhooks."""
+    """The Worker's queue of webhooks."""
     return WebhookQueueBinding(env.WEBHOOK_QUEUE)
 
 
 def dead_letter_queue() -> "RunQueueBinding":
-    """The queue on which runs that gave up are announced, and to which the platform moves what it could not deliver."""
+    """The queue that announces runs that gave up, and to which the platform moves undeliverable messages."""
     return RunQueueBinding(env.DEAD_LETTER_QUEUE, dead_letter=True)
 
 
 class RunQueueBinding:
-    """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}` with the given marks."""
+    """`ports.RunQueue` over a queue producer binding; a message is `{"thread_id", "run_id"}` plus the given marks."""
 
     def __init__(self, binding: Any, **marks: bool) -> None:
         self._binding = binding

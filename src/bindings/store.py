@@ -8,7 +8,7 @@ from store.vectors import Vectors
 
 
 def store(database: Database) -> D1Store:
-    """A store over the Worker's database, which may be a patient one."""
+    """A store over `database`, the Worker's own or a patient one."""
     config = CONFIG.store
     index = Vectors(database, config.index, EMBEDDINGS) if config.index and EMBEDDINGS else WORDS
     return D1Store(database, index=index, ttl=config.ttl)

@@ -1,7 +1,7 @@
 """Calls from the Worker to the Durable Object of a thread.
 
-A stub that threw may stay broken, so every call makes its own. `fetch` goes to the raw stub: the SDK's wrapper would
-read the body of a stream that must pass through untouched.
+A stub that raised an error may stay broken, so every call makes its own stub. `fetch` is called on the raw stub,
+because the SDK's wrapper would read the body of a stream that must pass through untouched.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
@@ -13,7 +13,7 @@ from workers import env
 
 from errors import Unavailable
 
-#: Only the path counts; Durable Objects need some absolute URL.
+#: Durable Objects need an absolute URL; only its path is used.
 ORIGIN = "http://thread"
 
 
@@ -56,7 +56,7 @@ class ThreadObjectsBinding:
         return await _answer(thread_id, self._binding.getByName(thread_id).fetch(ORIGIN + path, options))
 
     async def run_slice(self, thread_id: str, run_id: str, attempt: int) -> bool:
-        """Execute one slice of a long run, and say whether it needs another."""
+        """Execute one slice of a long run; returns whether it needs another."""
         return bool(await _answer(thread_id, self._binding.getByName(thread_id).run_slice(run_id, attempt)))
 
 

@@ -1,7 +1,7 @@
 """Timers that end when they are cancelled.
 
-Pyodide's event loop forgets a cancelled timer, but leaves JavaScript's running until its time has come. That keeps a
-Durable Object in memory, and on the bill, and with it all that the object holds: for another minute after a `/wait`.
+Pyodide's event loop forgets a cancelled timer, but leaves JavaScript's timer running until its time has come. That
+keeps a Durable Object, and everything that it holds, in memory and on the bill: for another minute after a `/wait`.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from typing import Any, Final
 from js import clearTimeout, setTimeout
 from pyodide.ffi import create_once_callable
 
-#: What is over sooner is left to the loop, which has quicker ways for it than a timer.
+#: Shorter delays are left to the loop, which has faster ways for them than a timer.
 SHORT_SECONDS: Final = 0.5
 
 
 def install() -> None:
-    """Replace the event loop's timers; once."""
+    """Replace the event loop's timers, once."""
     loop_class: Any = type(asyncio.get_event_loop())
     call_later = loop_class.call_later
 
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 class _Timer(asyncio.Handle):
-    """A call that one timer of JavaScript makes."""
+    """A callback on a JavaScript timer of its own."""
 
     def __init__(
         self,

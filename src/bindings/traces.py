@@ -1,4 +1,4 @@
-"""The way of spans out of a thread's object."""
+"""Gives a thread's object its exporter of spans."""
 
 import logging
 import os
@@ -14,12 +14,12 @@ from tracing.exporter import Exporter
 
 logger = logging.getLogger(__name__)
 
-#: Keeps a coroutine going after the response or the alarm that began it.
+#: Keeps a coroutine alive after the response or the alarm that began it.
 _wait_until: Final[Any] = workers.wait_until
 
 
 def exporter() -> Exporter | None:
-    """A way for one object; None when nobody wants spans."""
+    """An exporter for one object; None if no destination is configured."""
     tracing = _tracing()
     return Exporter(tracing, FetchSender(), _wait_until) if tracing else None
 
@@ -29,6 +29,6 @@ def _tracing() -> Tracing | None:
     try:
         return Tracing.from_environment(os.environ, process_environment.worker_version())
     except ValueError as error:
-        # No reason not to serve: only who looks for traces misses something.
+        # The Worker serves all the same: only the traces are missing.
         logger.error("no traces are sent: %s", error, extra={"event": "traces_misconfigured"})
         return None

@@ -1,4 +1,4 @@
-"""WebSockets of a Durable Object that stay open while the object sleeps."""
+"""WebSockets of a Durable Object that stay open while the object hibernates."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from pyodide.ffi import JsException, to_js
 
 
 class HibernatingSocket:
-    """`streaming.protocol_sockets.Socket` over the runtime's server end."""
+    """`streaming.protocol_sockets.Socket` over the server's end of a WebSocket."""
 
     def __init__(self, foreign: Any) -> None:
         self._foreign = getattr(foreign, "_ws", foreign)
@@ -29,7 +29,7 @@ class HibernatingSocket:
         return self._foreign.deserializeAttachment()
 
     def close(self) -> None:
-        """Answer the client's closing; without it, the client sees a broken connection."""
+        """Complete the closing handshake; otherwise the client sees a broken connection."""
         try:
             self._foreign.close()
         except JsException:
@@ -37,11 +37,12 @@ class HibernatingSocket:
 
 
 class HibernatingSockets:
-    """All of an object's."""
+    """All WebSockets of an object."""
 
     def __init__(self, ctx: Any) -> None:
         self._ctx = getattr(ctx, "_ctx", ctx)
-        # Asking the runtime for every event of every run would be dear, and most threads have no sockets.
+        # Remembered, because asking the runtime for every event of every run is expensive, and most threads have no
+        # sockets.
         self._any = self._ctx.getWebSockets().length > 0
 
     def __iter__(self) -> Iterator[HibernatingSocket]:
@@ -51,7 +52,7 @@ class HibernatingSockets:
             yield from map(HibernatingSocket, found)
 
     def accept(self, attachment: str) -> Any:
-        """Open a socket; the response that hands its other end to the client."""
+        """Open a socket. Returns the response that hands its other end to the client."""
         client, server = WebSocketPair.new().object_values()
         self._ctx.acceptWebSocket(server)
         HibernatingSocket(server).attach(attachment)

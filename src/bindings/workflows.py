@@ -1,4 +1,4 @@
-"""Starting the Workflow that drives a long run."""
+"""Starts the Workflow that drives a long run."""
 
 from typing import Any
 

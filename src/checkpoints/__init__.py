@@ -1,1 +1,1 @@
-"""How checkpoints are laid out in rows, committed in groups, and what of them may be deleted; for `d1_checkpointer`."""
+"""The layout of checkpoints in rows, group commits, and which checkpoints may be deleted; used by `d1_checkpointer`."""

@@ -1,8 +1,7 @@
-"""How a checkpoint, its channel values and its writes are laid out in rows: pure functions, no SQL.
+"""The layout of a checkpoint, its channel values and its writes in rows: pure functions, no SQL.
 
-Layouts are persisted: a change needs a new `FORMAT` and must go on reading the one before, because two releases serve
-the same thread during a rollout. Channel values stay in LangGraph's own typed bytes, so only the frame around them is
-ours.
+Layouts are persisted. A change needs a new `FORMAT` and must still read the previous one, because two releases serve
+the same thread during a rollout. Channel values are LangGraph's own typed bytes; only the frame around them is ours.
 """
 
 import json
@@ -22,18 +21,18 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from errors import CheckpointTooLarge, UnknownCheckpointFormat
 
-#: The layout this release writes; it reads every one up to it.
+#: The layout that this release writes; it reads every one up to it.
 FORMAT = 1
 
-#: A longer text gets a blob row: an inline value is written again with every checkpoint.
+#: A longer text gets a row in `checkpoint_blobs`, because an inline value is written again with every checkpoint.
 INLINE_TEXT_CHARS = 256
 
-#: D1 takes 2 MB for a row, a parameter and a result column. Values travel as hexadecimal text, two characters a byte.
+#: D1 takes 2 MB for a row, a parameter and a result column. Values travel as hexadecimal text, twice as long.
 PART_BYTES = 900_000
 MAX_BODY_CHARS = 1_400_000
 MAX_METADATA_CHARS = 500_000
 
-#: The channel name under which the larger half of an over-long checkpoint body is stored.
+#: The channel name under which most of an over-long checkpoint body is stored.
 OVERFLOW_CHANNEL = "__checkpoint__"
 
 _PADDED_DIGITS = 32
@@ -44,7 +43,7 @@ Typed = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """The value of a channel at one version; with a `base`, what was appended to that one (see `appended_values`)."""
+    """The value of a channel at one version; with a `base`, the items appended to that one (`appended_values`)."""
 
     channel: str
     version: str
@@ -55,7 +54,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class EncodedCheckpoint:
-    """The JSON body of a checkpoint row and the blobs that must be stored before it."""
+    """The JSON body of a checkpoint's row, and the blobs that must be stored before it."""
 
     body: str
     blobs: list[Blob]
@@ -63,7 +62,10 @@ class EncodedCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class StoredWrites:
-    """What one call stored for one task; `entries` are [idx, channel, type, size] in the order of `data`."""
+    """What one call of `put_writes` stored for one task.
+
+    `entries` are (idx, channel, type, size in bytes), in the order in which `data` holds their bytes.
+    """
 
     task_id: str
     task_path: str
@@ -73,12 +75,12 @@ class StoredWrites:
 
 
 def to_json(value: Any) -> str:
-    """Compact ASCII JSON: D1 and SQLite's JSON functions see no lone surrogates and no NaN."""
+    """Compact ASCII JSON: no lone surrogate and no NaN reaches D1 or SQLite's JSON functions."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def check_format(format: int, what: str) -> None:
-    """Refuse a row of a later release rather than misread it."""
+    """Refuse a row that a later release wrote, rather than misread it. Raises `UnknownCheckpointFormat`."""
     if format > FORMAT:
         raise UnknownCheckpointFormat(f"{what} has format {format}; this release reads up to {FORMAT}")
 
@@ -86,7 +88,7 @@ def check_format(format: int, what: str) -> None:
 def encode_checkpoint(
     serde: SerializerProtocol, checkpoint: Checkpoint, new_versions: ChannelVersions
 ) -> EncodedCheckpoint:
-    """Lay out `checkpoint`; of the values that do not fit inline, those in `new_versions` become blobs to store."""
+    """Lay out `checkpoint`. Of the values that are not inline, those in `new_versions` become blobs to store."""
     rest: dict[str, Any] = dict(checkpoint)
     rest.pop("id")
     values: dict[str, Any] = rest.pop("channel_values")
@@ -110,7 +112,7 @@ def encode_checkpoint(
 
 
 def _overflowing(checkpoint_id: str, body: dict[str, Any], blobs: list[Blob]) -> EncodedCheckpoint:
-    """The body of a checkpoint of thousands of channels: what SQL looks at stays, the rest becomes a blob."""
+    """The body of a checkpoint with thousands of channels: the fields that SQL reads stay, the rest becomes a blob."""
     rest = {key: value for key, value in body.items() if key not in ("channel_values", "blobs")}
     overflow = Blob(OVERFLOW_CHANNEL, checkpoint_id, "json", to_json(rest).encode())
     text = to_json(
@@ -132,7 +134,7 @@ def _overflowing(checkpoint_id: str, body: dict[str, Any], blobs: list[Blob]) ->
 def decode_checkpoint(
     serde: SerializerProtocol, checkpoint_id: str, body: Mapping[str, Any], value_of: Callable[[str, str], Typed]
 ) -> Checkpoint:
-    """The checkpoint of a row; `value_of` gives a channel's value at a version that the body names."""
+    """The checkpoint of a row; `value_of(channel, version)` gives a value that the body names."""
     fields: dict[str, Any] = {key: value for key, value in body.items() if key not in ("channel_values", "blobs")}
     stored: dict[str, str] = dict(body["blobs"])
     if body.get("overflows"):
@@ -145,7 +147,7 @@ def decode_checkpoint(
 
 
 def encode_metadata(metadata: Mapping[str, Any]) -> str:
-    """A checkpoint's metadata as the JSON that filters look into."""
+    """The metadata of a checkpoint as JSON, on which filters are evaluated. Raises `CheckpointTooLarge`."""
     text = to_json(metadata)
     if len(text) > MAX_METADATA_CHARS:
         raise CheckpointTooLarge(f"checkpoint metadata has {len(text)} characters; {MAX_METADATA_CHARS} are allowed")
@@ -153,12 +155,12 @@ def encode_metadata(metadata: Mapping[str, Any]) -> str:
 
 
 def blob_version(version: str | int | float) -> str:
-    """The `version` key of a channel's blob. It finds rows written long ago: the mapping must never change."""
+    """The `version` in the key of a channel's blob. The mapping must never change: old rows are found by it."""
     return str(_shortened(version))
 
 
 def encode_writes(serde: SerializerProtocol, writes: Sequence[tuple[str, Any]]) -> tuple[str, bytes]:
-    """The `entries` JSON and the bytes of one call's writes."""
+    """The JSON of `entries`, and the bytes, of one call's writes."""
     entries: list[tuple[int, str, str, int]] = []
     chunks: list[bytes] = []
     for position, (channel, value) in enumerate(writes):
@@ -171,10 +173,10 @@ def encode_writes(serde: SerializerProtocol, writes: Sequence[tuple[str, Any]]) 
 def decode_writes(
     serde: SerializerProtocol, calls: Iterable[StoredWrites], channels: frozenset[str] | None = None
 ) -> list[PendingWrite]:
-    """The writes of one checkpoint in the order live execution applies them; only those to `channels`, if given.
+    """The writes of one checkpoint, in the order in which live execution applies them; only to `channels`, if given.
 
-    Of two calls that wrote the same slot the first counts, as a finished task must not change its result; for errors,
-    interrupts and resume values (negative slots) the last.
+    If two calls wrote the same slot, the first one counts, because a finished task must not change its result. For
+    errors, interrupts and resume values (negative slots) the last one counts.
     """
     slots: dict[tuple[str, int], tuple[str, str, Typed]] = {}
     for call in sorted(calls, key=lambda call: call.seq):
@@ -193,12 +195,12 @@ def decode_writes(
 
 
 def split(data: bytes) -> list[bytes]:
-    """`data` in parts that each fit in a row; one empty part for no bytes."""
+    """`data` in parts that each fit in a row; one empty part if there are no bytes."""
     return [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)] or [b""]
 
 
 def _is_inline(value: Any) -> bool:
-    """Exact types only: a subclass of str or int is an enum, say, and must come back as one."""
+    """Exact types only: a subclass of str or int, such as an enum, must come back as that subclass."""
     if type(value) is str:
         return len(value) <= INLINE_TEXT_CHARS
     if type(value) is float:
@@ -207,7 +209,7 @@ def _is_inline(value: Any) -> bool:
 
 
 def _versions_by_index(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with each version listed once: all channels that a super-step writes share one of 50 characters."""
+    """The same, with each version listed once: all channels that a super-step writes share one of 50 characters."""
     versions: dict[Any, int] = {}
 
     def indexed(by_channel: Mapping[str, Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Deleting what is stored of threads: all of it, what some runs stored, or what the latest checkpoints do not need."""
+"""Deletes what threads have stored: everything, the data of some runs, or what the latest checkpoints do not need."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -9,19 +9,19 @@ from checkpoints.selection import Read
 from ports import Statement
 from tables import checkpoints as sql
 
-#: Checkpoints, without their values, that one round trip reads or deletes.
+#: How many checkpoints, without their values, one round trip reads or deletes.
 PAGE_OUTLINES: Final = 500
 
 
 async def delete_thread(commits: GroupCommit, thread_id: str) -> None:
-    """Delete everything of a thread."""
+    """Delete everything that a thread has stored."""
     await commits.commit([Statement(statement, (thread_id,)) for statement in sql.DELETE_THREAD])
 
 
 async def delete_for_runs(read: Read, commits: GroupCommit, run_ids: Sequence[str], thread_id: str | None) -> None:
-    """Delete what these runs stored, except what delta channels of other runs' checkpoints are rebuilt from.
+    """Delete the data of these runs, except ancestors from which delta channels of other runs' checkpoints are rebuilt.
 
-    Without `thread_id` the threads are found by reading every checkpoint there is.
+    Without `thread_id`, every checkpoint there is must be read to find the threads.
     """
     run_ids_json = codec.to_json(list(run_ids))
     for affected in [thread_id] if thread_id else await _threads_of_runs(read, run_ids_json):
@@ -32,7 +32,7 @@ async def delete_for_runs(read: Read, commits: GroupCommit, run_ids: Sequence[st
 
 
 async def keep_latest(read: Read, commits: GroupCommit, thread_id: str) -> None:
-    """Delete the checkpoints of a thread that its latest do not need."""
+    """Delete the checkpoints of a thread that its latest checkpoints do not need."""
     await _delete(commits, thread_id, retention.beyond_latest(await _outlines(read, thread_id)))
 
 
@@ -53,7 +53,7 @@ async def _outlines(read: Read, thread_id: str) -> list[retention.Outline]:
 
 
 async def _delete(commits: GroupCommit, thread_id: str, keys: Sequence[retention.CheckpointKey]) -> None:
-    """Delete checkpoints with their writes and the values only they used; each page of them is a transaction."""
+    """Delete checkpoints, their writes and the values that only they used; one transaction for each page."""
     for start in range(0, len(keys), PAGE_OUTLINES):
         page = codec.to_json(keys[start : start + PAGE_OUTLINES])
         await commits.commit([Statement(statement, (thread_id, page)) for statement in sql.DELETE_CHECKPOINTS])

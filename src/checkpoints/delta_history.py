@@ -1,4 +1,4 @@
-"""Reads what rebuilds the values of delta channels."""
+"""Reads the history from which the values of delta channels are rebuilt."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ from checkpoints.selection import Read, namespace_of
 from ports import Statement
 from tables import checkpoints as sql
 
-#: Ancestors that one round trip walks.
+#: How many ancestors one round trip walks.
 PAGE_ANCESTORS: Final = 500
 
 
 async def of_channels(
     read: Read, serde: SerializerProtocol, config: RunnableConfig, channels: Sequence[str]
 ) -> dict[str, DeltaChannelHistory]:
-    """The writes of each channel up to the checkpoint of `config`, from its nearest stored value on."""
+    """The writes of each channel from its nearest stored value (the `seed`) up to the checkpoint of `config`."""
     writes: dict[str, list[PendingWrite]] = defaultdict(list)
     seeds: dict[str, Any] = {}
     start, missing = get_checkpoint_id(config), codec.to_json(list(dict.fromkeys(channels)))

@@ -1,6 +1,6 @@
-"""Group commit: what is submitted in one event-loop turn, or while a batch is under way, travels in one batch.
+"""Group commit: statements submitted in one turn of the event loop, or during a batch, share the next batch.
 
-A super-step's writes and its checkpoint come from different tasks within a few turns of the loop; together they cost
+A super-step's writes and its checkpoint come from different tasks within a few turns of the loop. Together they cost
 one round trip and commit as one transaction.
 """
 
@@ -12,19 +12,19 @@ from errors import DatabaseError, StaleAttempt
 from ports import Database, Statement
 from tables.run_fence import REFUSED
 
-#: LangGraph submits a step's writes and its checkpoint as tasks that start within one turn of each other.
+#: LangGraph submits a super-step's writes and its checkpoint as tasks that start within one turn of each other.
 TURNS_TO_WAIT = 1
 
-#: D1 has no documented limit for a batch but its 30 seconds; these keep one batch well under that and under 32 MiB.
+#: D1 documents no limit for a batch except 30 seconds. These limits keep a batch well below that, and below 32 MiB.
 MAX_BATCH_STATEMENTS = 100
 MAX_BATCH_CHARS = 8_000_000
 
-#: So many submissions may wait before those who do not wait for their commit have to.
+#: With more waiting submissions, `room` makes the callers wait that do not await their own commit.
 MAX_WAITING = 50
 
 
 def fence(thread_id: str, run_id: str, attempt: int) -> Statement:
-    """A statement that fails, and with it its batch, unless `attempt` is still the run's current one."""
+    """A statement that fails, and its batch with it, unless `attempt` is the run's current attempt."""
     return Statement(
         f"""
         SELECT CASE
@@ -44,10 +44,10 @@ class _Submission:
 
 
 class GroupCommit:
-    """Commits statements in the order they are submitted; `guard`, if given, goes first in every batch.
+    """Commits statements in the order of submission; `guard`, if given, is the first statement of every batch.
 
-    With `stops_on_failure` nothing is committed after a batch that failed: whoever does not wait for each commit relies
-    on their order.
+    With `stops_on_failure`, nothing is committed after a batch that failed, because callers that do not await each
+    commit rely on the order.
     """
 
     def __init__(self, database: Database, guard: Statement | None = None, *, stops_on_failure: bool = False) -> None:
@@ -59,16 +59,16 @@ class GroupCommit:
         self._committing: asyncio.Task[None] | None = None
 
     async def commit(self, statements: Sequence[Statement]) -> None:
-        """Return when these statements are committed, all of them in one transaction if they fit into a batch.
+        """Return once these statements are committed, in one transaction if they fit into one batch.
 
-        If they do not, they go into several in order, so the one that makes the others visible must be the last.
-        Raises `DatabaseError`, or `StaleAttempt` if the guard refused. A cancelled caller's statements are committed
-        all the same.
+        Otherwise they go into several batches, in order, so the statement that makes the others visible must be the
+        last. Raises `DatabaseError`, or `StaleAttempt` if the guard refused. If the caller is cancelled, the statements
+        are committed all the same.
         """
         await asyncio.shield(self.submit(statements))
 
     def submit(self, statements: Sequence[Statement]) -> "asyncio.Future[None]":
-        """Begin what `commit` does; the future ends with the commit. Raises what stopped earlier commits."""
+        """Submit without waiting; the future ends with the commit. Raises the failure that stopped earlier commits."""
         if self._failure is not None:
             raise self._failure
         chars = sum(_chars(statement) for statement in statements)
@@ -79,21 +79,21 @@ class GroupCommit:
         return submission.committed
 
     def fail(self, error: Exception) -> None:
-        """Stop for good: what waits, and all that is submitted later, fails with this error."""
+        """Stop for good: every waiting and every later submission fails with this error."""
         self._failure = self._failure or error
         waiting, self._waiting = self._waiting, []
         for submission in waiting:
             submission.committed.set_exception(error)
 
     async def flush(self) -> None:
-        """Return when everything submitted so far is committed; raises what stopped it."""
+        """Return once everything submitted so far is committed; raises the failure that stopped it."""
         if self._committing is not None:
             await asyncio.shield(self._committing)
         if self._failure is not None:
             raise self._failure
 
     async def room(self) -> None:
-        """Wait while more is submitted than one batch may hold."""
+        """If more is waiting than `MAX_WAITING` submissions, or than fits into one batch, wait for its commit."""
         if len(self._waiting) > MAX_WAITING or sum(waiting.chars for waiting in self._waiting) > MAX_BATCH_CHARS:
             await self.flush()
 
@@ -134,7 +134,7 @@ class GroupCommit:
 
 
 def _take_group(waiting: list[_Submission]) -> list[_Submission]:
-    """Remove from the front as many submissions as fit into one batch, at least one."""
+    """Remove as many submissions from the front as fit into one batch, but at least one."""
     count = 1
     statements, chars = _size(waiting[0])
     while count < len(waiting):
@@ -154,7 +154,7 @@ def _size(submission: _Submission) -> tuple[int, int]:
 
 
 def _batches(statements: Sequence[Statement]) -> Iterator[list[Statement]]:
-    """The statements in batches within the limits, in order."""
+    """The statements in order, divided into batches within the limits."""
     batch: list[Statement] = []
     chars = 0
     for statement in statements:

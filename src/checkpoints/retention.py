@@ -1,7 +1,7 @@
 """Which checkpoints of a thread may be deleted: pure functions.
 
-The surprise is `DeltaChannel`: its value is not in the checkpoint but in the writes of the ancestors, back to the
-nearest one that stored a snapshot. So a checkpoint that stays keeps those ancestors, whoever wrote them.
+The value of a `DeltaChannel` is not stored in the checkpoint. It is rebuilt from the writes of the ancestors, back to
+the nearest one that stored a snapshot. So a checkpoint that stays needs those ancestors, whichever run wrote them.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -16,7 +16,7 @@ _NS_TASK_SEPARATOR = ":"
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What retention needs to know of one checkpoint."""
+    """The fields of one checkpoint that retention needs."""
 
     checkpoint_ns: str
     checkpoint_id: str
@@ -24,7 +24,7 @@ class Outline:
     run_id: str | None
     #: The root graph's checkpoint that a subgraph's checkpoint belongs to.
     root_checkpoint_id: str | None
-    #: Channels that have a version, or None if the row does not tell.
+    #: Channels that have a version; None if the row does not say.
     versioned: frozenset[str] | None
     #: Channels whose value is stored with this checkpoint.
     stored: frozenset[str]
@@ -38,9 +38,10 @@ class Outline:
 
 
 def beyond_latest(outlines: Sequence[Outline]) -> list[CheckpointKey]:
-    """What `keep_latest` deletes, oldest first: all but the latest of each namespace and what those are rebuilt from.
+    """The checkpoints that `keep_latest` deletes, oldest first.
 
-    The namespace of a finished subgraph call goes as a whole, with the root checkpoint that started it.
+    The latest checkpoint of each namespace stays, with the ancestors from which it is rebuilt. The namespace of a
+    finished subgraph call is deleted as a whole, with the root checkpoint that started the call.
     """
     latest: dict[str, Outline] = {}
     for outline in outlines:
@@ -56,7 +57,7 @@ def beyond_latest(outlines: Sequence[Outline]) -> list[CheckpointKey]:
 
 
 def of_runs(run_ids: Collection[str], outlines: Sequence[Outline]) -> tuple[list[CheckpointKey], set[CheckpointKey]]:
-    """The checkpoints of these runs that may go, oldest first, and the ancestors that others are rebuilt from."""
+    """The checkpoints of these runs to delete, oldest first, and the ancestors from which other runs' are rebuilt."""
     others = [outline for outline in outlines if outline.run_id not in run_ids]
     needed = rebuilt_from(others, outlines)
     doomed = {outline.key for outline in outlines if outline.run_id in run_ids} - needed
@@ -64,7 +65,7 @@ def of_runs(run_ids: Collection[str], outlines: Sequence[Outline]) -> tuple[list
 
 
 def rebuilt_from(heads: Iterable[Outline], outlines: Sequence[Outline]) -> set[CheckpointKey]:
-    """The ancestors whose writes or snapshots the delta channels of `heads` are rebuilt from."""
+    """The ancestors whose writes or snapshots rebuild the delta channels of `heads`."""
     by_key = {outline.key: outline for outline in outlines}
     delta_channels: dict[str, set[str]] = {}
     for outline in outlines:
@@ -89,10 +90,10 @@ def _parent(outline: Outline, by_key: dict[CheckpointKey, Outline]) -> Outline |
 
 
 def _is_finished_call(head: Outline, saved: set[CheckpointKey], root_kept: set[CheckpointKey]) -> bool:
-    """Whether a subgraph call's root checkpoint is saved and about to go.
+    """Whether a subgraph call's root checkpoint is saved and will be deleted.
 
-    A call's namespace ends in its task id after a colon; that of a subgraph with memory of its own does not. A call
-    may be saved before its root checkpoint is; then it is not finished.
+    The namespace of a call ends in a colon and its task id; that of a subgraph with a checkpointer of its own does not.
+    A call may be saved before its root checkpoint; it is not finished then.
     """
     if _NS_TASK_SEPARATOR not in head.checkpoint_ns or head.root_checkpoint_id is None:
         return False

@@ -1,4 +1,4 @@
-"""From rows of the checkpoint tables to LangGraph's structures: pure functions, no SQL.
+"""Turns rows of the checkpoint tables into LangGraph's structures: pure functions, no SQL.
 
 Every `value` column arrives as hexadecimal text, possibly in several parts.
 """
@@ -34,7 +34,7 @@ class Key:
         return cls(row["thread_id"], row["checkpoint_ns"], row["checkpoint_id"])
 
     def config(self, checkpoint_id: str | None = None) -> RunnableConfig:
-        """The config that names it, or `checkpoint_id` beside it."""
+        """The `RunnableConfig` that names this checkpoint, or the one with `checkpoint_id` in the same namespace."""
         return {
             "configurable": {
                 "thread_id": self.thread_id,
@@ -78,18 +78,18 @@ def _checkpoint_tuple(
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """What one stretch of a walk up the parent chain contributes to delta channels, nearest ancestor first."""
+    """What one page of ancestors contributes to the values of delta channels, nearest ancestor first."""
 
     #: Writes by channel, newest first.
     writes: dict[str, list[PendingWrite]]
-    #: The stored value that ends a channel's walk.
+    #: By channel: the stored value at which the walk up the parent chain ends.
     seeds: dict[str, Any]
 
 
 def ancestry(
     serde: SerializerProtocol, ancestors: Sequence[Row], blobs: StoredBlobs, writes: Iterable[Row]
 ) -> Ancestry:
-    """Each ancestor gives its writes to the channels that were `missing_below` it, and a seed to those it stores."""
+    """Each ancestor's writes to the channels in its `missing_below`, and a seed for those of them that it stores."""
     calls = _calls(writes)
     collected: dict[str, list[PendingWrite]] = defaultdict(list)
     seeds: dict[str, Any] = {}
@@ -110,7 +110,7 @@ def ancestry(
 
 
 def outline(row: Row) -> Outline:
-    """What retention needs to know of a checkpoint."""
+    """The fields of a checkpoint that retention needs."""
     versioned = row["versioned"]
     return Outline(
         checkpoint_ns=row["checkpoint_ns"],
@@ -139,7 +139,7 @@ def stored_blobs(rows: Iterable[Row]) -> StoredBlobs:
 
 
 def named_values(checkpoint: Row, blobs: StoredBlobs) -> list[Whole]:
-    """The values that a row of `checkpoints` names."""
+    """The values to which a row of `checkpoints` refers."""
     named: dict[str, str] = json.loads(checkpoint["checkpoint"])["blobs"]
     return [_whole(Key.of(checkpoint), channel, version, blobs) for channel, version in named.items()]
 
@@ -152,7 +152,7 @@ def _whole(key: Key, channel: str, version: str, blobs: StoredBlobs) -> Whole:
 
 
 def _calls(rows: Iterable[Row]) -> dict[Key, list[codec.StoredWrites]]:
-    """The calls by checkpoint; one that a crash cut off between its parts is left out."""
+    """The calls of `put_writes` by checkpoint; a call of which a crash left only some parts is left out."""
     parts: dict[tuple[Key, str, int], list[Row]] = defaultdict(list)
     for row in rows:
         codec.check_format(row["format"], f"writes of task {row['task_id']}")
@@ -167,6 +167,6 @@ def _calls(rows: Iterable[Row]) -> dict[Key, list[codec.StoredWrites]]:
 
 
 def _joined(parts: Collection[Row]) -> tuple[Row, bytes]:
-    """The first of the parts and the bytes of all."""
+    """The first part, and the bytes of all parts."""
     in_order = sorted(parts, key=lambda row: row["part"])
     return in_order[0], b"".join(bytes.fromhex(row["value"]) for row in in_order)

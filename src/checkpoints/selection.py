@@ -1,4 +1,4 @@
-"""Which checkpoints somebody asks for, and the statements that read them."""
+"""Which checkpoints a call asks for, and the statements that read them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,20 +10,20 @@ from langgraph.checkpoint.base import get_checkpoint_id
 from ports import Row, SqlValue, Statement
 from tables import checkpoints as sql
 
-#: So many keys of a filter are compared by the database; each takes two of D1's 100 parameters. The rest come after.
+#: At most this many keys of a filter are compared in SQL, each with two of D1's 100 parameters; the rest in Python.
 MAX_LISTED_KEYS: Final = 40
-#: Checkpoints that one round trip of a listing reads, each with its channel values.
+#: How many checkpoints one round trip of a listing reads, each with its channel values.
 PAGE_CHECKPOINTS: Final = 10
 
-#: What `aget_tuple` or `alist` asks the database first.
+#: The first statements of `aget_tuple` or `alist`.
 Question: TypeAlias = Sequence[Statement]
 
-#: Asks the database; the rows include everything that was put before.
+#: Reads from the database, including everything that was put before.
 Read: TypeAlias = Callable[[Question], Awaitable[list[list[Row]]]]
 
 
 def one(config: RunnableConfig) -> Question:
-    """What `aget_tuple` asks."""
+    """The statements of `aget_tuple`."""
     thread_id, checkpoint_ns = namespace_of(config)
     where = Where().equal(thread_id=thread_id, checkpoint_ns=checkpoint_ns, checkpoint_id=get_checkpoint_id(config))
     return where.select(1)
@@ -32,12 +32,12 @@ def one(config: RunnableConfig) -> Question:
 def page(
     config: RunnableConfig, *, filter: Mapping[str, Any] | None, before: RunnableConfig | None, limit: int
 ) -> Question:
-    """What `alist` asks for its first page."""
+    """The statements of the first page of `alist`."""
     return listing(config, filter or {}, before).select(page_size(filter, limit))
 
 
 def page_size(wanted: Mapping[str, Any] | None, remaining: int) -> int:
-    """How many checkpoints to read at once; those that a filter leaves out do not count among the `remaining`."""
+    """How many checkpoints to read at once; a checkpoint that the filter rejects does not reduce `remaining`."""
     return PAGE_CHECKPOINTS if wanted else min(remaining, PAGE_CHECKPOINTS)
 
 
@@ -49,11 +49,11 @@ class Where:
     params: tuple[SqlValue, ...] = ()
 
     def also(self, condition: str, *params: SqlValue) -> "Where":
-        """Narrowed by `condition`."""
+        """This selection, narrowed by `condition`."""
         return replace(self, conditions=(*self.conditions, condition), params=(*self.params, *params))
 
     def equal(self, **columns: str | None) -> "Where":
-        """Narrowed to these values; None is any."""
+        """This selection, narrowed to these values; None means any value."""
         where = self
         for column, value in columns.items():
             if value is not None:
@@ -61,18 +61,18 @@ class Where:
         return where
 
     def after(self, config: RunnableConfig) -> "Where":
-        """Narrowed to what a listing shows after the checkpoint of `config`."""
+        """This selection, narrowed to the checkpoints that a listing shows after that of `config`."""
         order = "(checkpoint_id, thread_id, checkpoint_ns)"
         return self.also(f"{order} < (?, ?, ?)", get_checkpoint_id(config), *namespace_of(config))
 
     def select(self, limit: int) -> list[Statement]:
-        """The statements that read the first `limit` of them."""
+        """The statements that read the first `limit` checkpoints of this selection."""
         where = " AND ".join(self.conditions) or "TRUE"
         return [Statement(statement.replace("{where}", where), (*self.params, limit)) for statement in sql.SELECT_PAGE]
 
 
 def listing(config: RunnableConfig | None, metadata: Mapping[str, Any], before: RunnableConfig | None) -> Where:
-    """At least the checkpoints of a listing: conditions on metadata that SQL cannot tell exactly are left out."""
+    """A superset of a listing: conditions on metadata that SQL cannot compare exactly are left out."""
     where = Where()
     if config:
         where = where.equal(
@@ -89,7 +89,7 @@ def listing(config: RunnableConfig | None, metadata: Mapping[str, Any], before: 
 
 
 def contains(actual: Any, wanted: Any) -> bool:
-    """Whether `actual` equals `wanted` or, both being dicts, has all of it."""
+    """Whether `actual` equals `wanted` or, if both are dicts, contains it."""
     if isinstance(actual, dict) and isinstance(wanted, dict):
         have, need = cast(dict[str, Any], actual), cast(dict[str, Any], wanted)
         return all(key in have and contains(have[key], value) for key, value in need.items())

@@ -1,6 +1,6 @@
 """The synchronous half of LangGraph's saver interface: each method waits for its asynchronous twin.
 
-A graph that a synchronous node calls with `invoke` uses it.
+Used by a graph that a synchronous node calls with `invoke`.
 """
 
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class WaitingSaver(BaseCheckpointSaver[str]):
-    """Leaves the asynchronous methods, and how to wait for them, to its subclass."""
+    """Subclasses supply the asynchronous methods, and `wait`."""
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end inside a synchronous call."""

@@ -1,1 +1,1 @@
-"""What a `langgraph.json` says besides its graphs."""
+"""The sections of `langgraph.json` other than its graphs."""

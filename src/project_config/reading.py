@@ -1,8 +1,8 @@
-"""Reads what a `langgraph.json` says besides its graphs, checked and typed; the bundle step and the Worker do it alike.
+"""Reads the sections of `langgraph.json` other than its graphs into checked, typed objects.
 
-What Superstep does otherwise than the official CLI says is refused with the reason, and a key that nobody knows is an
-error: a typing mistake in a security setting must not go unnoticed. Only Python's standard library is imported here,
-since the bundle step has nothing else.
+The bundle step and the Worker both use it. A setting of the official CLI that Superstep cannot honour is refused with
+the reason, and an unknown key is an error, because a typing mistake in a security setting must not go unnoticed. The
+module imports only Python's standard library, since the bundle step has nothing else.
 """
 
 import re
@@ -17,19 +17,19 @@ T = TypeVar("T")
 
 
 class ProjectConfigError(ValueError):
-    """A part of langgraph.json, or a variable, cannot be honoured; the message names it and the reason."""
+    """A part of langgraph.json, or a variable, cannot be honoured; the message names it and gives the reason."""
 
 
-#: Say how to build a container image, which nobody does here.
+#: Keys that describe a container image; none is built here.
 IMAGE_KEYS: Final = (
     "python_version", "node_version", "api_version", "_INTERNAL_docker_tag", "base_image", "image_distro",
     "pip_config_file", "pip_installer", "dockerfile_lines", "keep_pkg_tools",
 )  # fmt: skip
 
-#: Read by the bundle step itself.
+#: Keys that the bundle step itself reads.
 _BUNDLE_KEYS: Final = ("dependencies", "graphs", "env", "$schema")
 
-#: What would have to be ignored, and why it is not.
+#: Keys that would have to be ignored, by path, with the reason for the refusal.
 _REFUSED: Final[Mapping[str, str]] = {
     "source": "there is no image to build from a uv project; name its folder in 'dependencies'",
     "project_root": "name the folder in 'dependencies'",
@@ -47,7 +47,7 @@ _REFUSED: Final[Mapping[str, str]] = {
 
 _IN_LANGGRAPH_JSON: Final = "the section stands in langgraph.json"
 
-#: Variables with which other LangGraph servers are configured. Whoever sets one of these relies on what it does there.
+#: Variables that configure other LangGraph servers. Whoever sets one of these relies on its effect there.
 _FOREIGN_VARIABLES: Final[Mapping[str, str]] = {
     "LANGGRAPH_AES_KEY": "checkpoints are not encrypted with it; D1 and Durable Objects encrypt what they store",
     "LANGGRAPH_AUTH_TYPE": "AUTH, API_KEYS and auth.path in langgraph.json say who may call",
@@ -63,7 +63,7 @@ _FOREIGN_VARIABLES: Final[Mapping[str, str]] = {
 
 
 def read_sections(sections: Mapping[str, Any]) -> ProjectConfig:
-    """The sections of a langgraph.json; raises `ProjectConfigError`."""
+    """Read the sections of a langgraph.json. Raises `ProjectConfigError`."""
     for path, reason in _REFUSED.items():
         found = _at(sections, path.split("."))
         if found and not isinstance(found, list):  # a list of classes is fine, all classes are not
@@ -72,7 +72,7 @@ def read_sections(sections: Mapping[str, Any]) -> ProjectConfig:
 
 
 def known_sections(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a langgraph.json is for `read_sections`; raises for a key that nobody knows."""
+    """The part of a langgraph.json that `read_sections` takes. Raises `ProjectConfigError` for an unknown key."""
     sections = [field.name for field in fields(ProjectConfig)]
     known = {*sections, *IMAGE_KEYS, *_BUNDLE_KEYS, *(path for path in _REFUSED if "." not in path)}
     for key in document:
@@ -82,7 +82,7 @@ def known_sections(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_variables(names: Container[str]) -> None:
-    """Refuse variables that would have to be ignored; ProjectConfigError names the first."""
+    """Refuse variables that would have to be ignored. `ProjectConfigError` names the first."""
     for name, reason in _FOREIGN_VARIABLES.items():
         if name in names:
             raise ProjectConfigError(f"the variable {name} configures other servers, not this one: {reason}")
@@ -95,7 +95,7 @@ def _at(value: Any, path: list[str]) -> Any:
 
 
 def _checked(config: ProjectConfig) -> ProjectConfig:
-    """What no type says."""
+    """Check what no type expresses."""
     http = config.http
     minutes = config.checkpointer.ttl.default_ttl if config.checkpointer.ttl else None
     if minutes is not None and not 0 < minutes <= MAX_TTL_MINUTES:
@@ -124,7 +124,7 @@ def _allows_every_site(cors: CorsConfig) -> bool:
 
 
 def _read(kind: type[T], value: Any, where: str) -> T:
-    """A dataclass from a JSON object. A null is as good as no key."""
+    """A dataclass from a JSON object; a null counts as a missing key."""
     if not isinstance(value, dict):
         raise ProjectConfigError(f"langgraph.json: {where!r} must be an object")
     hints = get_type_hints(kind)
@@ -140,7 +140,7 @@ def _read(kind: type[T], value: Any, where: str) -> T:
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
-    """One value, as the type of its field wants it."""
+    """One value, converted to the type of its field."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return value

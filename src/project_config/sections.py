@@ -1,4 +1,4 @@
-"""The sections of `langgraph.json` that are not its graphs; the names and meanings are those of the official CLI."""
+"""The sections of `langgraph.json` other than its graphs, with the names and meanings of the official CLI."""
 
 import re
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ from typing import Any, Final, Literal
 #: A hundred years.
 MAX_TTL_MINUTES: Final = 100 * 366 * 24 * 60
 
-#: A path before all others; empty for none.
+#: A prefix of every path; "" for none.
 MOUNT_PREFIX: Final = re.compile(r"(/[^/?#]+)*")
 
-#: Where the bundle step puts the UI components it has built, below the project's folder. Each file's name ends in
-#: `.txt` as well, because a Worker runs a `.js` file.
+#: Where the bundle step puts the UI components that it has built, below the project's folder. The names of the files
+#: end in `.txt`, because a Worker would run a `.js` file.
 UI_BUNDLES: Final = "ui_bundles"
 UI_SUFFIX: Final = ".txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreIndex:
-    """How store items are embedded."""
+    """How store items are embedded: `embed` makes vectors of `dims` numbers."""
 
     dims: int
     #: `provider:model`, or `file.py:function` of the project.
@@ -29,7 +29,7 @@ class StoreIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreTtl:
-    """How long store items live; in minutes."""
+    """How long store items live, in minutes."""
 
     refresh_on_read: bool = True
     default_ttl: float | None = None
@@ -46,7 +46,7 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadTtl:
-    """How long threads live; in minutes."""
+    """How long threads live, in minutes."""
 
     strategy: Literal["delete", "keep_latest"] = "delete"
     default_ttl: float | None = None
@@ -56,11 +56,11 @@ class ThreadTtl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerdeConfig:
-    """Which classes a checkpoint may name."""
+    """The classes that checkpoints may contain."""
 
-    #: Module and name of each, besides those that the schemas of a graph name.
+    #: Module and name of each class, in addition to those that the schemas of a graph name.
     allowed_msgpack_modules: tuple[tuple[str, ...], ...] | None = None
-    #: Of checkpoints that older savers wrote as JSON, which no thread here has.
+    #: For checkpoints that older savers wrote as JSON; no thread here has any.
     allowed_json_modules: tuple[tuple[str, ...], ...] | None = None
     pickle_fallback: bool = False
 
@@ -75,7 +75,7 @@ class CheckpointerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthCache:
-    """Which headers decide who the caller is, and for how long that is remembered."""
+    """Which headers identify a caller, and for how long the answer of `authenticate` is cached."""
 
     cache_keys: tuple[str, ...]
     ttl_seconds: int = 60
@@ -107,7 +107,7 @@ class CorsConfig:
     """The section `http.cors`."""
 
     allow_origins: tuple[str, ...] = ()
-    #: Empty for all; the same for headers.
+    #: Empty means all; the same holds for headers.
     allow_methods: tuple[str, ...] = ()
     allow_headers: tuple[str, ...] = ()
     allow_credentials: bool = False
@@ -118,7 +118,7 @@ class CorsConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderPatterns:
-    """Header names, with `*` for anything; what `excludes` names is left out whatever `includes` says."""
+    """Header names, with `*` as wildcard; `excludes` wins over `includes`."""
 
     includes: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
@@ -140,11 +140,11 @@ class HttpConfig:
     cors: CorsConfig | None = None
     #: Request headers that become `config.configurable` of a run.
     configurable_headers: HeaderPatterns = HeaderPatterns()
-    #: Request headers that a log line may show.
+    #: Request headers that may appear in log lines.
     logging_headers: HeaderPatterns = HeaderPatterns()
     middleware_order: Literal["auth_first", "middleware_first"] = "middleware_first"
     enable_custom_route_auth: bool = False
-    #: `/api`, say: begins with a slash and ends without one; "" for none.
+    #: Such as `/api`: begins with a slash and ends without one; "" for none.
     mount_prefix: str = ""
 
 
@@ -165,7 +165,7 @@ class WebhookConfig:
 
     env_prefix: str = "LG_WEBHOOK_"
     url: WebhookUrlPolicy = WebhookUrlPolicy()
-    #: Sent with every webhook; values may hold `${{ env.NAME }}`.
+    #: Headers of every webhook; values may contain `${{ env.NAME }}`.
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -173,19 +173,19 @@ class WebhookConfig:
 class UiConfig:
     """The section `ui_config`."""
 
-    #: npm packages that the page provides, so that no bundle has them.
+    #: npm packages that the page provides, so that they are left out of the bundles.
     shared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectConfig:
-    """All sections; one that langgraph.json leaves out has its defaults."""
+    """All sections; a section that langgraph.json leaves out has its defaults."""
 
     store: StoreConfig = StoreConfig()
     checkpointer: CheckpointerConfig = CheckpointerConfig()
     auth: AuthConfig = AuthConfig()
     http: HttpConfig = HttpConfig()
     webhooks: WebhookConfig = WebhookConfig()
-    #: The file of UI components of each graph.
+    #: By graph, the file of its UI components.
     ui: Mapping[str, str] = field(default_factory=dict[str, str])
     ui_config: UiConfig = UiConfig()
