@@ -1,16 +1,28 @@
 """JSON text as Superstep stores and sends it: compact, UTF-8 unescaped, finite."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from errors import Unprocessable
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_COMPACT: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_SORTED: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, sort_keys=True)
 
 
 def compact_json(value: Any) -> str:
-    """Encode what came from a JSON body; Unprocessable for a number that JSON cannot spell (1e999)."""
+    """Encode what came from a JSON body; Unprocessable for what JSON cannot spell, or not here."""
+    return _encoded(_COMPACT, value)
+
+
+def sorted_json(value: Any) -> str:
+    """The same text for all values that mean the same, in whatever order their objects' members are."""
+    return _encoded(_SORTED, value)
+
+
+def _encoded(encoder: json.JSONEncoder, value: Any) -> str:
     try:
-        return _encode(value)
-    except ValueError as error:
+        return encoder.encode(value)
+    except ValueError as error:  # 1e999
         raise Unprocessable("Invalid JSON in request body: a number is out of range") from error
+    except RecursionError as error:
+        raise Unprocessable("Invalid JSON in request body: it is nested too deeply") from error

@@ -112,7 +112,8 @@ async def _dispatch(request: HttpRequest, services: Services) -> Reply:
     )
     if route.on is not None:
         call = await authorization.authorized(route.on, call)
-    return await route.handler(call)
+    reply = await route.handler(call)
+    return replace(reply, headers={**reply.headers, **call.reply_headers})
 
 
 def _check_size(request: HttpRequest, limit: int) -> None:

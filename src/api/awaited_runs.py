@@ -33,14 +33,13 @@ async def create(call: Call[Any, Any], wanted: Wanted, find: Find[Run]) -> Run:
         return await _create(call, request, thread_id)
 
     try:
-        run, _ = await once(call, make, find)
+        return await once(call, make, find)
     except (AccessRefused, RpcRefusal):
         raise
     except SuperstepError as error:
         if error.status >= 500:
             raise
         raise RpcRefusal(INVALID_PARAMS, str(error)) from error
-    return run
 
 
 async def _create(call: Call[Any, Any], request: RunCreate, thread_id: str | None) -> Run:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
@@ -96,6 +96,10 @@ class Call(Generic[BodyT_co, QueryT_co]):
     query: QueryT_co
     #: By which a retry finds what this request creates; `api.creates` sees to it.
     key: IdempotencyKey | None = None
+    #: What makes a request the same one when it is sent again, as JSON data; None if that is its whole body.
+    says: Any = None
+    #: What the answer has in its headers besides; shared with the calls that this one is replaced by.
+    reply_headers: dict[str, str] = field(default_factory=dict[str, str])
 
     async def authorize(self, event: Event, value: dict[str, Any]) -> Access:
         """For what a handler does besides that which its route is `on`. See `Gatekeeper.authorize`."""

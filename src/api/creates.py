@@ -6,23 +6,21 @@ request, or this one although its answer was lost, made what it asks for.
 """
 
 import hashlib
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from api.context import Call
+from compact_json import sorted_json
 from errors import AccessRefused, BadRequest, NotFound, SuperstepError, Unprocessable
-from http_messages import HttpRequest, Reply
+from http_messages import Reply
 from tables import idempotency_keys
-from tables.idempotency_keys import IdempotencyKey
+from tables.idempotency_keys import IdempotencyKey, Remembered
+from wire.idempotency import parse_key
 
 HEADER: Final = "idempotency-key"
 #: Marks the answer to a retry, as Stripe's does.
 REPLAYED: Final = "idempotent-replayed"
-
-MAX_KEY_CHARS: Final = 255
-_KEY: Final = re.compile(f"[\x20-\x7e]{{1,{MAX_KEY_CHARS}}}")
 
 MadeT = TypeVar("MadeT")
 
@@ -42,20 +40,20 @@ class Create(Generic[MadeT]):
 
     async def __call__(self, call: Call[Any, Any]) -> Reply:
         """Answer a request, the first one or a retry."""
-        made, is_replay = await once(call, self.make, self.find)
-        reply = await self.answer(call, made)
-        return replace(reply, headers={**reply.headers, REPLAYED: "true"}) if is_replay else reply
+        return await self.answer(call, await once(call, self.make, self.find))
 
 
-async def once(call: Call[Any, Any], make: Make[MadeT], find: Find[MadeT]) -> tuple[MadeT, bool]:
-    """What a request makes, or an earlier one with its key has made; and whether it was an earlier one."""
+async def once(call: Call[Any, Any], make: Make[MadeT], find: Find[MadeT]) -> MadeT:
+    """What a request makes, or what an earlier one with its key has made: then its answer is marked as a replay."""
     call = replace(call, key=_key(call))
     try:
-        return await make(call), False
+        return await make(call)
     except AccessRefused:
         raise
     except SuperstepError as error:
-        return await _made_before(call, find, error), True
+        made = await _made_before(call, find, error)
+    call.reply_headers[REPLAYED] = "true"
+    return made
 
 
 async def _made_before(call: Call[Any, Any], find: Find[MadeT], failure: SuperstepError) -> MadeT:
@@ -63,7 +61,7 @@ async def _made_before(call: Call[Any, Any], find: Find[MadeT], failure: Superst
     first = call.key and await idempotency_keys.get(call.services.db, call.key)
     if not call.key or not first:
         raise failure
-    if first.fingerprint != call.key.fingerprint:
+    if not _is_of(first, call):
         raise Unprocessable(
             "Idempotency-Key: this key was used for another request (the path or the body differs). "
             "Send the first request again unchanged, or a new key."
@@ -78,19 +76,27 @@ async def _made_before(call: Call[Any, Any], find: Find[MadeT], failure: Superst
 
 
 def _key(call: Call[Any, Any]) -> IdempotencyKey | None:
-    request = call.request
-    given = request.headers.get(HEADER)
+    given = call.request.headers.get(HEADER)
     if given is None:
         return None
-    if not _KEY.fullmatch(given.strip()):
-        raise BadRequest(f"Idempotency-Key: must be 1 to {MAX_KEY_CHARS} printable ASCII characters, such as a UUID")
+    try:
+        key = parse_key(given)
+    except ValueError as error:
+        raise BadRequest(f"Idempotency-Key: {error}") from error
+    says = call.request.body if call.says is None else sorted_json(call.says)
     return IdempotencyKey(
-        digest=hashlib.sha256(f"{given.strip()}\n{call.principal.identity}".encode(errors="replace")).hexdigest(),
-        fingerprint=_fingerprint(request),
+        digest=hashlib.sha256(f"{key}\n{call.principal.identity}".encode(errors="replace")).hexdigest(),
+        fingerprint=_fingerprint(call, says),
         lives_seconds=call.services.settings.idempotency_key_seconds,
     )
 
 
-def _fingerprint(request: HttpRequest) -> str:
-    body = request.body if isinstance(request.body, bytes) else request.body.encode(errors="surrogatepass")
-    return hashlib.sha256(f"{request.method} {request.path}\n".encode(errors="replace") + body).hexdigest()
+def _is_of(first: Remembered, call: Call[Any, Any]) -> bool:
+    """Whether it was this request that came first; the key of a release before may have counted the whole body."""
+    return first.fingerprint in (call.key and call.key.fingerprint, _fingerprint(call, call.request.body))
+
+
+def _fingerprint(call: Call[Any, Any], says: bytes | str) -> str:
+    place = f"{call.request.method} {call.request.path}\n".encode(errors="replace")
+    said = says if isinstance(says, bytes) else says.encode(errors="surrogatepass")
+    return hashlib.sha256(place + said).hexdigest()

@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 
 from api.context import Call
-from api.creates import MAX_KEY_CHARS, Create
+from api.creates import Create
 from api.exposure import is_disabled
 from api.routing import Kind, Route
 from compact_json import compact_json
@@ -16,6 +16,7 @@ from http_messages import HttpResponse, Reply, json_response
 from project_config.sections import ProjectConfig
 from settings import VERSION
 from wire.bodies import JsonObject
+from wire.idempotency import MAX_KEY_CHARS
 from wire.json_rpc import JsonRpcMessage
 
 AnyCall: TypeAlias = Call[Any, Any]

@@ -1,5 +1,6 @@
 """The tools of MCP: assistants, what they take as arguments, and runs of them."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -72,7 +73,8 @@ async def call_tool(call: AnyCall, params: JsonObject) -> JsonObject:
     assistant = await _assistant(call, name) if isinstance(name, str) else None
     if assistant is None:
         raise RpcRefusal(INVALID_PARAMS, f"Unknown tool: {name}")
-    run = await awaited_runs.create(call, partial(_request, call, assistant, arguments), thread_runs.find)
+    asked = replace(call, says={"name": name, "arguments": arguments})
+    run = await awaited_runs.create(asked, partial(_request, call, assistant, arguments), thread_runs.find)
     values = await awaited_runs.result(call, run)
     if is_object(values) and is_object(error := values.get("__error__")):
         return {"isError": True, "content": [_text(f"{error['error']}: {error['message']}")]}

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from api import thread_runs
 from api.authorization import authorized
 from api.context import Call
-from api.creates import Create
+from api.creates import HEADER, Create
 from api.thread_stream import follow, standing
 from compact_json import compact_json
 from errors import BadRequest, Conflict, MethodNotAllowed, NotFound, SuperstepError, Unavailable
@@ -84,18 +84,31 @@ class Commands(Create[Run | JsonObject]):
         """See `Create`: those that create a run take an `Idempotency-Key`."""
         try:
             given = protocol.parse_command(call.request.body)
+            call = _of_command(call, given)
         except ValueError as error:
             raise BadRequest(_INVALID_JSON) from error
         except CommandRefused as refused:
             return json_response(protocol.failure(refused.command_id, refused.code, str(refused)), 400)
         try:
-            return await super().__call__(replace(call, body=given))
+            return await super().__call__(call)
         except CommandRefused as refused:
             return json_response(protocol.failure(given.id, refused.code, str(refused)))
         except SuperstepError as error:
             if error.retryable or error.status >= 500:
                 raise
             return json_response(protocol.failure(given.id, "unknown_error", f"{error.status}: {error}"))
+
+
+def _of_command(call: Call[Any, Any], command: Command) -> CommandCall:
+    """The call of a command, which is the same one whatever its number, and may carry the header's key itself."""
+    headers, key = call.request.headers, command.idempotency_key
+    if key is not None:
+        if headers.get(HEADER, key).strip() != key:
+            message = "idempotency_key: the header Idempotency-Key says something else; send one of them."
+            raise CommandRefused("invalid_argument", message, command.id)
+        headers = {**headers, HEADER: key}
+    says = {"method": command.method, "params": command.params}
+    return replace(call, request=replace(call.request, headers=headers), body=command, says=says)
 
 
 async def _carry_out(call: CommandCall) -> Run | JsonObject:

@@ -43,6 +43,7 @@ from wire.assistants import (
 from wire.crons import CronCount, CronCreate, CronFireObject, CronFiresQuery, CronObject, CronPatch, CronSearch
 from wire.dead_letters import DeadLetterObject, DeadLettersQuery, DeadLettersRedrive, DeadLettersRedriven
 from wire.json_rpc import JsonRpcAnswer, JsonRpcMessage
+from wire.protocol import CommandMessage
 from wire.runs import RunBatch, RunCreate, RunObject, RunsCancel
 from wire.state_updates import StateUpdate, StateUpdated
 from wire.store import (
@@ -163,7 +164,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("POST", "/store/items/search", "Search the store", store.search, body=ItemSearch, returns=FoundItems),
     Route("POST", "/store/namespaces", "List the store's namespaces", store.list_namespaces, body=NamespaceSearch, returns=FoundNamespaces),
 
-    Route("POST", f"{THREAD}/commands", "Send a command of the thread streaming protocol", protocol.carry_out, returns=dict[str, object]),
+    Route("POST", f"{THREAD}/commands", "Send a command of the thread streaming protocol", protocol.carry_out, reads=CommandMessage, returns=dict[str, object]),
     Route("POST", f"{THREAD}/stream/events", "Subscribe to the thread streaming protocol", protocol.events, answers="events", on="threads.read"),
     Route("GET", f"{THREAD}/stream/events", "Open a WebSocket of the thread streaming protocol", protocol.open_socket, answers="events", on="threads.read"),
 

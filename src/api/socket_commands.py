@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from api import app
 from api.context import Services
+from api.creates import HEADER, REPLAYED
 from http_messages import HttpRequest, HttpResponse
 from wire import protocol
 
@@ -13,7 +14,7 @@ from wire import protocol
 _OF_THE_HANDSHAKE: Final = frozenset(
     {
         *("connection", "upgrade", "host", "content-length", "content-type"),
-        *("accept", "accept-encoding", "accept-language", "idempotency-key"),
+        *("accept", "accept-encoding", "accept-language", HEADER),
     }
 )
 
@@ -44,5 +45,7 @@ async def carry_out(
     if "type" not in answer:
         detail = f"{answered.status}: {answer.get('detail', '')}"
         answer = json.loads(protocol.failure(json.loads(command)["id"], "unknown_error", detail))
+    if answer["type"] == "success" and REPLAYED in answered.headers:
+        answer["meta"]["idempotent_replayed"] = True
     is_visible = answer["type"] == "success" and (await ask("GET", path)).status == 200
     return is_visible, answer

@@ -143,7 +143,7 @@ class ProtocolSockets:
         if connection.is_hidden and is_visible:
             self._show(socket)
         if answer["type"] == "success":
-            answer["meta"] = {"applied_through_seq": connection.seq}
+            answer["meta"] |= {"applied_through_seq": connection.seq}
         return dumps(answer)
 
     async def _subscribe(self, socket: Socket, before: Connection, asked: Subscribing) -> JsonObject:

@@ -5,11 +5,12 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from compact_json import compact_json
 from errors import BadRequest, SuperstepError
 from wire.bodies import JsonObject
+from wire.idempotency import MAX_KEY_CHARS, parse_key
 
 #: What `langchain_protocol.protocol` calls `ErrorCode`, as far as it is used here.
 ErrorCode: TypeAlias = Literal[
@@ -39,6 +40,20 @@ class CommandRefused(SuperstepError):
         self.command_id = command_id
 
 
+class CommandMessage(BaseModel):
+    """A command in its envelope."""
+
+    id: int
+    method: str
+    params: JsonObject | None = None
+    idempotency_key: str | None = Field(
+        None,
+        min_length=1,
+        max_length=MAX_KEY_CHARS,
+        description="The same as the header `Idempotency-Key`, for clients of a WebSocket, who have no headers.",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One command of a client."""
@@ -46,6 +61,8 @@ class Command:
     id: int
     method: str
     params: JsonObject
+    #: By which a command that is sent again is known, where there is no header for it: on a WebSocket.
+    idempotency_key: str | None
 
 
 def parse_command(body: bytes | str) -> Command:
@@ -55,7 +72,20 @@ def parse_command(body: bytes | str) -> Command:
     command_id, method, params = given.get("id"), given.get("method"), given.get("params")
     if type(command_id) is not int or not isinstance(method, str):
         raise CommandRefused("invalid_argument", ENVELOPE, command_id)
-    return Command(id=command_id, method=method, params=cast(JsonObject, params) if isinstance(params, dict) else {})
+    return Command(
+        id=command_id,
+        method=method,
+        params=cast(JsonObject, params) if isinstance(params, dict) else {},
+        idempotency_key=_key(given, command_id),
+    )
+
+
+def _key(given: JsonObject, command_id: int) -> str | None:
+    key = given.get("idempotency_key")
+    try:
+        return None if key is None else parse_key(key)
+    except ValueError as error:
+        raise CommandRefused("invalid_argument", f"idempotency_key: {error}", command_id) from error
 
 
 def read_json(body: bytes | str) -> Any:

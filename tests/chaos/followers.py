@@ -16,6 +16,11 @@ def is_end(event: dict[str, Any]) -> bool:
     return event["params"]["data"].get("event") in ("completed", "failed", "interrupted")
 
 
+def socket_url(server: Server, thread_id: str) -> str:
+    """Where a thread's WebSockets are opened."""
+    return f"{server.url.replace('http', 'ws', 1)}/threads/{thread_id}/stream/events"
+
+
 async def follow(http: httpx.AsyncClient, thread_id: str, seen: list[dict[str, Any]]) -> None:
     """Add to what a client has seen until the run has ended, or the server is gone."""
     body = {"channels": CHANNELS, "since": seen[-1]["seq"] if seen else 0}
@@ -29,8 +34,7 @@ async def follow(http: httpx.AsyncClient, thread_id: str, seen: list[dict[str, A
 async def listen(server: Server, thread_id: str, seen: list[dict[str, Any]]) -> None:
     """The same by WebSocket, whose replay begins anew; a client knows by their ids what it has seen."""
     known = {event["event_id"] for event in seen}
-    url = f"{server.url.replace('http', 'ws', 1)}/threads/{thread_id}/stream/events"
-    async with connect(url) as socket:
+    async with connect(socket_url(server, thread_id)) as socket:
         await socket.send(json.dumps({"id": 1, "method": "subscription.subscribe", "params": {"channels": CHANNELS}}))
         async for text in socket:
             message = json.loads(text)

@@ -5,6 +5,7 @@ never comes, and the new one finds what the old one left in modules.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +14,8 @@ from typing import Any
 import httpx
 import pytest
 from langgraph_sdk.client import LangGraphClient
-from websockets.exceptions import WebSocketException
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from tests.chaos.campaign.round import MAIN
 from tests.chaos.crashes import (
@@ -21,11 +23,12 @@ from tests.chaos.crashes import (
     assert_ran_once,
     assert_stopped,
     gated,
+    kill_workerd,
     reached,
     wait_for_commit,
     wait_for_end,
 )
-from tests.chaos.followers import listen
+from tests.chaos.followers import listen, socket_url
 from tests.support.database_file import DatabaseFile
 from tests.support.project_server import serving
 from tests.support.step_server import StepServer
@@ -196,6 +199,42 @@ async def test_a_run_that_waits_for_an_answer_survives_its_object(
     values = await client.runs.wait(thread_id, "approval", command={"resume": "yes"})
     assert values == {"draft": "draft-d", "decision": "yes", "log": ["write", "approve", "publish"]}
     assert int((await http.get("/chaos/incarnations")).text) == made + 1
+
+
+@pytest.mark.parametrize("lost", ["the object", "the process", "the socket"])
+async def test_a_command_that_was_carried_out_and_not_answered_is_sent_again(
+    server: Server, client: LangGraphClient, http: httpx.AsyncClient, thread_id: str, steps: StepServer, lost: str
+) -> None:
+    """D1 is slow, so that the run's row is there long before its client can be told."""
+    name = f"unanswered-{lost}"
+    command = {"method": "run.start", "params": gated(steps, name, STEPS), "idempotency_key": name}
+    database = DatabaseFile(server.persist_to)
+
+    async def made() -> list[tuple[str]]:
+        return database.run("SELECT run_id FROM runs WHERE thread_id = ?", thread_id)
+
+    async with connect(socket_url(server, thread_id)) as socket:
+        await break_things(http, **{"D1 stalls": 1})
+        await socket.send(json.dumps({"id": 1, **command}))
+        await until("the run is made", made)
+        match lost:
+            case "the object":
+                await reset(http, thread_id)
+            case "the process":
+                await asyncio.to_thread(kill_workerd, server)
+            case _:
+                await socket.close()
+        with pytest.raises(ConnectionClosed):  # and no answer before
+            await asyncio.wait_for(socket.recv(), 30)
+    await break_things(http)
+    async with connect(socket_url(server, thread_id)) as socket:
+        await socket.send(json.dumps({"id": 7, **command}))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 30))
+    ((run_id,),) = await made()
+    meta = {"applied_through_seq": 0, "idempotent_replayed": True}
+    assert answer == {"type": "success", "id": 7, "result": {"run_id": run_id}, "meta": meta}
+    assert await wait_for_end(client, thread_id, run_id) == "success"
+    await assert_ran_once(client, thread_id, STEPS)
 
 
 @pytest.mark.parametrize("action", ["interrupt", "rollback"])

@@ -96,4 +96,6 @@ def test_the_javascript_client_gets_the_first_run_again(server_url: str) -> None
     seen = json.loads(finished.stdout)
     assert seen["first"]["run_id"] == seen["second"]["run_id"]
     assert seen["waited"] == seen["waitedAgain"]
+    assert seen["started"] == seen["startedAgain"]
+    assert seen["started"]["output"]["messages"]
     assert seen["waited"]["messages"] == ARTICLE

@@ -62,8 +62,10 @@ async def post(call: AnyCall) -> Reply:
     if not is_object(message) or not is_request_id(message.get("id")) or message.get("jsonrpc") != "2.0":
         return json_response(error_text(None, INVALID_REQUEST, "Not a JSON-RPC 2.0 request"))
     request_id: RequestId = message.get("id")
+    method, params = message.get("method"), message.get("params") or {}
+    call = replace(call, says={"method": method, "params": params})
     try:
-        return await _carried_out(call, request_id, message.get("method"), message.get("params") or {})
+        return await _carried_out(call, request_id, method, params)
     except RpcRefusal as refusal:
         return json_response(error_text(request_id, refusal.code, str(refusal)))
 

@@ -239,10 +239,14 @@ async def test_a_call_that_is_sent_again_with_its_key_runs_once(api: Api) -> Non
         "method": "tools/call",
         "params": {"name": "shout", "arguments": {"input": "a"}},
     }
-    first, second = [await api.json("POST", "/mcp", message, **headers) for _ in range(2)]
-    assert first == second
+    first, second = [await api.ask("POST", "/mcp", {**message, "id": number}, headers=headers) for number in (1, 2)]
+    assert isinstance(first, HttpResponse)
+    assert isinstance(second, HttpResponse)
+    assert json.loads(second.body) == {**json.loads(first.body), "id": 2}
+    assert [answer.headers.get("idempotent-replayed") for answer in (first, second)] == [None, "true"]
     assert api.rows("runs") == 1
-    other = await api.json("POST", "/mcp", {**message, "id": 2}, **headers)
+    message["params"] = {"name": "shout", "arguments": {"input": "b"}}
+    other = await api.json("POST", "/mcp", message, **headers)
     assert other["error"]["message"].startswith("Idempotency-Key: this key was used for another request")
     assert api.rows("runs") == 1
 

@@ -1,16 +1,19 @@
 """Commands of the thread streaming protocol and subscriptions to its events: answers, refusals, and what is written."""
 
+import hashlib
 import json
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 
 import pytest
 
-from api.socket_commands import handshake_headers
+from api.socket_commands import carry_out, handshake_headers
 from http_messages import HttpResponse, Passthrough
 from runs.thread_object import object_paths
 from runs.thread_object.object_paths import FollowRequest
 from streaming.protocol_view import Wanted
 from tests.support.http_api import Api
+from wire.bodies import JsonObject
 
 THREAD = "3a8483bb-a45e-424a-ae57-0bebddbee6e3"
 
@@ -119,13 +122,96 @@ async def test_an_answer_is_a_run_and_counts_once() -> None:
     assert run["kwargs"]["command"] == {"resume": {"one": {"ok": 1}}, "update": {"topic": "new"}}
 
 
-async def test_an_answer_that_is_sent_again_with_its_key_is_told_the_same() -> None:
+#: Sends a command with a key in one of the ways; its answer, and whether that is marked as a replay.
+Send: TypeAlias = Callable[[Api, str, JsonObject, str], Awaitable[tuple[JsonObject, bool]]]
+
+
+async def by_header(api: Api, thread_id: str, command: JsonObject, key: str) -> tuple[JsonObject, bool]:
+    reply = await api.ask("POST", f"/threads/{thread_id}/commands", command, headers={"idempotency-key": key})
+    assert isinstance(reply, HttpResponse)
+    return json.loads(reply.body), reply.headers.get("idempotent-replayed") == "true"
+
+
+async def by_member(api: Api, thread_id: str, command: JsonObject, key: Any) -> tuple[JsonObject, bool]:
+    reply = await api.ask("POST", f"/threads/{thread_id}/commands", {**command, "idempotency_key": key})
+    assert isinstance(reply, HttpResponse)
+    return json.loads(reply.body), reply.headers.get("idempotent-replayed") == "true"
+
+
+async def by_socket(api: Api, thread_id: str, command: JsonObject, key: Any) -> tuple[JsonObject, bool]:
+    text = json.dumps({**command, "idempotency_key": key})
+    _, answer = await carry_out(api.services, thread_id, {"headers": {}, "query": []}, text)
+    return answer, answer.get("meta", {}).pop("idempotent_replayed", False)
+
+
+WAYS: list[Send] = [by_header, by_member, by_socket]
+
+
+@pytest.mark.parametrize("first", WAYS)
+@pytest.mark.parametrize("again", WAYS)
+@pytest.mark.parametrize("method", ["run.start", "input.respond"])
+async def test_a_command_is_known_by_its_key_whichever_way_and_number_it_has(
+    first: Send, again: Send, method: str
+) -> None:
     api = Api()
-    path = f"/threads/{await waiting_thread(api)}/commands"
-    command = {"id": 1, "method": "input.respond", "params": {"interrupt_id": "one", "response": 1}}
+    thread_id = await waiting_thread(api)
+    start = {"assistant_id": "sequence", "input": {"topic": "t", "log": []}}
+    params = start if method == "run.start" else {"interrupt_id": "one", "response": 1}
+    told, is_replay = await first(api, thread_id, {"id": 1, "method": method, "params": params}, "k")
+    assert not is_replay
+    reordered = dict(reversed(params.items()))
+    told_again, is_replay = await again(api, thread_id, {"params": reordered, "method": method, "id": 2}, "k")
+    assert is_replay
+    assert told["type"] == "success"
+    assert told_again == {**told, "id": 2}
+    other, _ = await again(api, thread_id, {"id": 1, "method": method, "params": {**params, "config": {}}}, "k")
+    assert other["message"].startswith("422: Idempotency-Key: ")
+    assert api.rows("runs") == api.rows("idempotency_keys") == 1
+
+
+@pytest.mark.parametrize("key", [5, True, [], {}, "", "  ", "x" * 256, "tab\tin it", "ä", "line\nend"])
+@pytest.mark.parametrize("way", [by_member, by_socket])
+async def test_what_is_no_key_is_refused_by_name(way: Send, key: Any) -> None:
+    api = Api()
+    command = {"id": 3, "method": "run.start", "params": {"assistant_id": "sequence"}}
+    answer, _ = await way(api, THREAD, command, key)
+    assert (answer["type"], answer["id"], answer["error"]) == ("error", 3, "invalid_argument")
+    assert answer["message"].startswith("idempotency_key: must be 1 to 255 printable ASCII characters")
+    assert api.rows("threads") == api.rows("runs") == 0
+
+
+async def test_a_header_and_a_member_say_the_same_or_nothing_is_done() -> None:
+    api = Api()
+    command = {"id": 1, "method": "run.start", "params": {"assistant_id": "sequence"}, "idempotency_key": "k"}
+    path = f"/threads/{THREAD}/commands"
+    refused = await api.json("POST", path, command, status=400, **{"idempotency-key": "other"})
+    assert refused["error"] == "invalid_argument"
+    assert refused["message"].startswith("idempotency_key: ")
+    assert api.rows("runs") == 0
     for _ in range(2):
-        answer = await api.json("POST", path, command, **{"idempotency-key": "k"})
-        assert answer == {"type": "success", "id": 1, "result": {}, "meta": {"applied_through_seq": 0}}
+        assert (await api.json("POST", path, command, **{"idempotency-key": " k "}))["type"] == "success"
+    assert api.rows("runs") == 1
+
+
+async def test_what_a_command_has_besides_does_not_count() -> None:
+    api = Api()
+    for number, more in enumerate([{}, {"idempotency_key": None}, {"meta": {"idempotency_key": "k"}}], start=1):
+        command = {"id": 1, "method": "run.start", "params": {"assistant_id": "sequence"}, **more}
+        assert (await api.json("POST", f"/threads/{THREAD}/commands", command))["type"] == "success"
+        assert (api.rows("runs"), api.rows("idempotency_keys")) == (number, 0)
+
+
+async def test_a_key_of_the_release_before_is_known() -> None:
+    """It counted the whole body, so another number was another command: that is still refused, and makes no run."""
+    api = Api()
+    path = f"/threads/{THREAD}/commands"
+    command = {"id": 1, "method": "run.start", "params": {"assistant_id": "sequence"}}
+    first, _ = await by_header(api, THREAD, command, "k")
+    before = hashlib.sha256(f"POST {path}\n{json.dumps(command)}".encode()).hexdigest()
+    api.db.connection.execute("UPDATE idempotency_keys SET fingerprint = ?", (before,))
+    assert await by_header(api, THREAD, command, "k") == (first, True)
+    refused, _ = await by_header(api, THREAD, {**command, "id": 2}, "k")
+    assert refused["message"].startswith("422: ")
     assert api.rows("runs") == 1
 
 

@@ -55,7 +55,8 @@ class Object:
     async def _carry_out(self, handshake: Any, command: str) -> tuple[bool, dict[str, Any]]:
         self.carried_out.append((handshake, json.loads(command)))
         await asyncio.sleep(0)
-        return self.is_visible, {"type": "success", "id": json.loads(command)["id"], "result": {"run_id": "r"}}
+        answer = {"type": "success", "id": json.loads(command)["id"], "result": {"run_id": "r"}}
+        return self.is_visible, {**answer, "meta": {"applied_through_seq": 0, "idempotent_replayed": True}}
 
     async def ask(self, method: str, **params: Any) -> Any:
         """Send a command; its answer. Events that came before it stay to be taken."""
@@ -150,7 +151,8 @@ async def test_commands_are_carried_out_by_who_opened_the_socket() -> None:
     await thread.ask("subscription.subscribe", channels=ALL)
     thread.run("one")
     answer = await thread.ask("run.start", assistant_id="seq")
-    assert answer == {"type": "success", "id": 1, "result": {"run_id": "r"}, "meta": {"applied_through_seq": 3}}
+    meta = {"applied_through_seq": 3, "idempotent_replayed": True}
+    assert answer == {"type": "success", "id": 1, "result": {"run_id": "r"}, "meta": meta}
     assert thread.carried_out == [
         ({"headers": {"x-api-key": "k"}}, {"id": 1, "method": "run.start", "params": {"assistant_id": "seq"}})
     ]
