@@ -32,7 +32,7 @@ class Database(Protocol):
         """Run the statements as one transaction and one round trip; each one's rows (SELECT or RETURNING).
 
         All or nothing. After `errors.DatabaseError`, which has the database's own message, nothing was written. After
-        `errors.DatabaseUnavailable` the answer was lost, and the batch may have been committed or not.
+        `errors.DatabaseUnavailable` there was no answer in time, or it was lost: the batch may have been committed.
         """
         ...
 
@@ -147,7 +147,10 @@ class DnsResolver(Protocol):
 
 
 class ThreadObjects(Protocol):
-    """The Durable Objects that execute runs, one for each thread, addressed by thread id."""
+    """The Durable Objects that execute runs, one for each thread, addressed by thread id.
+
+    Any call may raise `errors.Unavailable`; `wake` and `state_updated` also when there is no answer in time.
+    """
 
     async def wake(self, thread_id: str) -> None:
         """Ask the thread's object to look at its runs soon; returns when the object has set its alarm. Idempotent."""

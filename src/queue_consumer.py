@@ -24,9 +24,6 @@ DEAD_LETTER_QUEUE: Final = "superstep-dead-letters"
 RETRY_SECONDS: Final = 5
 MAX_RETRY_SECONDS: Final = 3600
 
-#: An object that does not answer within this time is asked again later.
-WAKE_SECONDS: Final = 20
-
 #: `webhooks.delivery.Courier.deliver`, by run id: in how many seconds to try again, None if there is no need.
 SendWebhook: TypeAlias = Callable[[str], Awaitable[int | None]]
 
@@ -101,8 +98,7 @@ async def _attempt(delivery: Awaitable[Verdict], attempts: int, failed: str) -> 
 
 
 async def _wake(thread_id: str, thread_objects: ThreadObjects) -> Verdict:
-    async with asyncio.timeout(WAKE_SECONDS):
-        await thread_objects.wake(thread_id)
+    await thread_objects.wake(thread_id)
     return ACK
 
 

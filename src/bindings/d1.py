@@ -9,14 +9,15 @@ import json
 import time
 from collections.abc import Coroutine, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from js import JSON
-from pyodide.ffi import JsException, jsnull, run_sync, to_js
+from pyodide.ffi import jsnull, run_sync, to_js
 from workers import env
 
 import d1_usage
-from errors import DatabaseError
+from bindings.answers import answer
+from errors import DatabaseError, Unavailable
 from patient_database import PatientDatabase
 from ports import Row, SqlValue, Statement
 
@@ -24,6 +25,9 @@ T = TypeVar("T")
 
 #: How many prepared statements are kept.
 MAX_PREPARED = 200
+
+#: D1 ends every batch after 30 s. What takes longer was lost on its way, and nobody but us would ever say so.
+ANSWER_SECONDS: Final = 40.0
 
 
 @lru_cache(maxsize=1)
@@ -50,16 +54,20 @@ class D1Database:
         """See `ports.Database.batch`."""
         began = time.monotonic()
         try:
-            answers = await self._binding.batch(to_js([self._bind(statement) for statement in statements]))
-        except JsException as error:
-            raise DatabaseError.saying(f"D1 did not run a batch of {len(statements)}: {error.message}") from error
+            answers = await answer(
+                lambda: self._binding.batch(to_js([self._bind(statement) for statement in statements])),
+                ANSWER_SECONDS,
+                failed=f"D1 did not run a batch of {len(statements)}",
+            )
+        except Unavailable as error:
+            raise DatabaseError.saying(str(error)) from error
         answered: list[dict[str, Any]] = json.loads(JSON.stringify(answers))
         d1_usage.count(
-            rows_read=sum(answer["meta"]["rows_read"] for answer in answered),
-            rows_written=sum(answer["meta"]["rows_written"] for answer in answered),
+            rows_read=sum(result["meta"]["rows_read"] for result in answered),
+            rows_written=sum(result["meta"]["rows_written"] for result in answered),
             seconds=time.monotonic() - began,
         )
-        return [_rows(answer["results"]) for answer in answered]
+        return [_rows(result["results"]) for result in answered]
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
         """See `ports.Database.wait`: JavaScript Promise Integration puts the stack aside until D1 has answered."""

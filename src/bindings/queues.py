@@ -3,13 +3,13 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from js import JSON
-from pyodide.ffi import JsException
 from workers import env
 
-from errors import Unavailable
+from bindings.answers import HINT_SECONDS, answer
 
 logger = logging.getLogger(__name__)
 
@@ -93,8 +93,6 @@ class ReceivedMessage:
 async def _send(binding: Any, messages: Sequence[Mapping[str, object]]) -> None:
     queue = getattr(binding, "_binding", binding)
     for start in range(0, len(messages), MAX_MESSAGES_PER_CALL):
-        page = [{"body": message} for message in messages[start : start + MAX_MESSAGES_PER_CALL]]
-        try:
-            await queue.sendBatch(JSON.parse(json.dumps(page)))
-        except JsException as error:
-            raise Unavailable(f"the queue did not take {len(page)} messages: {error.message}") from error
+        page = json.dumps([{"body": message} for message in messages[start : start + MAX_MESSAGES_PER_CALL]])
+        send = partial(queue.sendBatch, JSON.parse(page))
+        await answer(send, HINT_SECONDS, failed="the queue did not take messages")

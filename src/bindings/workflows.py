@@ -1,10 +1,12 @@
 """Starts the Workflow that drives a long run."""
 
+from functools import partial
 from typing import Any
 
 from js import Object
-from pyodide.ffi import JsException, to_js
+from pyodide.ffi import to_js
 
+from bindings.answers import HINT_SECONDS, answer
 from errors import Unavailable
 
 
@@ -19,7 +21,8 @@ class RunWorkflowBinding:
         params = {"thread_id": thread_id, "run_id": run_id, "attempt": attempt}
         options = to_js({"id": f"run-{run_id}-{attempt}", "params": params}, dict_converter=Object.fromEntries)
         try:
-            await self._binding.create(options)
-        except JsException as error:
+            start = partial(self._binding.create, options)
+            await answer(start, HINT_SECONDS, failed=f"the Workflow of run {run_id} did not start")
+        except Unavailable as error:
             if "already_exists" not in str(error):
-                raise Unavailable(f"the Workflow of run {run_id} did not start: {error.message}") from error
+                raise

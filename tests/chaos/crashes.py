@@ -37,6 +37,11 @@ def power_cut(server: Server) -> None:
 any_crash = pytest.mark.parametrize("crash", [kill_workerd, power_cut], ids=["workerd killed", "power cut"])
 
 
+async def break_things(http: httpx.AsyncClient, **rates: float) -> None:
+    """How often each fault of the campaign's entry happens from now on."""
+    (await http.post("/chaos", json={"seed": 0, "rates": rates})).raise_for_status()
+
+
 def gated(steps: StepServer, run: str, count: int) -> dict[str, Any]:
     """A run whose every super-step has a side effect that the test counts."""
     return {"assistant_id": "gated", "input": {"url": steps.url, "run": run, "steps": count, "log": []}}

@@ -22,6 +22,7 @@ from tests.chaos.crashes import (
     Action,
     assert_ran_once,
     assert_stopped,
+    break_things,
     gated,
     kill_workerd,
     reached,
@@ -54,11 +55,6 @@ def server() -> Iterator[Server]:
 async def reset(http: httpx.AsyncClient, thread_id: str) -> None:
     """Reset the object of a thread."""
     (await http.post(f"/chaos/reset/{thread_id}")).raise_for_status()
-
-
-async def break_things(http: httpx.AsyncClient, **rates: float) -> None:
-    """How often each fault happens from now on."""
-    (await http.post("/chaos", json={"seed": 0, "rates": rates})).raise_for_status()
 
 
 async def reset_in_step(http: httpx.AsyncClient, steps: StepServer, thread_id: str, run: str, step: int) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import queue_consumer
 from errors import DatabaseError, Unavailable
 from queue_consumer import (
     ACK,
@@ -146,9 +145,8 @@ async def test_a_webhook_that_could_not_be_looked_at_is_tried_again() -> None:
     assert await told({"webhook": "r"}, 2, Threads(), fail) == Verdict("retry", 10)
 
 
-async def test_no_message_of_a_batch_waits_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_message_of_a_batch_waits_for_another() -> None:
     """One object hangs, one is out of reach, one webhook fails, and half of the batch is nonsense."""
-    monkeypatch.setattr(queue_consumer, "WAKE_SECONDS", 0.2)
     good = [Message({"thread_id": f"{number:08d}-46f4-4cdb-830a-6ba6412ee448", "run_id": "r"}) for number in range(20)]
     hanging, failing = Message({**MESSAGE, "thread_id": f"a{THREAD[1:]}"}), Message(MESSAGE, attempts=3)
     webhook, foreign = Message({"webhook": "r"}), [Message(body) for body in FOREIGN]
@@ -159,7 +157,8 @@ async def test_no_message_of_a_batch_waits_for_another(monkeypatch: pytest.Monke
             if thread_id == THREAD:
                 raise Unavailable("the object was reset")
             if thread_id.startswith("a"):
-                await asyncio.Event().wait()
+                await asyncio.sleep(0.2)
+                raise Unavailable("no answer within 0.2 s")
             await asyncio.sleep(0)
             woken.append(thread_id)
 

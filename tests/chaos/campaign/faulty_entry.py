@@ -27,6 +27,8 @@ D1_ERRORS = (
     "D1_ERROR: Cannot resolve D1 DB due to transient issue on remote node.",
 )
 D1_LOST = "D1_ERROR: Network connection lost."
+#: After so long D1 is taken to be silent, here; it never stalls for longer.
+D1_ANSWER_SECONDS = 5.0
 #: How the Worker tells an object to reset itself, and what everybody hears who asked it for something.
 RESET = "http://thread/chaos/reset"
 RESET_REASON = "Durable Object reset because its code was updated."
@@ -57,7 +59,7 @@ FAULTS = Faults()
 
 
 class Database:
-    """A D1 binding that refuses, stalls, and loses answers."""
+    """A D1 binding that refuses, stalls, loses answers, or never says anything."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -75,6 +77,10 @@ class Database:
         if FAULTS.happens("D1 stalls and is reset"):
             await asyncio.sleep(FAULTS.seconds())
             raise Error.new(D1_RESET)
+        if FAULTS.happens("D1 never answers"):
+            if FAULTS.random.random() < 0.5:
+                await self._raw.batch(statements)
+            await asyncio.Event().wait()
         answers = await self._raw.batch(statements)
         if FAULTS.happens("D1 loses its answer"):
             raise Error.new(D1_LOST)
@@ -129,7 +135,10 @@ class Bindings:
 workers.env = Bindings(workers.env)
 
 import entry  # noqa: E402 - everything below it takes its bindings from `workers.env`
+from bindings import d1  # noqa: E402
 from entry import RunWorkflow  # noqa: E402
+
+d1.ANSWER_SECONDS = D1_ANSWER_SECONDS
 
 __all__ = ["Default", "RunWorkflow", "ThreadObject"]
 

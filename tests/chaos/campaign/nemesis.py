@@ -22,6 +22,7 @@ FAULTS: Final = {
     "D1 loses its answer": 0.4,
     "D1 stalls": 0.2,
     "D1 stalls and is reset": 0.05,
+    "D1 never answers": 0.05,
     "a queue refuses messages": 0.5,
     "a queue loses messages": 0.3,
     "a queue delays messages": 0.5,

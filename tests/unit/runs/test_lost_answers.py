@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -13,7 +14,7 @@ from langgraph.types import interrupt
 
 import clock
 import patient_database
-from errors import DatabaseUnavailable
+from errors import DatabaseError, DatabaseUnavailable
 from patient_database import PatientDatabase
 from ports import Row, Statement
 from settings import Settings
@@ -24,9 +25,11 @@ from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
 T = TypeVar("T")
 
-#: What happens to one batch: D1 never gets it; gets it and its answer is lost; the same six times; it takes its time.
-Fault: TypeAlias = Literal["not sent", "answer lost", "out of reach", "stalled"]
-FAULTS: tuple[Fault, ...] = ("not sent", "answer lost", "out of reach", "stalled")
+#: What happens to one batch: D1 never gets it; gets it and its answer is lost; the same six times; it takes its time;
+#: it was given up and sent again before it is committed at last.
+Fault: TypeAlias = Literal["not sent", "answer lost", "out of reach", "stalled", "too late"]
+FAULTS: tuple[Fault, ...] = ("not sent", "answer lost", "out of reach", "stalled", "too late")
+_FAILURES: dict[Fault, int] = {"not sent": 1, "answer lost": 1, "out of reach": 6, "stalled": 0, "too late": 1}
 
 
 @dataclass
@@ -46,7 +49,7 @@ class FaultyConnection:
             self.batches += 1
             return await self.api.db.batch(statements)
         if self._failures_left is None:
-            self._failures_left = {"not sent": 1, "answer lost": 1, "out of reach": 6, "stalled": 0}[self.fault]
+            self._failures_left = _FAILURES[self.fault]
         if self.fault == "stalled":
             for _ in range(300):
                 await asyncio.sleep(0)
@@ -56,7 +59,11 @@ class FaultyConnection:
                 await self.api.db.batch(statements)
             raise DatabaseUnavailable("Network connection lost.")
         self.batches += 1
-        return await self.api.db.batch(statements)
+        answered = await self.api.db.batch(statements)
+        if self.fault == "too late":
+            with suppress(DatabaseError):
+                await self.api.db.batch(statements)
+        return answered
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
         """See `ports.Database.wait`."""
@@ -215,7 +222,7 @@ async def is_driven_in_slices(thread: Thread) -> Any:
 
 async def goes_on_after_a_crash(thread: Thread) -> Any:
     run_id = await thread.create("counting", input={"topic": "a"}, webhook=WEBHOOK)
-    thread.api.db.connection.execute("UPDATE runs SET status = 'running', attempt = 1")
+    thread.api.db.connection.execute("UPDATE runs SET status = 'running', attempt = 1, updated_at = '2026'")
     stream = await thread.follow(run_id)
     await thread.runner.work()
     return await stream()
@@ -223,7 +230,7 @@ async def goes_on_after_a_crash(thread: Thread) -> Any:
 
 async def gives_up(thread: Thread) -> Any:
     run_id = await thread.create("counting", input={"topic": "a"}, webhook=WEBHOOK)
-    thread.api.db.connection.execute("UPDATE runs SET status = 'running', attempt = 1")
+    thread.api.db.connection.execute("UPDATE runs SET status = 'running', attempt = 1, updated_at = '2026'")
     stream = await thread.follow(run_id)
     await thread.runner.work()
     assert await thread.status(run_id) == "error"
@@ -256,7 +263,8 @@ async def is_rolled_back(thread: Thread) -> Any:
     await thread.runner.work()
     run_id = await thread.create("counting", input={"topic": "b"}, webhook=WEBHOOK)
     thread.api.db.connection.execute(
-        "UPDATE runs SET status = 'running', attempt = 1, started_at = created_at, cancel_action = 'rollback'"
+        "UPDATE runs SET status = 'running', attempt = 1, started_at = created_at, updated_at = '2026',"
+        " cancel_action = 'rollback'"
         " WHERE run_id = ?",
         (run_id,),
     )
