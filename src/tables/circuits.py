@@ -35,9 +35,11 @@ COLUMNS: Final = "graph_id, version, failures, opened_at, probe_run_id"
 #: A run gave up that was first cut off after the one before it gave up: what was cut off together counts once. The
 #: circuit opens with enough of them, and opens anew with each further one.
 _COUNT: Final = f"""
+WITH given (graph_id, version, now, opens_at, cut_off_since) AS (SELECT ?1, ?2, ?3, ?4, ?5)
 INSERT INTO circuits (graph_id, version, failures, failed_at, opened_at)
-SELECT ?1, ?2, 1, ?3, CASE WHEN 1 >= ?4 THEN ?3 END
-WHERE ?5 <= ?3 AND {UNCHANGED}
+SELECT graph_id, version, 1, now, CASE WHEN 1 >= opens_at THEN now END
+FROM given
+WHERE {UNCHANGED}
 ON CONFLICT (graph_id, version) DO UPDATE SET
     failures = failures + 1,
     failed_at = ?3,

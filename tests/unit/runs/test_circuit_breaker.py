@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -180,3 +181,17 @@ async def test_a_success_between_keeps_a_circuit_closed(fragile: Fragile) -> Non
         await well.runner.work()
         fragile.outside.is_well = False
         assert fragile.api.rows("circuits") == 0
+
+
+async def test_a_run_that_gives_up_in_the_millisecond_of_its_takeover_counts(
+    fragile: Fragile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moments of one millisecond do not sort by time."""
+    fragile.settings = replace(SETTINGS, max_attempts=1)
+    thread = await fragile.thread()
+    await thread.create("fragile", input={"log": []})
+    await fragile.kill(thread)
+    now, microseconds = clock.moment(), count(0, -1)
+    monkeypatch.setattr(clock, "moment", lambda: clock.shifted(now, next(microseconds) / 1_000_000))
+    await thread.runner.work()
+    assert fragile.api.rows("circuits") == 1
