@@ -15,7 +15,7 @@ RESET := \033[0m
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test lint types unit contract workerd e2e chaos format differential bench soak measure lock clean
+.PHONY: help setup dev demo test lint types unit contract workerd e2e chaos format differential bench soak rows measure lock clean
 
 help: ## Show this list
 	@printf '$(BOLD)Superstep$(RESET): LangGraph as a service on Cloudflare Workers\n\n'
@@ -80,6 +80,9 @@ bench: setup ## Latency, throughput and rows written of a local server
 
 soak: setup ## Ten thousand runs, and whether memory stays flat (RUNS=10000)
 	@$(PY) -m bench.soak --runs $(or $(RUNS),10000)
+
+rows: setup ## Keep what this release stores, for the tests of the next one
+	@LANGGRAPH_STRICT_MSGPACK=true PYTHONPATH=src $(PY) -m tests.support.release_rows
 
 measure: setup ## Cold start, wasm heap and package size
 	@$(PY) -m tools.measure_cold_start
