@@ -1,4 +1,4 @@
-"""The card that callers of A2A read first."""
+"""The agent card, which A2A callers read first."""
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -7,7 +7,7 @@ from wire.bodies import JsonObject
 
 
 class AgentCardObject(BaseModel):
-    """What an assistant can do, for callers of either version."""
+    """The card of an assistant, for callers of either version."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 

@@ -1,4 +1,4 @@
-"""Assistants on the wire: bodies, and the object that a caller reads."""
+"""Assistants on the wire: request bodies and response objects."""
 
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -23,13 +23,13 @@ AssistantColumn: TypeAlias = Literal[
 
 
 class AssistantConfig(RunConfig):
-    """What an assistant's runs start from; keys that no run knows are kept."""
+    """The config from which an assistant's runs start; keys that are unknown to runs are kept."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class AssistantContent(Body):
-    """What an assistant consists of. `context` and `config.configurable` are one thing: give at most one of them."""
+    """The content of an assistant. `context` and `config.configurable` are the same thing: give at most one of them."""
 
     config: AssistantConfig | None = None
     context: JsonObject | None = None
@@ -47,7 +47,7 @@ class AssistantCreate(AssistantContent):
 
 
 class AssistantPatch(AssistantContent):
-    """The body of PATCH /assistants/{assistant_id}: metadata are merged, everything else is replaced."""
+    """The body of PATCH /assistants/{assistant_id}: `metadata` is merged, every other field is replaced."""
 
     graph_id: str | None = None
 
@@ -85,7 +85,7 @@ class AssistantSearch(AssistantCount):
 
 
 class AssistantObject(BaseModel):
-    """An assistant as callers read it."""
+    """An assistant in a response."""
 
     assistant_id: str
     graph_id: str
@@ -100,7 +100,7 @@ class AssistantObject(BaseModel):
 
 
 class AssistantVersionObject(BaseModel):
-    """One version of an assistant as callers read it."""
+    """One version of an assistant in a response."""
 
     assistant_id: str
     version: int
@@ -114,7 +114,7 @@ class AssistantVersionObject(BaseModel):
 
 
 class SchemasObject(BaseModel):
-    """The JSON schemas of a graph; null for what the graph has none of."""
+    """The JSON schemas of a graph; null where the graph has none."""
 
     input_schema: JsonObject | None
     output_schema: JsonObject | None
@@ -148,7 +148,7 @@ class EdgeObject(BaseModel):
 
 
 class DrawnGraphObject(BaseModel):
-    """A graph as nodes and edges."""
+    """A graph as its nodes and edges."""
 
     nodes: list[NodeObject]
     edges: list[EdgeObject]

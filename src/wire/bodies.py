@@ -1,4 +1,4 @@
-"""What all request bodies share: how they are read, and how a refusal is worded."""
+"""What all request bodies share: how they are parsed, and how refusals are worded."""
 
 import json
 import re
@@ -14,12 +14,12 @@ JsonObject: TypeAlias = dict[str, Any]
 
 INVALID_JSON: Final = "Invalid JSON in request body"
 
-#: The largest page, as the LangGraph SDKs know it.
+#: The largest page that a caller may ask for, as in the LangGraph SDKs.
 MAX_LIMIT: Final = 1000
-#: More than any list has. A number from 2**53 - 1 on would become a BigInt in JavaScript, which D1 refuses.
+#: Larger than any list. From 2**53 - 1 on, a number would become a BigInt in JavaScript, which D1 refuses.
 MAX_OFFSET: Final = 2**31 - 1
 
-#: `\u0000` in a JSON string, as the odd number of backslashes before it tells.
+#: `\u0000` in a JSON string: the backslash before `u` is not itself escaped.
 _NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -42,7 +42,7 @@ Offset: TypeAlias = Annotated[int, Field(ge=0, le=MAX_OFFSET)]
 
 
 class Body(BaseModel):
-    """A request body: strict about types, deaf to unknown fields. None stands for a field that was not given."""
+    """A request body: strict about types, lenient about unknown fields. None means that a field was not given."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -51,7 +51,7 @@ BodyT = TypeVar("BodyT", bound=BaseModel)
 
 
 def parse(model: type[BodyT], body: bytes | str) -> BodyT:
-    """Read a request body; Unprocessable says which field is wrong and what it may be."""
+    """Parse a request body. Raises Unprocessable, which names the first wrong field and says what it may be."""
     data = _storable(body)
     if b"NaN" in data or b"Infinity" in data:
         _refuse_constants(data)
@@ -62,7 +62,7 @@ def parse(model: type[BodyT], body: bytes | str) -> BodyT:
 
 
 def parse_json(body: bytes | str) -> Any:
-    """Read a request body that may be any JSON, under the same rules; Unprocessable for what is none."""
+    """Parse a request body that may be any JSON, under the same rules. Raises Unprocessable if it is not JSON."""
     try:
         return from_json(_storable(body), allow_inf_nan=False)
     except ValueError as error:
@@ -70,13 +70,13 @@ def parse_json(body: bytes | str) -> Any:
 
 
 def _storable(body: bytes | str) -> bytes:
-    """The body with U+FFFD for NUL, which no database takes."""
+    """The body with U+FFFD in place of NUL, which no database accepts."""
     data = body if isinstance(body, bytes) else body.encode(errors="surrogatepass")
     return _NUL.sub(rb"\1\\ufffd", data) if b"\\u0000" in data else data
 
 
 def _refuse_constants(data: bytes) -> None:
-    """Refuse the numbers that pydantic reads and JSON does not have; the words may also stand inside strings."""
+    """Refuse numbers that pydantic accepts and JSON does not have. Their names may also be part of strings."""
     try:
         json.loads(data, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
@@ -88,7 +88,7 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def explain(error: ValidationError) -> str:
-    """One sentence for the first thing that is wrong."""
+    """One sentence about the first error."""
     first = error.errors(include_url=False)[0]
     if first["type"] == "json_invalid":
         return INVALID_JSON

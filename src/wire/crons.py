@@ -1,4 +1,4 @@
-"""Crons on the wire: bodies, and the object that a caller reads."""
+"""Crons on the wire: request bodies and response objects."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -32,7 +32,7 @@ OnMissed: TypeAlias = Literal["skip", "latest", "all"]
 
 
 def in_utc(time: str) -> str:
-    """A time in ISO format as it is stored; one without a zone is UTC already. ValueError for what is no time."""
+    """An ISO 8601 time in UTC, as it is stored; a time without an offset is UTC already. Raises ValueError."""
     moment = datetime.fromisoformat(time)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
@@ -56,7 +56,7 @@ class CronPatch(Body):
     end_time: Time | None = None
     enabled: bool | None = None
     on_run_completed: OnCompletionBehavior | None = None
-    on_missed: OnMissed | None = Field(None, description="What becomes of times at which nothing could run.")
+    on_missed: OnMissed | None = Field(None, description="What happens to times at which nothing could run.")
     input: Any = None
     metadata: JsonObject | None = None
     config: RunConfig | None = None
@@ -99,7 +99,7 @@ class CronSearch(CronCount):
 
 
 class CronObject(BaseModel):
-    """A cron as callers read it."""
+    """A cron in a response."""
 
     cron_id: str
     assistant_id: str
@@ -112,7 +112,7 @@ class CronObject(BaseModel):
     next_run_date: str
     metadata: JsonObject
     on_run_completed: OnCompletionBehavior | None
-    #: Of Superstep alone: what becomes of times at which nothing looked at the cron.
+    #: Only Superstep has this field: what becomes of times at which nothing could run.
     on_missed: OnMissed
     enabled: bool
     created_at: str
@@ -127,17 +127,17 @@ class CronFiresQuery(Query):
 
 
 class CronFireObject(BaseModel):
-    """What came of one time of a cron, or of several that were passed over together."""
+    """The outcome of one time of a cron, or of several times that were skipped together."""
 
     cron_id: str
     scheduled_at: str
-    #: The last of several; otherwise null.
+    #: If several times were skipped together, the last of them; otherwise null.
     scheduled_until: str | None
     outcome: Literal["created", "skipped"]
     run_id: str | None
     thread_id: str | None
-    #: Why there is no run, in a word and in a sentence; null when there is one.
+    #: Why there is no run, as a code and as a sentence; null if there is one.
     reason: Literal["missed", "rescheduled", "thread_busy", "not_found", "not_allowed", "failed"] | None
     detail: str | None
-    #: When it was dealt with: by so much it was late, or early.
+    #: When the time was handled. The difference to `scheduled_at` is how late, or how early, that was.
     created_at: str

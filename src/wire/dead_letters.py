@@ -1,4 +1,4 @@
-"""Dead letters on the wire: what asks for them, and what a caller reads."""
+"""Dead letters on the wire: requests and response objects."""
 
 from typing import Annotated, Final, Self
 
@@ -21,18 +21,18 @@ class DeadLettersQuery(Query):
 
 
 class DeadLetterFilter(Body):
-    """Which dead letters; all of them when it is empty."""
+    """Which dead letters; all of them if it is empty."""
 
     graph_id: str | None = None
 
 
 class DeadLettersRedrive(Body):
-    """Which runs are to go on: some, or a page of those that a filter finds."""
+    """Which runs to redrive: those listed, or a page of those that match a filter."""
 
     run_ids: Annotated[list[RunId], Field(min_length=1, max_length=MAX_LIMIT)] | None = None
     filter: DeadLetterFilter | None = None
-    limit: Limit | None = Field(None, description="With `filter`: how many at most, 100 unless given.")
-    offset: Offset | None = Field(None, description="With `filter`: how many to pass over, as those that were refused.")
+    limit: Limit | None = Field(None, description="With `filter`: the largest number of runs, 100 by default.")
+    offset: Offset | None = Field(None, description="With `filter`: how many to skip, such as those that were refused.")
 
     @model_validator(mode="after")
     def _names_them_in_one_way(self) -> Self:
@@ -42,7 +42,7 @@ class DeadLettersRedrive(Body):
 
 
 class DeadLetterReason(BaseModel):
-    """Why it is one."""
+    """Why this is a dead letter."""
 
     error: str
     message: str
@@ -51,7 +51,7 @@ class DeadLetterReason(BaseModel):
 class DeadLetterObject(BaseModel):
     """A run that gave up, or a queue message that could not be delivered."""
 
-    run_id: str = Field(description="For a message that names no run, the message's own id.")
+    run_id: str = Field(description="Or, for a message that names no run, the message's id.")
     thread_id: str | None
     assistant_id: str | None
     graph_id: str | None
@@ -65,21 +65,21 @@ class DeadLetterObject(BaseModel):
 
 
 class RedrivenRun(BaseModel):
-    """A run that goes on."""
+    """A run that was redriven."""
 
     thread_id: str
     run_id: str
 
 
 class RefusedRun(BaseModel):
-    """A run that does not go on, and why."""
+    """A run that was not redriven, and why."""
 
     run_id: str
     detail: str
 
 
 class DeadLettersRedriven(BaseModel):
-    """What came of a redrive."""
+    """The result of a redrive."""
 
     redriven: list[RedrivenRun]
     refused: list[RefusedRun]

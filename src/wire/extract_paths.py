@@ -1,4 +1,4 @@
-"""Paths into a thread, as a search's `extract` spells them: `values.messages[-1].content`."""
+"""Paths into a thread, in the syntax of a search's `extract`: `values.messages[-1].content`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from errors import Unprocessable
 
-#: The parts of a thread that a path may lead into.
+#: The fields of a thread with which a path may begin.
 ROOTS: Final = ("config", "interrupts", "metadata", "values")
 
 _STEP: Final = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<index>-?\d{1,9})\]", re.ASCII)
@@ -15,14 +15,14 @@ _STEP: Final = re.compile(r"\.(?P<key>[^.\[\]]+)|\[(?P<index>-?\d{1,9})\]", re.A
 
 @dataclass(frozen=True, slots=True)
 class ExtractPath:
-    """A path: keys of objects, and positions in lists, negative ones from the end."""
+    """A path: keys of objects and indexes of lists, negative ones from the end."""
 
     root: str
     steps: tuple[str | int, ...]
 
     @classmethod
     def parse(cls, text: str) -> "ExtractPath":
-        """Raises Unprocessable."""
+        """Parse a path. Raises Unprocessable."""
         root = re.split(r"[.\[]", text, maxsplit=1)[0]
         if root not in ROOTS:
             raise Unprocessable(f"Extract path {text!r} must start with one of: {', '.join(ROOTS)}")
@@ -39,7 +39,7 @@ class ExtractPath:
         return cls(root, tuple(steps))
 
     def follow(self, value: Any) -> Any:
-        """What stands there in the root's value; None for nothing."""
+        """The value at this path, within the root's value; None if there is none."""
         for step in self.steps:
             value = _inside(value, step)
         return value

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 on the wire, as MCP and A2A speak it."""
+"""JSON-RPC 2.0 on the wire, for MCP and A2A."""
 
 from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
@@ -8,7 +8,7 @@ from compact_json import compact_json
 from errors import SuperstepError
 from wire.bodies import JsonObject
 
-#: What a caller tells its requests apart by.
+#: The id by which a caller matches responses to its requests.
 RequestId: TypeAlias = str | int | None
 
 PARSE_ERROR: Final = -32700
@@ -18,7 +18,7 @@ INVALID_PARAMS: Final = -32602
 
 
 class JsonRpcMessage(BaseModel):
-    """A request; without `id` a notification."""
+    """A request, or a notification if it has no `id`."""
 
     jsonrpc: Literal["2.0"]
     id: RequestId = None
@@ -34,7 +34,7 @@ class JsonRpcError(BaseModel):
 
 
 class JsonRpcAnswer(BaseModel):
-    """The answer to a request: one of `result` and `error`."""
+    """The response to a request: either `result` or `error`."""
 
     jsonrpc: Literal["2.0"]
     id: RequestId
@@ -43,7 +43,7 @@ class JsonRpcAnswer(BaseModel):
 
 
 class RpcRefusal(SuperstepError):
-    """A request that is answered with an error."""
+    """A request that is answered with a JSON-RPC error."""
 
     status = 400
 
@@ -53,12 +53,12 @@ class RpcRefusal(SuperstepError):
 
 
 def result_text(request_id: RequestId, result: Any) -> str:
-    """The answer to a request that was carried out; `result` is JSON data."""
+    """The response to a request that succeeded; `result` is JSON data."""
     return compact_json({"jsonrpc": "2.0", "id": request_id, "result": result})
 
 
 def error_text(request_id: RequestId, code: int, message: str) -> str:
-    """The answer to a request that was refused."""
+    """The response to a request that was refused."""
     return compact_json({"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}})
 
 

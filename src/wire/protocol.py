@@ -1,4 +1,4 @@
-"""The thread streaming protocol on the wire: command envelopes and event subscriptions, and how they are refused."""
+"""The thread streaming protocol on the wire: command envelopes, event subscriptions and their refusals."""
 
 import json
 import re
@@ -12,14 +12,14 @@ from errors import BadRequest, SuperstepError
 from wire.bodies import JsonObject
 from wire.idempotency import MAX_KEY_CHARS, parse_key
 
-#: What `langchain_protocol.protocol` calls `ErrorCode`, as far as it is used here.
+#: The part of `ErrorCode` in `langchain_protocol.protocol` that is used here.
 ErrorCode: TypeAlias = Literal[
     "invalid_argument", "unknown_command", "unknown_error", "no_such_run", "no_such_interrupt", "no_such_subscription"
 ]
 
 CHANNELS: Final = ("values", "updates", "messages", "tools", "custom", "lifecycle", "input", "tasks")
 
-#: Accepted like a channel, as the official server does; nothing comes of it.
+#: Accepted as a channel, as on the official server, but no event belongs to it.
 _SILENT_CHANNELS: Final = ("checkpoints",)
 
 ENVELOPE: Final = "Protocol commands must include an integer id and string method."
@@ -30,7 +30,7 @@ _NAMESPACES: Final = TypeAdapter(list[list[str]])
 
 
 class CommandRefused(SuperstepError):
-    """A command that cannot be carried out; the answer to it is an error with this code."""
+    """A command that cannot be carried out; its response is an error with this code."""
 
     status = 400
 
@@ -66,7 +66,7 @@ class Command:
 
 
 def parse_command(body: bytes | str) -> Command:
-    """A command out of its envelope. Raises ValueError for what is no JSON, CommandRefused for another envelope."""
+    """Parse a command's envelope. Raises ValueError if it is not JSON, CommandRefused if it is another envelope."""
     envelope = read_json(body)
     given = cast(JsonObject, envelope) if isinstance(envelope, dict) else {}
     command_id, method, params = given.get("id"), given.get("method"), given.get("params")
@@ -89,7 +89,7 @@ def _key(given: JsonObject, command_id: int) -> str | None:
 
 
 def read_json(body: bytes | str) -> Any:
-    """JSON as the rest of the world knows it. Raises ValueError."""
+    """Parse JSON strictly, without NaN and Infinity. Raises ValueError."""
     try:
         return json.loads(body, parse_constant=_refuse)
     except RecursionError as error:
@@ -101,19 +101,22 @@ def _refuse(constant: str) -> None:
 
 
 def success(command_id: int, result: JsonObject, applied_through_seq: int = 0) -> str:
-    """The answer to a command that was carried out."""
+    """The response to a command that succeeded."""
     meta = {"applied_through_seq": applied_through_seq}
     return compact_json({"type": "success", "id": command_id, "result": result, "meta": meta})
 
 
 def failure(command_id: Any, code: ErrorCode, message: str) -> str:
-    """The answer to a command that was not."""
+    """The response to a command that failed."""
     return compact_json({"type": "error", "id": command_id, "error": code, "message": message})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribing:
-    """What events a client asks for; only `channels` can be wrong, the rest counts when it has the right form."""
+    """The events that a client subscribes to.
+
+    Only `channels` is validated; other parameters of a wrong form are ignored.
+    """
 
     channels: tuple[str, ...]
     namespaces: tuple[tuple[str, ...], ...] | None
@@ -122,7 +125,7 @@ class Subscribing:
 
     @classmethod
     def of(cls, given: JsonObject) -> "Subscribing":
-        """Read parameters. Raises BadRequest."""
+        """Parse the parameters of a subscription. Raises BadRequest."""
         channels = _checked_channels(given.get("channels"))
         since, depth = given.get("since"), given.get("depth")
         return cls(
@@ -134,7 +137,7 @@ class Subscribing:
 
     @classmethod
     def of_command(cls, command: Command) -> "Subscribing":
-        """Read `subscription.subscribe`. Raises CommandRefused."""
+        """Parse the command `subscription.subscribe`. Raises CommandRefused."""
         try:
             return cls.of(command.params)
         except BadRequest as error:

@@ -1,4 +1,4 @@
-"""Query parameters: pydantic models over the pairs of a URL."""
+"""Query parameters: pydantic models of the name-value pairs in a URL."""
 
 from collections.abc import Iterable
 from typing import TypeVar, get_origin
@@ -11,7 +11,7 @@ from wire.texts import storable
 
 
 class Query(BaseModel):
-    """The query of a route. A field with a list type takes every repetition of its parameter, others the last."""
+    """The query of a route. For a repeated parameter, a field with a list type has all values, any other the last."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -20,7 +20,7 @@ QueryT = TypeVar("QueryT", bound=BaseModel)
 
 
 def parse(model: type[QueryT], pairs: Iterable[tuple[str, str]]) -> QueryT:
-    """Read a query; Unprocessable says which parameter is wrong and what it may be."""
+    """Parse a query. Raises Unprocessable, which names the first wrong parameter and says what it may be."""
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         given.setdefault(name, []).append(storable(value))

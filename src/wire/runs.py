@@ -1,4 +1,4 @@
-"""Runs on the wire: the body that creates one, and the object that a caller reads."""
+"""Runs on the wire: request bodies and response objects."""
 
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
@@ -22,7 +22,7 @@ StreamMode: TypeAlias = Literal[
     "values", "messages", "messages-tuple", "tasks", "checkpoints", "updates", "events", "debug", "custom"
 ]
 
-#: They are created in one transaction, and an invocation of a Worker may ask D1 for 1,000 statements.
+#: All of them are created in one transaction, and an invocation of a Worker may send D1 1,000 statements.
 MAX_BATCH_RUNS: Final = 100
 
 RunColumn: TypeAlias = Literal[
@@ -58,20 +58,20 @@ class RunConfig(Body):
 
 
 class Checkpoint(CheckpointRef):
-    """A place in a thread's history; the thread itself is always the one in the path."""
+    """A checkpoint in the history of the thread that the path names."""
 
     checkpoint_id: CheckpointId | None = None
 
 
 class Send(Body):
-    """One node to go to, with an input of its own."""
+    """A node to go to, with an input of its own."""
 
     node: str
     input: Any = None
 
 
 class Command(Body):
-    """What a client may say to a graph that waits."""
+    """A client's command to a graph that waits for input."""
 
     update: JsonObject | list[Annotated[list[Any], Field(min_length=2, max_length=2)]] | None = None
     resume: Any = None
@@ -79,7 +79,7 @@ class Command(Body):
 
 
 class LangSmithTracer(Body):
-    """Where in LangSmith the trace of a run goes, if traces are sent there."""
+    """The LangSmith project that gets the trace of a run, if traces are sent to LangSmith."""
 
     project_name: str | None = None
 
@@ -113,7 +113,7 @@ class RunCreate(Body):
 
 
 class RunsCancel(Body):
-    """Which runs to cancel: some of one thread, or all that have a status."""
+    """Which runs to cancel: some runs of one thread, or all runs with a status."""
 
     thread_id: ThreadId | None = None
     run_ids: Annotated[list[RunId], Field(min_length=1)] | None = None
@@ -133,7 +133,7 @@ class RunBatch(RootModel[Annotated[list[RunCreate], Field(min_length=1, max_leng
 
 
 class RunObject(BaseModel):
-    """A run as callers read it."""
+    """A run in a response."""
 
     run_id: str
     thread_id: str

@@ -1,4 +1,4 @@
-"""Changes of a thread's state on the wire."""
+"""Updates of a thread's state on the wire."""
 
 from typing import Annotated, Any, Final
 
@@ -8,7 +8,7 @@ from wire.bodies import Body, JsonObject
 from wire.runs import Command
 from wire.thread_state import CheckpointRef
 
-#: All of them are written in one batch, and a request may run 1000 statements.
+#: All super-steps are written in one batch, and a request may send D1 1,000 statements.
 MAX_SUPERSTEPS: Final = 200
 
 
@@ -17,13 +17,13 @@ class StateUpdate(Body):
 
     values: JsonObject | list[Any] | None = None
     as_node: str | None = None
-    #: Where to fork from; the latest checkpoint unless one is named.
+    #: The checkpoint to fork from; the latest by default.
     checkpoint: CheckpointRef | None = None
     checkpoint_id: str | None = None
 
 
 class SuperstepUpdate(Body):
-    """What one node wrote; a command that says anything comes before values."""
+    """What one node wrote; a command that is not empty takes precedence over `values`."""
 
     as_node: str
     values: JsonObject | list[Any] | None = None
@@ -31,13 +31,13 @@ class SuperstepUpdate(Body):
 
 
 class Superstep(Body):
-    """What the nodes wrote at the same time."""
+    """What several nodes wrote in one super-step."""
 
     updates: Annotated[list[SuperstepUpdate], Field(min_length=1)]
 
 
 class StateUpdated(BaseModel):
-    """The checkpoint that a change of the state has made."""
+    """The checkpoint that a state update has created."""
 
     checkpoint: JsonObject
     configurable: JsonObject

@@ -1,4 +1,4 @@
-"""The store on the wire: bodies, and the objects that a caller reads."""
+"""The store on the wire: request bodies and response objects."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from wire.bodies import MAX_LIMIT, Body, JsonObject, Offset
 from wire.queries import Query
 
-#: 0 is the default, as on LangGraph's own server.
+#: 0 means the default, as on LangGraph's own server.
 StoreLimit: TypeAlias = Annotated[int, Field(ge=0, le=MAX_LIMIT)]
 
 
@@ -18,12 +18,12 @@ class ItemPut(Body):
     key: str
     value: JsonObject
     index: Literal[False] | list[str] | None = None
-    #: Minutes. A null is an item that lives forever, whatever the default.
+    #: Minutes. An explicit null means that the item never expires, whatever the default is.
     ttl: Annotated[int | float, Field(gt=0)] | None = None
 
 
 class ItemQuery(Query):
-    """The query of GET /store/items; the labels of `namespace` are joined by periods."""
+    """The query of GET /store/items; `namespace` has its labels joined by periods."""
 
     namespace: str = ""
     key: str | None = None
@@ -49,7 +49,7 @@ class ItemSearch(Body):
 
 
 class NamespaceSearch(Body):
-    """The body of POST /store/namespaces; a label `*` is any one label."""
+    """The body of POST /store/namespaces; the label `*` matches any single label."""
 
     prefix: list[str] | None = None
     suffix: list[str] | None = None
@@ -59,7 +59,7 @@ class NamespaceSearch(Body):
 
 
 class ItemObject(BaseModel):
-    """An item as callers read it."""
+    """An item in a response."""
 
     namespace: list[str]
     key: str
@@ -69,7 +69,7 @@ class ItemObject(BaseModel):
 
 
 class FoundItemObject(ItemObject):
-    """An item that a search found; `score` is null for one that the query did not rank."""
+    """An item that a search found; `score` is null if the query did not rank it."""
 
     score: float | None
 

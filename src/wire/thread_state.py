@@ -1,4 +1,4 @@
-"""The state of a thread on the wire: the bodies that ask for it, and the object that a caller reads."""
+"""The state of a thread on the wire: request bodies and response objects."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from wire.bodies import Body, JsonObject, Limit
 
 
 class CheckpointRef(Body):
-    """A checkpoint to read; any text is a possible id, an unknown one has an empty state."""
+    """A reference to a checkpoint. Any text is a valid id; an unknown one has an empty state."""
 
     checkpoint_id: str | None = None
     checkpoint_ns: str | None = None
@@ -16,7 +16,7 @@ class CheckpointRef(Body):
 
 
 class ConfigRef(Body):
-    """A checkpoint as a `RunnableConfig` names it."""
+    """A checkpoint in the form of a `RunnableConfig`."""
 
     configurable: CheckpointRef
 
@@ -38,14 +38,14 @@ class HistorySearch(Body):
 
 
 class InterruptObject(BaseModel):
-    """An interrupt as a thread's state shows it."""
+    """An interrupt in a thread's state."""
 
     id: str
     value: Any
 
 
 class TaskObject(BaseModel):
-    """A task that the thread's next super-step has."""
+    """A task of the thread's next super-step."""
 
     id: str
     name: str

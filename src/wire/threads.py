@@ -1,4 +1,4 @@
-"""Threads on the wire: bodies, and the object that a caller reads."""
+"""Threads on the wire: request bodies and response objects."""
 
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -24,12 +24,12 @@ ThreadColumn: TypeAlias = Literal[
 ]
 
 
-#: As the LangGraph SDKs know it.
+#: The limit of the LangGraph SDKs.
 MAX_EXTRACTS: Final = 10
 
 
 class ThreadTtl(Body):
-    """How long a thread lives after its last activity, in minutes, and what becomes of it then."""
+    """How many minutes a thread lives after its last activity, and what happens to it then."""
 
     ttl: Annotated[float, Field(gt=0, le=MAX_TTL_MINUTES)]
     strategy: Literal["delete", "keep_latest"] = "delete"
@@ -82,12 +82,12 @@ class ThreadPrune(Body):
 class ThreadQuery(Query):
     """The query of GET /threads/{thread_id}."""
 
-    #: Separated by commas; `ttl` is the only one there is.
+    #: Fields to include, separated by commas; `ttl` is the only one.
     include: str = ""
 
 
 class ThreadTtlObject(BaseModel):
-    """A thread's TTL as callers read it."""
+    """A thread's TTL in a response."""
 
     strategy: str
     ttl_minutes: float
@@ -95,7 +95,7 @@ class ThreadTtlObject(BaseModel):
 
 
 class ThreadObject(BaseModel):
-    """A thread as callers read it."""
+    """A thread in a response."""
 
     thread_id: str
     created_at: str
@@ -107,40 +107,40 @@ class ThreadObject(BaseModel):
     values: Any
     error: JsonObject | None
     interrupts: JsonObject
-    #: Only when it was asked for, and the thread has one.
+    #: Present if it was requested with `include`, and the thread has one.
     ttl: ThreadTtlObject | None = None
-    #: Only when it was asked for: for each alias what its path led to.
+    #: Present if it was requested with `extract`: for each alias, the value at its path.
     extracted: JsonObject | None = None
 
 
 class ThreadsPruned(BaseModel):
-    """What came of POST /threads/prune."""
+    """The result of POST /threads/prune."""
 
     pruned_count: int
 
 
 class BytesOf(BaseModel):
-    """How much there is of something."""
+    """A number of things, and their size in bytes."""
 
     count: int
     bytes: int
 
 
 class ChannelBytes(BaseModel):
-    """How many values of a channel are stored."""
+    """The stored versions of one channel, and their size in bytes."""
 
     versions: int
     bytes: int
 
 
 class ChannelValuesBytes(BytesOf):
-    """How much the channels' values take."""
+    """The size of all channel values."""
 
     by_channel: dict[str, ChannelBytes]
 
 
 class ThreadStorage(BaseModel):
-    """What a thread takes in the database."""
+    """What a thread occupies in the database."""
 
     thread_id: str
     total_bytes: int

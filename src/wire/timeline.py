@@ -1,4 +1,4 @@
-"""What happened to a run, on the wire."""
+"""The timeline of a run on the wire."""
 
 from typing import Literal
 
@@ -9,10 +9,10 @@ from wire.bodies import JsonObject
 
 
 class TimelineEvent(BaseModel):
-    """One thing that happened; what does not apply to it is left out."""
+    """One event of a run; fields that do not apply to it are left out."""
 
     at: str
-    #: Since the event before.
+    #: Seconds since the previous event.
     seconds: float
     event: Literal[
         "accepted",
@@ -50,7 +50,7 @@ class TimelineEvent(BaseModel):
 
 
 class TimelineObject(BaseModel):
-    """A page of the events of a run, oldest first; `next` is the `after` of the page that follows."""
+    """A page of a run's events, oldest first. `next` is the `after` of the following page."""
 
     thread_id: str
     run_id: str

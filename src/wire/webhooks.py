@@ -1,4 +1,4 @@
-"""Webhooks on the wire: what asks for them, and what a caller reads."""
+"""Webhooks on the wire: requests and response objects."""
 
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
@@ -16,17 +16,17 @@ WebhookStatus: TypeAlias = Literal["pending", "delivered", "dead"]
 class WebhooksQuery(Query):
     """The query of GET /runs/webhooks."""
 
-    status: WebhookStatus | None = Field(None, description="`dead` are those that were given up; all unless given.")
+    status: WebhookStatus | None = Field(None, description="`dead`: those that were given up. Default: all.")
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
     offset: int = Field(0, ge=0, le=MAX_OFFSET)
 
 
 class WebhooksRedeliver(Body):
-    """Which webhooks are to be delivered once more: those of some runs, or so many of all that were given up."""
+    """Which webhooks to redeliver: those of some runs, or a page of those that were given up."""
 
     run_ids: Annotated[list[RunId], Field(min_length=1, max_length=MAX_LIMIT)] | None = None
     status: Literal["dead"] | None = None
-    limit: Limit | None = Field(None, description="With `status`: how many at most, 100 unless given.")
+    limit: Limit | None = Field(None, description="With `status`: the largest number, 100 by default.")
 
     @model_validator(mode="after")
     def _names_them_in_one_way(self) -> Self:
@@ -36,25 +36,25 @@ class WebhooksRedeliver(Body):
 
 
 class WebhookAttempt(BaseModel):
-    """One attempt to deliver a webhook; one that is under way, or was cut off, has neither status nor problem."""
+    """One attempt to deliver a webhook. It has neither `status` nor `problem` while under way, or if it was cut off."""
 
     at: str
-    status: int | None = Field(None, description="What the receiver answered.")
-    problem: str | None = Field(None, description="Why there is no answer, or why it does not count.")
+    status: int | None = Field(None, description="The status of the receiver's response.")
+    problem: str | None = Field(None, description="Why there was no response, or why it is not a success.")
 
 
 class WebhookObject(BaseModel):
-    """The webhook of one end of a run."""
+    """The webhook for one end of a run."""
 
-    delivery_id: str = Field(description="What the receiver gets as `webhook-id`, in each attempt.")
+    delivery_id: str = Field(description="The `webhook-id` of every attempt.")
     run_id: str
     thread_id: str
     url: str
     status: WebhookStatus
-    attempts: int = Field(description="Since the run's end, or since it was last redelivered.")
+    attempts: int = Field(description="Attempts since the run's end, or since the last redelivery.")
     next_attempt_at: str | None
     delivered_at: str | None
-    history: list[WebhookAttempt] = Field(description="All attempts, the last 50 at most, oldest first.")
+    history: list[WebhookAttempt] = Field(description="The last 50 attempts, oldest first.")
 
 
 class RedeliveredWebhook(BaseModel):
@@ -65,6 +65,6 @@ class RedeliveredWebhook(BaseModel):
 
 
 class WebhooksRedelivered(BaseModel):
-    """What came of a redelivery: nothing for a run whose webhook was delivered, or that has none."""
+    """The result of a redelivery. A run without a webhook, or whose webhook was delivered, is not listed."""
 
     redelivered: list[RedeliveredWebhook]
