@@ -1,4 +1,4 @@
-"""Which rows a caller may touch, as a condition on their metadata.
+"""Which rows a caller may read and write, as a condition on their metadata.
 
 Every function that reads or writes rows for a caller takes an `Access`, so a forgotten check cannot leak a row.
 """
@@ -13,19 +13,19 @@ from ports import SqlValue
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rows whose metadata meets all of these conditions; other rows do not exist for the caller."""
+    """The rows whose metadata meets all these conditions; for the caller, other rows do not exist."""
 
     #: Each key must have exactly this value.
     equals: Mapping[str, Any]
-    #: Each key must hold a list with all of these.
+    #: Each key must have a list that contains all these values.
     contains: Mapping[str, tuple[Any, ...]]
-    #: Whether the graphs' own assistants, which belong to nobody, are included.
+    #: Whether the system assistants, which have no owner, are included.
     with_system: bool = False
-    #: No row at all.
+    #: Whether no row at all is included.
     is_nothing: bool = False
 
     def where(self, column: str = "metadata") -> tuple[str, tuple[SqlValue, ...]]:
-        """A condition to put after `AND`, and its parameters."""
+        """An SQL condition to follow `AND`, and its parameters."""
         if self.is_nothing:
             return "0", ()
         clauses = ["1"]
@@ -45,7 +45,7 @@ class Access:
         return condition, tuple(params)
 
     def admits(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether a row with this metadata, which is about to be written, is one of these."""
+        """Whether a row with this metadata, which is about to be written, would be within reach."""
         if self.is_nothing:
             return False
         return all(key in metadata and metadata[key] == value for key, value in self.equals.items()) and all(
@@ -54,10 +54,10 @@ class Access:
         )
 
 
-#: All rows: what a server without authentication allows, and what Superstep itself works with.
+#: All rows: for servers without authentication, and for Superstep's own work.
 EVERYTHING: Final = Access({}, {})
 
-#: What callers may touch before anybody has asked what they may do.
+#: No rows: the access of a request before its permission has been checked.
 NOTHING: Final = Access({}, {}, is_nothing=True)
 
 

@@ -1,4 +1,4 @@
-"""The table `runs` as A2A sees it: the tasks of an assistant, and which of a thread's messages began which of them."""
+"""The table `runs` as A2A sees it: the tasks of an assistant, and which messages of a thread began which task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tables.record import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow(Record):
-    """The parts of a run that a task shows; `error` is a JSON text."""
+    """The columns of a run that a task shows; `error` is a JSON text."""
 
     thread_id: str
     run_id: str
@@ -25,7 +25,7 @@ class TaskRow(Record):
 
 _COLUMNS: Final = ", ".join(f"runs.{name}" for name in TaskRow.__dataclass_fields__)
 
-#: One run, if it is the assistant's.
+#: One run, if it is of this assistant.
 _GET: Final = f"""
 SELECT {_COLUMNS}
 FROM runs
@@ -34,11 +34,11 @@ WHERE thread_id = ? AND run_id = ? AND assistant_id = ?
 
 
 def select(thread_id: str, run_id: str, assistant_id: str) -> Statement:
-    """One run, if it is the assistant's; whether the caller may read its thread is for another statement."""
+    """One run, if it is of this assistant. Another statement must check that the caller may read its thread."""
     return Statement(_GET, (thread_id, run_id, assistant_id))
 
 
-#: The runs of threads, oldest first, each with the message that its caller sent.
+#: The runs of threads, oldest first, each with the id of its caller's message.
 _TURNS: Final = """
 SELECT thread_id, run_id, kwargs ->> '$.input.messages[0].id' AS message_id
 FROM runs
@@ -48,12 +48,12 @@ ORDER BY thread_id, run_id
 
 
 def select_turns(thread_ids: Sequence[str]) -> Statement:
-    """(thread_id, run_id, message_id) of all runs of these threads, oldest first; most have no message of their own."""
+    """(thread_id, run_id, message_id) of all runs of these threads, oldest first; for most runs, message_id is NULL."""
     return Statement(_TURNS, (compact_json(list(thread_ids)),))
 
 
-#: The runs of an assistant on the threads that it was the last to run on: in the order of the index, which needs no
-#: row more for each run.
+#: The runs of an assistant on the threads whose last run was of this assistant. The order is that of the threads'
+#: index, so listing costs no additional row for each run.
 _OF_ASSISTANT: Final = """
 FROM threads INDEXED BY threads_search CROSS JOIN runs ON runs.thread_id = threads.thread_id
 WHERE threads.metadata -> '$.assistant_id' = ? AND runs.assistant_id = ?
@@ -80,7 +80,7 @@ def select_page(
     limit: int,
     offset: int,
 ) -> list[Statement]:
-    """A page of an assistant's runs, the threads that changed last first, and how many there are in all (`number`)."""
+    """A page of an assistant's runs, those of the last updated threads first, and their total `number`."""
     source, params = _of_assistant(assistant_id, thread_id, statuses, access)
     order = "ORDER BY threads.updated_at DESC, threads.thread_id DESC, runs.run_id DESC\nLIMIT ? OFFSET ?"
     return [

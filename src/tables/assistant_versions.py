@@ -1,4 +1,4 @@
-"""The table `assistant_versions`: every version that an assistant had; the current one may only be its own row."""
+"""The table `assistant_versions`: earlier versions of assistants; the current one may exist only in `assistants`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ class AssistantVersion(Record):
 
 _COLUMNS: Final = AssistantVersion.columns()
 
-#: The current version of an assistant. It began when the row was last written.
+#: The current version of an assistant, created when the assistant's row was last written.
 _CURRENT: Final = f"""
 SELECT {_COLUMNS.replace("created_at", "updated_at AS created_at")}
 FROM assistants
 WHERE assistant_id = ?
 """
 
-#: The current version, beside those before it; provided that it is the one that was read.
+#: Copies the current version, provided that it is the one that was read.
 _KEEP: Final = f"""
 INSERT INTO assistant_versions ({_COLUMNS})
 {_CURRENT.strip()} AND version = ? AND updated_at = ?
@@ -43,7 +43,7 @@ ON CONFLICT (assistant_id, version) DO NOTHING
 
 
 def keep(read: Assistant) -> Statement:
-    """Keep the current version of an assistant before it is replaced, provided that it is what was read."""
+    """Keep the current version of an assistant before it is replaced, provided that it is still what was read."""
     return Statement(_KEEP, (read.assistant_id, read.version, read.updated_at))
 
 
@@ -68,13 +68,13 @@ LIMIT ? OFFSET ?
 
 
 def select_page(assistant_id: str, metadata: Mapping[str, Any], *, limit: int, offset: int) -> Statement:
-    """Versions of an assistant whose metadata contain these, newest first."""
+    """A page of an assistant's versions whose metadata contains this, newest first."""
     clauses, params = json_filter.conditions(metadata=metadata)
     where = " AND ".join([*clauses, "1"])
     return Statement(_LIST.format(where=where), (assistant_id, assistant_id, *params, limit, offset))
 
 
-#: A version, kept or current.
+#: A version, whether it is kept or current.
 _NUMBER: Final = """
 SELECT version FROM assistant_versions WHERE assistant_id = ? AND version = ?
 UNION ALL
@@ -83,11 +83,11 @@ SELECT version FROM assistants WHERE assistant_id = ? AND version = ?
 
 
 def select_number(assistant_id: str, version: int) -> Statement:
-    """A row when an assistant has, or had, this version."""
+    """Returns a row exactly when the assistant has, or had, this version."""
     return Statement(_NUMBER, (assistant_id, version) * 2)
 
 
-#: All that a version says, into the assistant's own row.
+#: Copies a kept version into the assistant's own row.
 _RESTORE: Final = f"""
 UPDATE assistants
 SET (version, graph_id, name, description, config, context, metadata) = (
@@ -103,15 +103,15 @@ RETURNING {COLUMNS}
 
 
 def restore(read: Assistant, version: int, *, now: str) -> Statement:
-    """Make a version that was kept the current one; returns a row exactly when it did.
+    """Make a kept version the current one; returns a row exactly when it did.
 
-    It does not when there is no such version, or when the assistant was changed since it was read.
+    It does not if there is no such version, or if the assistant was changed since it was read.
     """
     kept = (read.assistant_id, version)
     return Statement(_RESTORE, (*kept, now, read.assistant_id, read.version, read.updated_at, *kept))
 
 
-#: All versions of an assistant, provided that the assistant is gone.
+#: All versions of an assistant, provided that the assistant was deleted.
 _DELETE_ORPHANS: Final = """
 DELETE FROM assistant_versions
 WHERE assistant_id = ? AND NOT EXISTS (SELECT 1 FROM assistants WHERE assistants.assistant_id = ?)
@@ -119,5 +119,5 @@ WHERE assistant_id = ? AND NOT EXISTS (SELECT 1 FROM assistants WHERE assistants
 
 
 def delete_orphans(assistant_id: str) -> Statement:
-    """Delete the versions of an assistant that was deleted."""
+    """Delete the versions of a deleted assistant."""
     return Statement(_DELETE_ORPHANS, (assistant_id, assistant_id))

@@ -1,6 +1,6 @@
-"""The table `assistants`: a graph with a configuration; every graph has one of its own, made when first looked for.
+"""The table `assistants`: graphs with a configuration. Each graph has a system assistant, created on first use.
 
-A row is the assistant's current version; `assistant_versions.py` has the others.
+A row is the current version of its assistant; `assistant_versions.py` has the others.
 """
 
 import json
@@ -35,7 +35,7 @@ class Assistant(Record):
 
 
 def system(graph_id: str, *, description: str | None, now: str) -> Assistant:
-    """The assistant that a graph has without anyone creating it."""
+    """The system assistant of a graph."""
     return Assistant(
         assistant_id=ids.system_assistant(graph_id),
         graph_id=graph_id,
@@ -52,8 +52,8 @@ def system(graph_id: str, *, description: str | None, now: str) -> Assistant:
 
 COLUMNS: Final = Assistant.columns()
 
-#: Any number of assistants as one JSON parameter. One that exists stays as it is, except that its first version says
-#: of its graph what langgraph.json says now.
+#: Any number of assistants as one JSON parameter. An existing one stays as it is, except that the description of its
+#: first version follows langgraph.json.
 _ENSURE: Final = f"""
 INSERT INTO assistants ({COLUMNS})
 SELECT {", ".join(f"value ->> '$.{column}'" for column in Assistant.__dataclass_fields__)}
@@ -65,11 +65,11 @@ WHERE assistants.version = 1 AND assistants.description IS NOT excluded.descript
 
 
 def ensure(assistants: Iterable[Assistant]) -> Statement:
-    """Insert those of the system assistants that are missing, and let their descriptions follow langgraph.json."""
+    """Insert the system assistants that are missing, and update descriptions from langgraph.json."""
     return Statement(_ENSURE, (compact_json([asdict(assistant) for assistant in assistants]),))
 
 
-#: One assistant, unless the id is taken.
+#: One assistant, unless its id is taken.
 _INSERT: Final = f"""
 INSERT INTO assistants ({COLUMNS})
 VALUES ({Assistant.parameters()})
@@ -102,7 +102,7 @@ def first_from_rows(rows: Sequence[Row]) -> Assistant | None:
     return Assistant.from_row(rows[0]) if rows else None
 
 
-#: An assistant that is still the one that was read, as the version after all that it had.
+#: Writes the next version of an assistant, provided that it is still the one that was read.
 _REPLACE: Final = f"""
 UPDATE assistants
 SET graph_id = ?, name = ?, description = ?, config = ?, context = ?, metadata = ?, updated_at = ?,
@@ -115,14 +115,14 @@ RETURNING {COLUMNS}
 def replace(read: Assistant, new: Assistant) -> Statement:
     """Make `new` the next version of `read`, which must have been kept; returns a row exactly when it did.
 
-    It does not when the assistant was changed or deleted since it was read.
+    It does not if the assistant was changed or deleted since it was read.
     """
     content = (new.graph_id, new.name, new.description, new.config, new.context, new.metadata, new.updated_at)
     return Statement(_REPLACE, (*content, read.assistant_id, read.assistant_id, read.version, read.updated_at))
 
 
-#: A page of the assistants whose graphs are served, as tools, which have unique names: when several assistants have one
-#: name, it is the oldest's.
+#: A page of the assistants whose graphs are served, as tools. Names of tools are unique: the oldest of several
+#: assistants with the same name has it.
 _SELECT_TOOLS: Final = f"""
 SELECT {COLUMNS}, EXISTS (
     SELECT 1 FROM assistants AS older
@@ -138,14 +138,14 @@ LIMIT ? OFFSET ?
 
 
 def select_tools(served: Collection[str], access: Access, *, limit: int, offset: int) -> Statement:
-    """A page of tools, each with whether it must be called by its id because its name is an older assistant's."""
+    """A page of tools; `is_shadowed` means that an older assistant has the name, so the tool is called by its id."""
     (where, params), (older, _) = access.where(), access.where("older.metadata")
     graphs = compact_json(list(served))
     sql = _SELECT_TOOLS.format(older=older, where=where)
     return Statement(sql, (graphs, *params, graphs, *params, limit, offset))
 
 
-#: The assistant that a tool's name means: an id, or the oldest of a name.
+#: The assistant that a tool's name refers to: by id, or the oldest with that name.
 _SELECT_TOOL: Final = f"""
 SELECT {COLUMNS}
 FROM assistants
@@ -171,23 +171,23 @@ def delete(assistant_id: str, access: Access) -> Statement:
     return Statement(f"{_DELETE} AND {where} RETURNING assistant_id", (assistant_id, *params))
 
 
-#: A system assistant keeps its row when its graph is not served any more, and does not appear.
+#: A system assistant keeps its row when its graph is no longer served, but is hidden.
 _SERVED: Final = """(metadata -> '$.created_by' IS NOT '"system"' OR graph_id IN (SELECT value FROM json_each(?)))"""
 
 
 def appears(assistant: Assistant, served: Collection[str]) -> bool:
-    """The same for an assistant that was read."""
+    """`_SERVED` for an assistant that was read."""
     return assistant.graph_id in served or json.loads(assistant.metadata).get("created_by") != "system"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What to look for; an empty field looks for nothing in particular."""
+    """The conditions of a search; an empty field is no condition."""
 
     metadata: Mapping[str, Any]
     graph_id: str | None
     name: str | None
-    #: The names of the graphs that are served.
+    #: The names of the served graphs.
     served: Collection[str]
     access: Access
 

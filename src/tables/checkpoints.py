@@ -1,12 +1,12 @@
 """The statements of the tables `checkpoints`, `checkpoint_blobs` and `checkpoint_writes`; `d1_checkpointer` runs them.
 
-`value` columns are bound and read as hexadecimal text: D1 hands a BLOB out as a list of integers
+`value` columns are bound and read as hexadecimal text, because D1 returns a BLOB as a list of integers
 (docs/decisions/0002-checkpoint-columns.md).
 """
 
 from typing import Final
 
-#: One checkpoint; putting it again (LangGraph does, when a run ends) replaces all but its parent.
+#: One checkpoint. Putting it again, as LangGraph does when a run ends, replaces all but its parent.
 INSERT_CHECKPOINT: Final = """
     INSERT INTO checkpoints
         (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, format, checkpoint, metadata)
@@ -17,7 +17,7 @@ INSERT_CHECKPOINT: Final = """
         metadata = excluded.metadata
 """
 
-#: One part of a channel's value; a version's value never changes. Fails if the base ?8 is not there (any more).
+#: One part of a channel's value; the value of a version never changes. Fails if the base ?8 is not stored (any more).
 INSERT_BLOB: Final = """
     INSERT INTO checkpoint_blobs (thread_id, checkpoint_ns, channel, version, part, format, type, base, value)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
@@ -34,7 +34,7 @@ INSERT_BLOB: Final = """
     ON CONFLICT DO NOTHING
 """
 
-#: One part (?5) of what a call wrote for a task; part 0 begins a new `seq`, the others join it.
+#: One part (?5) of the writes of one call for a task. Part 0 gets a new `seq`; the other parts get the same one.
 INSERT_WRITES: Final = """
     INSERT INTO checkpoint_writes
         (thread_id, checkpoint_ns, checkpoint_id, task_id, seq, part, format, run_id, task_path, entries, value)
@@ -53,7 +53,7 @@ _PAGE: Final = """
     )
 """
 
-# The values in `wanted` (thread_id, checkpoint_ns, channel, version) and those they build on, each once.
+# The values in `wanted` (thread_id, checkpoint_ns, channel, version) and the bases they build on, each once.
 _SELECT_WANTED: Final = """
     , needed AS (
         SELECT * FROM wanted
@@ -77,7 +77,7 @@ _SELECT_WANTED: Final = """
         AND b.version = w.version
 """
 
-#: A page of checkpoints, newest first; the values they name, each once; and the writes pending on them.
+#: A page of checkpoints, newest first; the values they name, each once; and their pending writes.
 SELECT_PAGE: Final = (
     _PAGE
     + """
@@ -104,8 +104,8 @@ SELECT_PAGE: Final = (
     """,
 )
 
-# Up the parent chain from checkpoint ?3 (or the latest), while channels of the JSON list ?4 are `missing`: not stored
-# at any ancestor so far. At most ?5 ancestors; the starting checkpoint itself has depth 0.
+# The parent chain from checkpoint ?3 (or the latest) upwards, while channels of the JSON list ?4 are `missing`: stored
+# at no ancestor so far. At most ?5 ancestors; the starting checkpoint itself has depth 0.
 _ANCESTORS: Final = """
     WITH RECURSIVE ancestor (checkpoint_id, parent_checkpoint_id, depth, missing_below, missing) AS (
         SELECT checkpoint_id, parent_checkpoint_id, 0, ?4, ?4
@@ -128,7 +128,7 @@ _ANCESTORS: Final = """
     )
 """
 
-#: The ancestors, nearest first; the values that end a channel's walk; and the writes on the way.
+#: The ancestors, nearest first; the values at which the channels' walks end; and the writes in between.
 SELECT_ANCESTRY: Final = (
     _ANCESTORS
     + """
@@ -163,7 +163,7 @@ SELECT_ANCESTRY: Final = (
     """,
 )
 
-#: A page of a thread's checkpoints by key, without their values; `versioned` is NULL where the body does not tell.
+#: A page of a thread's checkpoints by key, without their values; `versioned` is NULL if the body does not contain it.
 SELECT_OUTLINES: Final = """
     SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id,
         json_extract(metadata, '$.run_id') AS run_id,
@@ -183,7 +183,7 @@ SELECT_OUTLINES: Final = """
     LIMIT ?
 """
 
-#: The threads in which runs of a JSON list stored anything; reads both tables from end to end.
+#: The threads in which runs of a JSON list have stored anything. Reads both tables completely.
 SELECT_THREADS_OF_RUNS: Final = """
     SELECT thread_id FROM checkpoints WHERE json_extract(metadata, '$.run_id') IN (SELECT value FROM json_each(?1))
     UNION
@@ -197,8 +197,8 @@ _DOOMED: Final = """
     )
 """
 
-#: The checkpoints of thread ?1 in the JSON list ?2 of [checkpoint_ns, checkpoint_id]: their writes, the values that no
-#: other checkpoint names, themselves, and their children's pointers to them.
+#: Deletes the checkpoints of thread ?1 in the JSON list ?2 of [checkpoint_ns, checkpoint_id], their writes, the values
+#: that no other checkpoint names, and their children's references to them.
 DELETE_CHECKPOINTS: Final = (
     _DOOMED
     + """
@@ -245,7 +245,8 @@ DELETE_CHECKPOINTS: Final = (
     """,
 )
 
-#: What the runs of the JSON list ?2 left pending on checkpoints of other runs, but for the checkpoints in list ?3.
+#: The pending writes of the runs in the JSON list ?2 on checkpoints of other runs, except on the checkpoints in list
+#: ?3.
 DELETE_WRITES_OF_RUNS: Final = """
     DELETE FROM checkpoint_writes
     WHERE thread_id = ?1
@@ -255,14 +256,14 @@ DELETE_WRITES_OF_RUNS: Final = """
         )
 """
 
-#: Everything of thread ?1.
+#: Everything that is stored of thread ?1.
 DELETE_THREAD: Final = (
     "DELETE FROM checkpoints WHERE thread_id = ?1",
     "DELETE FROM checkpoint_blobs WHERE thread_id = ?1",
     "DELETE FROM checkpoint_writes WHERE thread_id = ?1",
 )
 
-#: Everything of thread ?1 once more under ?2.
+#: Copies everything of thread ?1 to ?2.
 COPY_THREAD: Final = (
     """
     INSERT INTO checkpoints

@@ -1,6 +1,6 @@
 """The table `circuits`: graphs whose runs gave up one after the other, by the Worker version that executed them.
 
-A graph without a row is well: the ordinary run finds nothing here to change.
+A graph without a row is healthy. The success of an ordinary run finds no row to delete.
 """
 
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from tables.runs import Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circuit:
-    """One row."""
+    """One row: the circuit breaker of a graph in one Worker version."""
 
     graph_id: str
     version: str
-    #: Runs that gave up with no success between.
+    #: How many runs gave up without a success in between.
     failures: int
-    #: Since when it is open; None while it is closed.
+    #: When it opened; None while it is closed.
     opened_at: str | None
     probe_run_id: str | None
 
@@ -32,8 +32,8 @@ class Circuit:
 
 COLUMNS: Final = "graph_id, version, failures, opened_at, probe_run_id"
 
-#: A run gave up that was first cut off after the one before it gave up: what was cut off together counts once. The
-#: circuit opens with enough of them, and opens anew with each further one.
+#: Counts a run that gave up, if it was first cut off after the previously counted run gave up: runs that are cut off
+#: together count once. At ?4 failures the circuit opens; each further failure opens it anew.
 _COUNT: Final = f"""
 WITH given (graph_id, version, now, opens_at, cut_off_since) AS (SELECT ?1, ?2, ?3, ?4, ?5)
 INSERT INTO circuits (graph_id, version, failures, failed_at, opened_at)
@@ -52,11 +52,11 @@ RETURNING {COLUMNS}
 
 
 def count(run: Run, stamp: Stamp, *, cut_off_since: str, opens_at: int) -> Statement:
-    """Count a run that gives up in this batch, provided that `run` is what is stored; returns what came of it."""
+    """Count a run that gives up in this batch, if `run` is what is stored; returns the circuit if it counted."""
     return Statement(_COUNT, (run.graph_id, stamp.version, stamp.now, opens_at, cut_off_since, *run.identity))
 
 
-#: A run of the graph ended well.
+#: Deletes the row after a success.
 _CLOSE: Final = f"""
 DELETE FROM circuits
 WHERE graph_id = ? AND version = ? AND {UNCHANGED}
@@ -65,12 +65,12 @@ RETURNING {COLUMNS}
 
 
 def close(run: Run, stamp: Stamp) -> Statement:
-    """Forget what was counted, provided that `run`, which ends well, is what is stored; returns what was forgotten."""
+    """Close the circuit, provided that `run`, which succeeds, is what is stored; returns the deleted row."""
     return Statement(_CLOSE, (run.graph_id, stamp.version, *run.identity))
 
 
-#: A run that was cut off, and that goes on, becomes the probe of a circuit that has been open for long enough, unless
-#: another one is at it. The one that is keeps its place for as long again.
+#: A run that was cut off and goes on becomes the probe of a circuit that has been open for long enough, unless another
+#: run is the probe. A run that is the probe already stays it for as long again.
 _PROBE: Final = f"""
 UPDATE circuits
 SET probe_run_id = ?1, probed_at = ?2
@@ -83,9 +83,9 @@ _SELECT: Final = f"SELECT {COLUMNS} FROM circuits WHERE graph_id = ? AND version
 
 
 def probe(run: Run, stamp: Stamp, *, opened_by: str) -> list[Statement]:
-    """Let a run that is taken over in this batch be the probe if the circuit wants one by now, and nobody stops it.
+    """Make a run that is taken over in this batch the probe, if the circuit wants one and nobody has stopped the run.
 
-    The last statement returns the circuit, if any.
+    The last statement returns the circuit, if there is one.
     """
     place = (run.graph_id, stamp.version)
     taken = replace(run, attempt=run.attempt + 1, cancel_action=None)
@@ -95,7 +95,7 @@ def probe(run: Run, stamp: Stamp, *, opened_by: str) -> list[Statement]:
     ]
 
 
-#: Those that are open; there are as many rows as graphs that failed lately.
+#: The open circuits: no more rows than graphs that failed lately.
 _OPEN: Final = f"SELECT {COLUMNS} FROM circuits WHERE opened_at IS NOT NULL ORDER BY graph_id, version"
 
 
@@ -104,7 +104,7 @@ def select_open() -> Statement:
     return Statement(_OPEN)
 
 
-#: Graphs and versions of which nothing was heard for long.
+#: Graphs and versions without activity for long.
 _FORGET: Final = """
 DELETE FROM circuits
 WHERE MAX(failed_at, COALESCE(probed_at, failed_at)) < CASE WHEN opened_at IS NULL THEN ? ELSE ? END
@@ -112,5 +112,5 @@ WHERE MAX(failed_at, COALESCE(probed_at, failed_at)) < CASE WHEN opened_at IS NU
 
 
 def forget(*, failed_before: str, quiet_since: str) -> Statement:
-    """Delete the rows of closed circuits without a failure since a time, and of open ones without a probe since one."""
+    """Delete closed circuits without a failure since `failed_before`, and open ones not probed since `quiet_since`."""
     return Statement(_FORGET, (failed_before, quiet_since))

@@ -1,7 +1,8 @@
-"""The table `cron_fires`: what came of each time of a cron, and how a cron leaves one behind.
+"""The table `cron_fires`: the outcome of each time of a cron, and how a cron advances to its next time.
 
-A run, the row that says so and the cron's next time are one transaction. It fails unless the cron is what was read, and
-if the time has its row already: whoever comes second, or with what somebody has changed since, creates nothing.
+A run, its row here and the cron's next time are one transaction. It fails if the cron is no longer as it was read, or
+if the time has a row already. So a second tick, or one that acts on a cron which was changed meanwhile, creates
+nothing.
 """
 
 from collections.abc import Sequence
@@ -13,21 +14,22 @@ from tables.crons import IS_ALIVE, Cron
 from tables.record import Record
 from tables.runs import Run
 
-#: Why a time has no run: nothing looked at the cron then, or its schedule was changed before anything did; the thread
-#: was busy, something that the run needs was not there, its user might not do it; or anything else.
+#: Why a time has no run. `missed`: nothing ticked at that time. `rescheduled`: the schedule was changed while it was
+#: due. `thread_busy`, `not_found` (something that the run needs), `not_allowed` (to the cron's user). `failed`: another
+#: error.
 Reason: TypeAlias = Literal["missed", "rescheduled", "thread_busy", "not_found", "not_allowed", "failed"]
 
-#: How many a cron has; more than it has times in a minute, up to which runs are created ahead.
+#: How many fires are kept for each cron: more than it has times within the minute for which runs are created ahead.
 KEPT: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fire(Record):
-    """One row."""
+    """One row: the outcome of one time, or of several that were skipped together."""
 
     cron_id: str
     scheduled_at: str
-    #: The last of several times that were passed over together.
+    #: If several times were skipped together, the last of them.
     scheduled_until: str | None = None
     run_id: str | None = None
     thread_id: str | None = None
@@ -39,7 +41,7 @@ class Fire(Record):
 
 _COLUMNS: Final = Fire.columns()
 
-#: What SQLite says when the fence finds the cron changed, and when the time has its row.
+#: SQLite's error if the fence finds the cron changed, and if the time has a row already.
 FENCED: Final = "malformed JSON"
 TAKEN: Final = "UNIQUE constraint failed: cron_fires."
 
@@ -50,21 +52,21 @@ SELECT CASE
 END
 """
 
-#: A time that ran, if the run is there; fails if the time has its row.
+#: A time that ran, if its run exists; fails if the time has a row already.
 _RAN: Final = f"""
 INSERT INTO cron_fires ({_COLUMNS})
 SELECT {Fire.parameters()}
 WHERE EXISTS (SELECT 1 FROM runs WHERE thread_id = ? AND run_id = ?)
 """
 
-#: Times that did not, while the cron is in one state; what has its row keeps it.
+#: Times that did not run, provided that the cron is unchanged; an existing row stays.
 _SKIPPED: Final = f"""
 INSERT OR IGNORE INTO cron_fires ({_COLUMNS})
 SELECT {Fire.parameters()}
 WHERE EXISTS (SELECT 1 FROM crons WHERE cron_id = ? AND updated_at = ?)
 """
 
-#: The cron has its next time, once what came of the last is stored.
+#: Sets the cron's next time, once the outcome of the last one is stored.
 _MOVE_ON: Final = """
 UPDATE crons
 SET next_run_date = ?
@@ -81,7 +83,7 @@ WHERE cron_id = ?1
 
 
 def ran(cron: Cron, run: Run, *, next_run_date: str) -> list[Statement]:
-    """Behind the statements that create the run of a cron's next time: the cron moves on if they did."""
+    """The statements to follow those that create the run of a cron's next time: the cron advances if they did."""
     fire = Fire(
         cron_id=cron.cron_id,
         scheduled_at=cron.next_run_date,
@@ -93,7 +95,7 @@ def ran(cron: Cron, run: Run, *, next_run_date: str) -> list[Statement]:
 
 
 def without_run(cron: Cron, reason: Reason, detail: str | None = None, *, until: str | None = None, now: str) -> Fire:
-    """What came of a cron's next time, or of all from then on `until` a later one."""
+    """The outcome of a cron's next time, or of all times from then on `until` a later one."""
     return Fire(
         cron_id=cron.cron_id,
         scheduled_at=cron.next_run_date,
@@ -105,12 +107,12 @@ def without_run(cron: Cron, reason: Reason, detail: str | None = None, *, until:
 
 
 def skipped(cron: Cron, fire: Fire, *, next_run_date: str) -> list[Statement]:
-    """A cron moves on without a run."""
+    """Let a cron advance without a run."""
     return _leave(cron, note(fire, cron), next_run_date)
 
 
 def note(fire: Fire, cron: Cron) -> Statement:
-    """Say of times that they did not run, if `cron` is what is stored."""
+    """Record times that did not run, if `cron` is what is stored."""
     return Statement(_SKIPPED, (*fire.values(), cron.cron_id, cron.updated_at))
 
 
@@ -123,12 +125,12 @@ def _leave(cron: Cron, insert: Statement, next_run_date: str) -> list[Statement]
     ]
 
 
-#: The latest time that was dealt with, which may be still to come.
+#: The latest time that was handled, which may be in the future.
 _LATEST: Final = "SELECT MAX(scheduled_at) AS scheduled_at FROM cron_fires WHERE cron_id = ?"
 
 
 def latest(cron_id: str) -> Statement:
-    """`scheduled_at` of a cron's latest fire, or NULL."""
+    """`scheduled_at` of a cron's latest fire; NULL without one."""
     return Statement(_LATEST, (cron_id,))
 
 

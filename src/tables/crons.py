@@ -1,4 +1,4 @@
-"""The table `crons`: what starts runs by the clock; `cron_fires.py` has what came of it."""
+"""The table `crons`: schedules that create runs; `cron_fires.py` has the outcome of each time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tables import json_filter
 from tables.access import Access
 from tables.record import Record
 
-#: What becomes of times that were missed: none runs, the latest makes up for them all, each runs.
+#: Which missed times run: none, the latest in place of all, or each.
 OnMissed: TypeAlias = Literal["skip", "latest", "all"]
 
 
@@ -37,13 +37,13 @@ class Cron(Record):
     updated_at: str
 
     def is_due(self, time: str, *, before: str) -> bool:
-        """Whether one of its times comes before `before`, and before the cron ends."""
+        """Whether `time`, one of its times, comes before `before` and before the cron ends."""
         return bool(self.enabled) and time < before and (self.end_time is None or time <= self.end_time)
 
 
 _COLUMNS: Final = Cron.columns()
 
-#: A new cron; on a thread only if there is one.
+#: A new cron; if it names a thread, only if that exists.
 _INSERT: Final = f"""
 INSERT INTO crons ({_COLUMNS})
 SELECT {Cron.parameters()}
@@ -53,7 +53,7 @@ RETURNING cron_id
 
 
 def insert(cron: Cron) -> Statement:
-    """Insert a cron; returns a row unless its thread is gone."""
+    """Insert a cron; returns a row unless its thread does not exist."""
     return Statement(_INSERT, (*cron.values(), cron.thread_id, cron.thread_id))
 
 
@@ -77,7 +77,7 @@ async def get(db: Database, cron_id: str, access: Access) -> Cron | None:
     return Cron.from_row(rows[0]) if rows else None
 
 
-#: What a request may change of a cron, provided that neither another one nor the clock did meanwhile.
+#: The columns that a request may change, provided that neither another request nor a tick changed the cron meanwhile.
 _CHANGED: Final = (
     *("schedule", "timezone", "end_time", "payload", "metadata", "on_run_completed", "on_missed", "enabled"),
     *("next_run_date", "updated_at"),
@@ -91,12 +91,12 @@ RETURNING cron_id
 
 
 def update(before: Cron, after: Cron) -> Statement:
-    """Change a cron that was read as `before`; returns a row unless it has changed since."""
+    """Change a cron that was read as `before`; returns a row unless it was changed since."""
     values = tuple(getattr(after, name) for name in _CHANGED)
     return Statement(_UPDATE, (*values, before.cron_id, before.next_run_date, before.updated_at))
 
 
-#: One cron goes.
+#: Deletes one cron.
 _DELETE: Final = """
 DELETE FROM crons
 WHERE cron_id = ?
@@ -104,7 +104,7 @@ WHERE cron_id = ?
 
 
 async def delete(db: Database, cron_id: str, access: Access) -> bool:
-    """Delete a cron; whether there was one."""
+    """Delete a cron; returns whether there was one."""
     where, params = access.where()
     [rows] = await db.batch([Statement(f"{_DELETE}  AND {where}\nRETURNING cron_id", (cron_id, *params))])
     return bool(rows)
@@ -112,7 +112,7 @@ async def delete(db: Database, cron_id: str, access: Access) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What to look for; an empty field looks for nothing in particular."""
+    """The conditions of a search; an empty field is no condition."""
 
     metadata: Mapping[str, Any]
     assistant_id: str | None
@@ -157,10 +157,10 @@ async def count(db: Database, wanted: Search) -> int:
     return row["number"]
 
 
-#: The conditions are word for word those of the index.
+#: Word for word the conditions of the index.
 IS_ALIVE: Final = "enabled = 1 AND (end_time IS NULL OR next_run_date <= end_time)"
 
-#: A page of crons that have something to do, those that have waited longest first.
+#: A page of crons that are due, the longest overdue first.
 _DUE: Final = f"""
 SELECT {_COLUMNS}
 FROM crons INDEXED BY crons_due
@@ -171,6 +171,6 @@ LIMIT ?
 
 
 async def due(db: Database, *, since: str, before: str, limit: int) -> Sequence[Cron]:
-    """Crons whose next run is since one time and before another."""
+    """A page of crons whose next run is at or after `since` and before `before`."""
     [rows] = await db.batch([Statement(_DUE, (since, before, limit))])
     return [Cron.from_row(row) for row in rows]

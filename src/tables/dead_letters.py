@@ -1,6 +1,6 @@
-"""The table `dead_letters`: what waits for an operator.
+"""The table `dead_letters`: runs that gave up, and queue messages that could not be delivered; for an operator.
 
-A run that gave up; and a queue message that could not be delivered, which says nothing any more once its run has ended.
+The letter of a message is hidden once the run that it names has ended.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ ON CONFLICT (run_id) DO UPDATE SET
 
 
 def insert(run: Run, reason: str, *, now: str) -> Statement:
-    """Note that a run gave up, provided that `run` is what is stored: must stand before the statement that ends it."""
+    """Record that a run gave up, if `run` is what is stored; must come before the statement that ends the run."""
     return Statement(_INSERT, (run.run_id, run.thread_id, run.graph_id, reason, now, *run.identity))
 
 
-#: A message that names a run which has not ended.
+#: A message that names an unfinished run.
 _INSERT_MESSAGE: Final = """
 INSERT INTO dead_letters (run_id, thread_id, graph_id, reason, message, created_at)
 SELECT run_id, thread_id,
@@ -40,7 +40,7 @@ ON CONFLICT (run_id) DO NOTHING
 
 
 def insert_message(thread_id: str, run_id: str, reason: str, message: str, *, now: str) -> Statement:
-    """Note that a message could not be delivered, unless its run has ended all the same."""
+    """Record a message that could not be delivered, unless its run has ended meanwhile."""
     return Statement(_INSERT_MESSAGE, (reason, message, now, thread_id, run_id))
 
 
@@ -53,12 +53,12 @@ ON CONFLICT (run_id) DO NOTHING
 
 
 def insert_nameless(message_id: str, reason: str, message: str, *, now: str) -> Statement:
-    """Note a message that means nothing."""
+    """Record a message that names no run."""
     return Statement(_INSERT_NAMELESS, (message_id, reason, message, now))
 
 
-#: The run of a letter, or NULLs; whether any came after it on its thread; whether the thread is as it left it: its last
-#: entries are the resumption in which it gave up, and its end.
+#: A letter and its run, or NULLs. `_IS_NEWEST`: no newer run came to the thread. `_IS_UNTOUCHED`: the thread's last
+#: checkpoint is still that of the last but one history entry, the resumption in which the run gave up.
 _LETTERS: Final = """
     dead_letters AS letter {index}
     LEFT JOIN runs ON runs.thread_id = letter.thread_id AND runs.run_id = letter.run_id
@@ -68,7 +68,7 @@ _IS_UNTOUCHED: Final = """(
         SELECT MAX(checkpoint_id) FROM checkpoints WHERE thread_id = runs.thread_id AND checkpoint_ns = ''
     ) IS json_extract(runs.history, '$[#-2].checkpoint_id')"""
 
-#: A letter that still says something: a message whose run has ended all the same does not.
+#: Whether a letter is shown: that of a message is not, once its run has ended.
 _STANDS: Final = """(
     letter.message IS NULL OR letter.thread_id IS NULL OR EXISTS (
         SELECT 1 FROM runs AS named
@@ -77,7 +77,7 @@ _STANDS: Final = """(
     )
 )"""
 
-#: A page of letters, the newest first.
+#: A page of letters, newest first.
 _LIST: Final = f"""
 SELECT letter.run_id, letter.thread_id, letter.graph_id, letter.reason, letter.message, letter.created_at,
     runs.assistant_id, runs.status, runs.attempt
@@ -89,7 +89,7 @@ LIMIT ? OFFSET ?
 
 
 def select(graph_id: str | None, access: Access, *, limit: int, offset: int) -> Statement:
-    """A page of letters, of one graph or of all, the newest first."""
+    """A page of letters, of one graph or of all, newest first."""
     allowed, params = _within(access)
     index = "dead_letters_by_created_at" if graph_id is None else "dead_letters_by_graph"
     which, chosen = ("1", ()) if graph_id is None else ("letter.graph_id = ?", (graph_id,))
@@ -98,21 +98,24 @@ def select(graph_id: str | None, access: Access, *, limit: int, offset: int) -> 
 
 
 def _within(access: Access) -> tuple[str, tuple[SqlValue, ...]]:
-    """The condition that a letter is about a thread within `access`; about no thread, for who may do everything."""
+    """The condition that a letter is about a thread within `access`.
+
+    Only `EVERYTHING` includes letters without a thread.
+    """
     if access == EVERYTHING:
         return "1", ()
     where, params = access.where("threads.metadata")
     return f"EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = letter.thread_id AND {where})", params
 
 
-#: The letters of some runs, and what may keep them from being redriven.
+#: The letters of some runs, and what may prevent that they are redriven.
 _LOOK: Final = f"""
 SELECT letter.run_id, letter.thread_id, runs.status, {_IS_NEWEST} AS is_newest
 FROM {_LETTERS.format(index="")}
 WHERE letter.run_id IN (SELECT value FROM json_each(?)) AND {_STANDS} AND {{allowed}}
 """
 
-#: Those that may go on wait once more, as if nothing had happened since their last checkpoint.
+#: Moves runs that may go on back to `pending`; they resume from their last checkpoint.
 _REDRIVE: Final = f"""
 UPDATE runs
 SET status = 'pending', error = NULL, started_at = NULL, updated_at = ?1,
@@ -126,7 +129,7 @@ WHERE (thread_id, run_id) IN (
 RETURNING thread_id, run_id
 """
 
-#: Letters whose run has not ended, and may have been redriven just now.
+#: Letters of unfinished runs, which may have been redriven by this batch.
 _UNFINISHED: Final = f"""
     SELECT letter.{{column}}
     FROM {_LETTERS.format(index="")}
@@ -141,9 +144,9 @@ _DELETE: Final = f"DELETE FROM dead_letters WHERE run_id IN ({_UNFINISHED})"
 
 
 def redrive(run_ids: Sequence[str], access: Access, stamp: Stamp) -> list[Statement]:
-    """Let runs that gave up go on where that is possible; their letters are gone then, and those of unfinished runs.
+    """Redrive runs where that is possible; deletes their letters, and those of unfinished runs.
 
-    The first statement returns the letters as they were, the second those that it let go on.
+    The first statement returns the letters as they were, the second the runs that were redriven.
     """
     allowed, params = _within(access)
     ids = compact_json(list(run_ids))
@@ -160,11 +163,11 @@ _DELETE_ONE: Final = "DELETE FROM dead_letters WHERE run_id = ?"
 
 
 def delete(run_id: str) -> Statement:
-    """Forget the letter of a run, if there is one."""
+    """Delete the letter of a run, if there is one."""
     return Statement(_DELETE_ONE, (run_id,))
 
 
-#: A page of letters that nobody has done anything about.
+#: A page of expired letters.
 _FORGET: Final = """
 DELETE FROM dead_letters
 WHERE run_id IN (
@@ -174,11 +177,11 @@ WHERE run_id IN (
 
 
 def forget(*, before: str, limit: int) -> Statement:
-    """Delete a page of letters that are older than a time."""
+    """Delete a page of letters that were created before a time."""
     return Statement(_FORGET, (before, limit))
 
 
-#: How many there are, for `GET /metrics`.
+#: How many letters there are, for `GET /metrics`.
 _COUNT: Final = f"""
 SELECT COALESCE(graph_id, '') AS graph_id, COUNT(*) AS number
 FROM dead_letters AS letter
@@ -188,5 +191,5 @@ GROUP BY graph_id
 
 
 def count() -> Statement:
-    """`graph_id` ('' for none) and `number` of the letters that a list of them shows."""
+    """`graph_id` ('' for none) and `number` of the letters that are shown."""
     return Statement(_COUNT)

@@ -1,4 +1,4 @@
-"""The table `idempotency_keys`: what a request with an `Idempotency-Key` has made, for the retry that asks again."""
+"""The table `idempotency_keys`: what a request with an `Idempotency-Key` created, for its retries."""
 
 import json
 from collections.abc import Mapping
@@ -9,31 +9,31 @@ import clock
 from compact_json import compact_json
 from ports import Database, Statement
 
-#: The table of what was made, and its id there.
+#: The table of what was created, and its id there.
 Place: TypeAlias = tuple[Literal["assistants", "threads", "runs", "crons"], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
-    """One caller's key, and the request that it came with."""
+    """The key of one caller, and the request that carried it."""
 
-    #: Of the caller and the key.
+    #: A digest of the caller and the key.
     digest: str
-    #: Of the request.
+    #: A digest of the request.
     fingerprint: str
-    #: How long a retry is answered.
+    #: For how many seconds retries are answered.
     lives_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """What the first request with a key was, and has made."""
+    """The first request with a key, and what it created."""
 
     fingerprint: str
     made: Any
 
 
-#: A key that is used already fails, and with it its batch.
+#: Fails, and its batch with it, if the key is used already.
 _INSERT: Final = """
 INSERT INTO idempotency_keys (digest, fingerprint, made, created_at)
 SELECT ?, ?, ?, ?
@@ -42,12 +42,12 @@ WHERE {exists} (SELECT 1 FROM {table} WHERE {ids})
 
 
 def remember_made(key: IdempotencyKey | None, made: Any, place: Place) -> list[Statement]:
-    """Remember what a batch has made before this; nothing if it did not."""
+    """Remember what the statements before this created, if they did."""
     return _remember(key, made, place, "EXISTS")
 
 
 def remember_making(key: IdempotencyKey | None, made: Any, place: Place) -> list[Statement]:
-    """Remember what a batch makes after this; nothing if it is there already."""
+    """Remember what the statements after this create, unless it exists already."""
     return _remember(key, made, place, "NOT EXISTS")
 
 
@@ -59,7 +59,7 @@ def _remember(key: IdempotencyKey | None, made: Any, place: Place, exists: str) 
     return [Statement(sql, (key.digest, key.fingerprint, compact_json(made), clock.now_iso(), *ids.values()))]
 
 
-#: What a key has made.
+#: What was created with a key.
 _GET: Final = """
 SELECT fingerprint, made
 FROM idempotency_keys
@@ -68,12 +68,12 @@ WHERE digest = ?
 
 
 async def get(db: Database, key: IdempotencyKey) -> Remembered | None:
-    """What is remembered of a key; None when nothing was made with it."""
+    """What was created with a key; None if nothing was."""
     [rows] = await db.batch([Statement(_GET, (key.digest,))])
     return Remembered(fingerprint=rows[0]["fingerprint"], made=json.loads(rows[0]["made"])) if rows else None
 
 
-#: Keys of one share that are old enough.
+#: Expired keys of one share.
 _DELETE_EXPIRED: Final = """
 DELETE FROM idempotency_keys
 WHERE digest IN (
@@ -84,12 +84,12 @@ WHERE digest IN (
 RETURNING digest
 """
 
-#: Into how many shares the keys fall, by the first two digits of their digests.
+#: Into how many shares the keys are divided, by the first two digits of their digests.
 SHARES: Final = 256
 
 
 async def delete_expired(db: Database, share: int, *, before: str, limit: int) -> int:
-    """Delete keys of one share that were made before a time; how many."""
+    """Delete up to `limit` keys of one share that were created before a time; returns how many."""
     digits = f"{share:02x}"
     [deleted] = await db.batch([Statement(_DELETE_EXPIRED, (digits, f"{digits}g", before, limit))])
     return len(deleted)

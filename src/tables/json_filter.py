@@ -1,7 +1,7 @@
 """JSON containment as SQL conditions: `{"a": {"b": 1}}` matches rows whose column has 1 at `a.b`.
 
-Objects match when every key does, everything else only as a whole. `->` gives the JSON text at a path, which compares
-equal because both sides were written by `compact_json`.
+An object matches if each of its keys does; any other value must be equal. `->` gives the JSON text at a path, which can
+be compared because both sides were written by `compact_json`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,14 +10,14 @@ from typing import Any, Final
 from compact_json import compact_json
 from errors import Unprocessable
 
-#: Two parameters each; D1 takes 100 in one statement, which may have two filters and needs some for the rest.
+#: Each has two parameters. D1 takes 100 in one statement, which may have two filters and other conditions.
 MAX_CONDITIONS: Final = 20
 
 
 def conditions(**wanted: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """SQL conditions on the columns that `wanted` names, to be joined by AND, and their parameters.
 
-    Raises Unprocessable for more than MAX_CONDITIONS values in all, or a key that SQLite's paths cannot spell.
+    Raises Unprocessable for more than MAX_CONDITIONS values in all, or for a key that SQLite's paths cannot express.
     """
     leaves = [(column, *leaf) for column, values in wanted.items() for leaf in _leaves(values, "$")]
     if len(leaves) > MAX_CONDITIONS:

@@ -1,7 +1,7 @@
-"""The table `large_texts`: JSON that is too large for its row, in parts.
+"""The table `large_texts`: JSON texts that are too large for their row, in parts.
 
-D1 refuses a row or a bound value over 2 MB. A row whose JSON is larger keeps the number of parts in its own column, and
-the parts are written in the same batch, so a row never points at parts that are not there.
+D1 refuses a row or a bound value over 2 MB. A row with a larger JSON text keeps the number of its parts in a column.
+The parts are written in the same batch, so a row never refers to missing parts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ from typing import Final
 from ports import Database, Statement
 from tables.run_fence import UNCHANGED, Identity
 
-#: UTF-8 bytes up to which a text stays in its row, and the size of a part: leaves room for the row's other columns.
+#: The largest text, in UTF-8 bytes, that stays in its row, and the size of a part. Leaves room for the other columns.
 PART_BYTES: Final = 1_500_000
 
 
 def parts(text: str, *, beside: str = "") -> list[str]:
-    """Cut a text into parts that each fit a row; none when it fits its own, which also holds `beside`."""
+    """Cut a text into parts that each fit a row; none if the text fits its own row together with `beside`."""
     encoded = text.encode()
     return list(_cut(encoded)) if len(encoded) + len(beside.encode()) > PART_BYTES else []
 
@@ -30,14 +30,14 @@ def _cut(encoded: bytes) -> Iterator[str]:
         start = end
 
 
-#: One part, under the fence of a run.
+#: One part, provided that the run is unchanged.
 _INSERT: Final = f"""
 INSERT OR REPLACE INTO large_texts (owner, part, text)
 SELECT ?, ?, ?
 WHERE {UNCHANGED}
 """
 
-#: The parts of a longer earlier text of the same owner, under the same condition.
+#: Deletes the remaining parts of a longer earlier text, under the same condition.
 _TRIM: Final = f"""
 DELETE FROM large_texts
 WHERE owner = ? AND part >= ? AND {UNCHANGED}
@@ -70,7 +70,7 @@ ORDER BY part
 
 
 async def load(db: Database, owner: str) -> str:
-    """The whole text."""
+    """The whole text of one owner."""
     return (await load_all(db, [owner]))[owner]
 
 
@@ -80,10 +80,10 @@ async def load_all(db: Database, owners: Sequence[str]) -> dict[str, str]:
     return {owner: "".join(row["text"] for row in rows) for owner, rows in zip(owners, parts_of, strict=True)}
 
 
-#: The parts of one owner.
+#: All parts of one owner.
 _DELETE: Final = "DELETE FROM large_texts WHERE owner = ?"
 
 
 def delete(owner: str) -> Statement:
-    """Drop a text."""
+    """Delete the text of an owner."""
     return Statement(_DELETE, (owner,))

@@ -1,4 +1,4 @@
-"""What cached nodes wrote."""
+"""The table `node_cache`: results of nodes with a cache policy."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -30,7 +30,7 @@ _DELETE_EXPIRED: Final = """
 
 
 def select(release: str, keys: Sequence[tuple[str, str]], *, now_ms: int) -> Statement:
-    """Those of (namespace, key) that are there: `position` in `keys`, `type`, and `value` in hexadecimal."""
+    """The existing entries of these (namespace, key): `position` in `keys`, `type`, and `value` in hexadecimal."""
     return Statement(_SELECT, (release, compact_json([list(key) for key in keys]), now_ms))
 
 
@@ -40,13 +40,13 @@ def put(release: str, key: tuple[str, str], kind: str, value: bytes, *, expires_
 
 
 def delete(release: str, namespace: str | None) -> Statement:
-    """Delete the entries of a namespace, or all."""
+    """Delete the entries of a namespace, or of all."""
     if namespace is None:
         return Statement("DELETE FROM node_cache WHERE release = ?", (release,))
     return Statement("DELETE FROM node_cache WHERE release = ? AND namespace = ?", (release, namespace))
 
 
 async def delete_expired(db: Database, *, now_ms: int, limit: int) -> int:
-    """Delete a page of entries whose time is over; how many."""
+    """Delete up to `limit` expired entries; returns how many."""
     [deleted] = await db.batch([Statement(_DELETE_EXPIRED, (now_ms, limit))])
     return len(deleted)

@@ -1,6 +1,6 @@
-"""The checkpoints of one run. No index tells runs apart: they are found by their ids, which sort by time.
+"""The checkpoints of one run's own graph, without its subgraphs.
 
-Only those of the run's own graph, not of its subgraphs.
+No index tells the checkpoints of different runs apart. They are found by their ids, which sort by time.
 """
 
 from collections.abc import Sequence
@@ -8,14 +8,15 @@ from typing import Final
 
 from ports import Statement
 
-#: From the epoch of UUIDs to that of Unix, in ticks of 100 ns.
+#: The Unix epoch in ticks of 100 ns since the epoch of UUIDs.
 _UNIX_EPOCH_TICKS: Final = 0x01B21DD213814000
 
 
 def id_at(iso: str, shift_seconds: int) -> str:
-    """A SQL expression: every checkpoint made later has a greater id, a UUIDv6; `iso` is an expression as well.
+    """An SQL expression for a bound: the UUIDv6 of every checkpoint made after the time is greater.
 
-    To the second, so shift it towards where nothing may be missed.
+    `iso`, the time, is an SQL expression as well. It is truncated to the second, so choose `shift_seconds` so that
+    nothing is missed.
     """
     ticks = f"((CAST(strftime('%s', {iso}) AS INTEGER) + {shift_seconds}) * 10000000 + {_UNIX_EPOCH_TICKS})"
     return f"printf('%08x-%04x', {ticks} >> 28, ({ticks} >> 12) & 0xFFFF)"
@@ -51,10 +52,10 @@ FROM page
 ORDER BY checkpoint_id
 """
 
-#: How the path of a task begins that nobody sent; the name of its node follows.
+#: How the path of a task begins unless a `Send` made it; the name of its node follows.
 _PULLED: Final = "~__pregel_pull, "
 
-#: What tasks of the run wrote while they stood at a checkpoint of the page or at the one before it.
+#: The writes of the run's tasks at the checkpoints of the page and at their parents.
 _TASKS: Final = f"""
 {_PAGE},
 stands AS (
@@ -77,10 +78,10 @@ ORDER BY w.checkpoint_id, node
 
 
 def select_page(thread_id: str, run_id: str, *, start: str | None, limit: int) -> Sequence[Statement]:
-    """Two statements: a page of a run's checkpoints from `start` on, and what the tasks before and after them did.
+    """Two statements: a page of a run's checkpoints from `start` on, and what their tasks did.
 
-    The latter by the checkpoint at which they stood and their node: how many `tasks` wrote something, and how many of
-    these were `interrupted` or `failed`.
+    The second returns, for each checkpoint and node, how many `tasks` wrote something and how many of these were
+    `interrupted` or `failed`.
     """
     params = (thread_id, run_id, start, limit)
     return [Statement(_CHECKPOINTS, params), Statement(_TASKS, params)]

@@ -1,7 +1,8 @@
-"""Who executes a run: that changes by compare-and-set only.
+"""Who executes a run; it changes only by compare-and-set.
 
-`claim_oldest_pending` takes a pending run, `resume_running` a running one whose executor has died, and both increase
-`attempt`. Every later write of the run carries its attempt, so an executor that was replaced writes nothing.
+`claim_oldest_pending` claims a pending run, `resume_running` takes over a running one whose executor has died. Both
+increase `attempt`. Every later write of the run carries its attempt as a condition, so an executor that was replaced
+cannot write.
 """
 
 from collections.abc import Sequence
@@ -16,23 +17,23 @@ from tables.runs import COLUMNS, RUNS_UNFINISHED, UNFINISHED, Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a thread's object may do now: at most one of `claimed` and `running` is set."""
+    """The result of a claim: at most one of `claimed` and `running` is set."""
 
     #: The run that this call moved to `running`.
     claimed: Run | None
     #: The run that was running already: this executor's own, or one whose executor died.
     running: Run | None
-    #: When the next run is due that waits for a time; None if there is none.
+    #: When the next of the runs with a later start is due; None if there is none.
     next_due_at: str | None
-    #: False once the thread was deleted.
+    #: False once the thread is deleted.
     thread_exists: bool
 
 
-#: The cause of an attempt at a run that was asked to stop.
+#: Why an attempt begins, if the run was asked to stop.
 _STOPS: Final = "CASE WHEN cancel_action IS NOT NULL THEN 'stop' END"
 
 #: The oldest pending run that is due starts, provided that no run of the thread is running. Runs that were asked to
-#: stop before they began go first; they are claimed in order to end, and do not begin.
+#: stop before they began come first: they are claimed only to be ended.
 _CLAIM: Final = f"""
 UPDATE runs
 SET status = 'running', attempt = attempt + 1, updated_at = ?1,
@@ -56,7 +57,7 @@ FROM {RUNS_UNFINISHED}
 WHERE thread_id = ? AND {UNFINISHED} AND status = 'running'
 """
 
-#: When the next run that waits for a time is due, and whether there still is a thread.
+#: When the next run with a later start is due, and whether the thread still exists.
 _REST: Final = f"""
 SELECT
     (
@@ -73,7 +74,7 @@ async def claim_oldest_pending(db: Database, thread_id: str, stamp: Stamp) -> Cl
 
 
 def claim_statements(thread_id: str, stamp: Stamp) -> list[Statement]:
-    """The statements of `claim_oldest_pending`, for the end of another batch; `read_claim` reads what they return."""
+    """The statements of `claim_oldest_pending`, for the end of another batch; `read_claim` reads their results."""
     return [
         Statement(_RUNNING, (thread_id,)),
         Statement(_CLAIM, (stamp.now, thread_id, stamp.version)),
@@ -82,10 +83,10 @@ def claim_statements(thread_id: str, stamp: Stamp) -> list[Statement]:
 
 
 async def read_claim(db: Database, results: Sequence[Sequence[Row]], stamp: Stamp) -> Claim:
-    """The claim that the `claim_statements` with this stamp have made, from the rows that they returned."""
+    """The claim that `claim_statements` with this stamp have made, from their results."""
     running, claimed, [rest] = results
     if running and running[0]["updated_at"] == stamp.now:
-        # These same statements claimed it when they were first sent, and the answer was lost.
+        # These statements claimed it when they were sent before, and the answer was lost.
         running, claimed = claimed, running
     return Claim(
         claimed=await runs.first_from_rows(db, claimed),
@@ -95,13 +96,13 @@ async def read_claim(db: Database, results: Sequence[Sequence[Row]], stamp: Stam
     )
 
 
-#: The thread's last checkpoint, its super-step or its time; a run's own, once it has committed any.
+#: A column of the thread's last checkpoint, which is the run's own once it has committed any.
 _LATEST: Final = """(
     SELECT {what} FROM checkpoints WHERE thread_id = ?2 AND checkpoint_ns = '' ORDER BY checkpoint_id DESC LIMIT 1
 )"""
 
-#: How much is stored beyond that: tasks that have a result, and checkpoints of subgraphs. Whatever is executed again is
-#: stored under the same key, so the number only grows with progress.
+#: What is stored beyond it: tasks that have a result, and checkpoints and results of subgraphs. A task that is executed
+#: again is stored under the same key, so the count grows only with progress.
 _STORED_BEYOND: Final = f"""CASE WHEN cancel_action IS NULL THEN (
     SELECT COUNT(DISTINCT task_id) FROM checkpoint_writes
     WHERE thread_id = ?2 AND checkpoint_ns = '' AND checkpoint_id = {_LATEST.format(what="checkpoint_id")}
@@ -113,7 +114,7 @@ _STORED_BEYOND: Final = f"""CASE WHEN cancel_action IS NULL THEN (
     SELECT COUNT(*) FROM checkpoints WHERE thread_id = ?2 AND checkpoint_ns > ''
 ) END"""
 
-#: What a resumption is in the run's history.
+#: The history entry of a resumption.
 _RESUMPTION: Final = appended(
     "resumed",
     at="?1",
@@ -126,14 +127,14 @@ _RESUMPTION: Final = appended(
     stored_beyond=_STORED_BEYOND,
 )
 
-#: A running run gets a new executor; the old one's attempt is void from here on.
+#: Gives a running run a new executor; the old attempt can no longer write.
 _RESUME: Final = f"""
 UPDATE runs
 SET attempt = attempt + 1, updated_at = ?1, history = {_RESUMPTION}
 WHERE thread_id = ?2 AND run_id = ?3 AND status = 'running' AND attempt = ?4
 """
 
-#: The run that was taken over with this stamp, by the statement before this one or when both were sent before.
+#: The run as this stamp took it over, by the previous statement or by an earlier send of the same batch.
 _RESUMED: Final = f"""
 SELECT {COLUMNS}
 FROM runs
@@ -142,7 +143,7 @@ WHERE thread_id = ? AND run_id = ? AND status = 'running' AND attempt = ? AND up
 
 
 def resume(run: Run, stamp: Stamp) -> list[Statement]:
-    """Take over a running run whose executor died; the last of these returns it, for `read_resumed`."""
+    """Take over a running run whose executor died; the last statement returns it, for `read_resumed`."""
     key = (run.thread_id, run.run_id)
     return [
         Statement(_RESUME, (stamp.now, *key, run.attempt, stamp.version)),
@@ -151,17 +152,17 @@ def resume(run: Run, stamp: Stamp) -> list[Statement]:
 
 
 def read_resumed(run: Run, rows: Sequence[Row]) -> Run | None:
-    """What `resume` made of a run; None when someone else took it over first, or it has finished."""
+    """The run that `resume` took over; None if another executor was first, or if the run has ended."""
     return replace(Run.from_row(rows[0]), kwargs=run.kwargs) if rows else None
 
 
 async def resume_running(db: Database, run: Run, stamp: Stamp) -> Run | None:
-    """Take over a running run, and nothing else."""
+    """Take over a running run in a batch of its own."""
     _, rows = await db.batch(resume(run, stamp))
     return read_resumed(run, rows)
 
 
-#: A Workflow drives a run from here on, as its history says.
+#: Records in the history that a Workflow drives the run from here on.
 _HAND_OVER: Final = f"""
 UPDATE runs
 SET updated_at = ?1, history = {appended("handed_over", at="?1", attempt="attempt", version="?5")}
@@ -170,5 +171,5 @@ WHERE thread_id = ?2 AND run_id = ?3 AND status = 'running' AND attempt = ?4 AND
 
 
 def hand_over(run: Run, stamp: Stamp) -> Statement:
-    """Note that an attempt goes on in a Workflow."""
+    """Record that an attempt goes on in a Workflow."""
     return Statement(_HAND_OVER, (stamp.now, run.thread_id, run.run_id, run.attempt, stamp.version))

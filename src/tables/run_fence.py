@@ -1,4 +1,4 @@
-"""The condition under which something may be written for a run: its row is still what the writer read."""
+"""The fence of writes for a run: its row must still be what the writer read."""
 
 from typing import Final, TypeAlias
 
@@ -7,17 +7,17 @@ from ports import Statement
 #: A run's thread_id, run_id, status, attempt and cancel_action.
 Identity: TypeAlias = tuple[str, str, str, int, str | None]
 
-#: Part of what SQLite says when a statement refuses that fails unless a run is what its writer read.
+#: Part of SQLite's error when a fence refuses a batch.
 REFUSED: Final = "'fenced'"
 
-#: True while the row is as an `Identity` says.
+#: True while the row equals an `Identity`.
 UNCHANGED: Final = """EXISTS (
     SELECT 1 FROM runs
     WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ? AND cancel_action IS ?
 )"""
 
 
-#: Fails unless nobody executes, this is the last run that was created on the thread, and so many are unfinished.
+#: Fails unless no run is running, this run is the newest of the thread, and so many are unfinished.
 _PAUSES: Final = f"""
 SELECT CASE
     WHEN ? = (SELECT MAX(run_id) FROM runs WHERE thread_id = ?)
@@ -32,8 +32,9 @@ END
 
 
 def pauses(thread_id: str, *, newest: str, unfinished: int) -> Statement:
-    """A statement that fails, and with it its batch, unless no run of the thread executes or did since it was read.
+    """Fails, and its batch with it, if a run of the thread executes, or has executed since the thread was read.
 
-    `newest` is the last that was created, and so many were `unfinished`: only by ending do they become fewer.
+    `newest` is the thread's newest run, `unfinished` the number of unfinished runs, when it was read. While no run is
+    added, that number only falls, and only when a run ends.
     """
     return Statement(_PAUSES, (newest, thread_id, unfinished, thread_id))

@@ -1,4 +1,4 @@
-"""Figures about the runs that are not finished, for `GET /metrics`: they read the unfinished runs and no others."""
+"""Figures about unfinished runs, for `GET /metrics`; no other runs are read."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,18 +8,18 @@ from ports import Statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFigures:
-    """How many runs wait and execute, and since when the waiting ones could have begun; None when none waits."""
+    """How many runs are pending and running, and since when pending ones could have begun; None if none is pending."""
 
     pending: int
     running: int
-    #: The one that waits longest, and the one in the middle.
+    #: Of the runs that could have begun: the one that waits longest, and the median.
     oldest_since: str | None
     median_since: str | None
-    #: The one that waits longest among those that no other run of their thread keeps waiting.
+    #: The one that waits longest among those that are first on their thread.
     oldest_unblocked_since: str | None
 
 
-#: A run that is to begin later does not wait before that.
+#: A run with a later start does not count as waiting before that time.
 _SELECT: Final = """
 WITH unfinished AS (
     SELECT status, COALESCE(due_at, created_at) AS since,

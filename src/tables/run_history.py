@@ -1,4 +1,4 @@
-"""The column `runs.history`: what happened to a run, appended by the very statement that made it true."""
+"""The column `runs.history`: what happened to a run. The statement that changes the run appends the entry."""
 
 import json
 from collections.abc import Sequence
@@ -8,61 +8,62 @@ from typing import Any, Final, Literal, TypeAlias
 
 from langgraph_sdk.schema import CancelAction, RunStatus
 
-#: `started`: claimed; `resumed`: taken from an executor that was cut off, or by itself in order to stop; `handed_over`:
-#: a Workflow drives it from here on; `stop_requested`; `ended`; `redriven`: from a dead letter back to waiting.
+#: `started`: claimed. `resumed`: taken over from an executor that was cut off, or by itself in order to stop.
+#: `handed_over`: a Workflow drives it from here on. `stop_requested`. `ended`. `redriven`: from a dead letter back to
+#: pending.
 Event: TypeAlias = Literal["started", "resumed", "handed_over", "stop_requested", "ended", "redriven"]
 
-#: Between the first entry and the latest, older ones make room: a history may not outgrow its row.
+#: When a history is full, its second entry is dropped for each new one, so that it does not outgrow its row.
 MAX_ENTRIES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When somebody does something to a run, and which Worker version it is."""
+    """The time of a change to a run, and the Worker version that makes it."""
 
-    #: A `clock.moment`: whatever is stored with it was stored by whoever has the stamp.
+    #: A unique time (`clock.moment`): what is stored with it was stored by the holder of this stamp.
     now: str
     version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One event."""
+    """One event of a run."""
 
     at: str
     event: Event
-    #: The run's attempt after it.
+    #: The run's attempt after the event.
     attempt: int
-    #: The Worker version that did it; of `stop_requested` and `redriven`, that which took the request.
+    #: The Worker version that caused it; for `stop_requested` and `redriven`, the version that took the request.
     version: str | None = None
     #: Why an attempt began: the one before was `cut_off`, or the run is to `stop`.
     cause: Literal["cut_off", "stop"] | None = None
-    #: Of `resumed`: the thread's last checkpoint, from which the attempt goes on.
+    #: For `resumed`: the thread's last checkpoint, from which the attempt goes on.
     checkpoint_id: str | None = None
-    #: That checkpoint's super-step, and when it was made.
+    #: The super-step of that checkpoint, and when it was made.
     step: int | None = None
     checkpoint_at: str | None = None
-    #: A count that grows with all that the run stores beyond that checkpoint before the next one.
+    #: A count that grows with everything that the run stores beyond that checkpoint before the next one.
     stored_beyond: int | None = None
-    #: Of `stop_requested`.
+    #: For `stop_requested`.
     action: CancelAction | None = None
-    #: Of `ended`.
+    #: For `ended`.
     status: RunStatus | None = None
 
     @property
     def reached(self) -> tuple[str | None, int | None]:
-        """Of `resumed`: how far the run had come, different after any progress."""
+        """For `resumed`: how far the run had come. Any progress changes it."""
         return self.checkpoint_id, self.stored_beyond
 
 
 def parse(history: str | None) -> list[Entry]:
-    """The entries of a row; what a later release adds to them is passed over."""
+    """The entries of a row; fields that a later release added are ignored."""
     entries: Sequence[dict[str, Any]] = json.loads(history or "[]")
     return [Entry(**{name: entry[name] for name in Entry.__slots__ if name in entry}) for entry in entries]
 
 
 def appended(event: Event, **fields: str) -> str:
-    """A SQL expression: the history of a row of `runs` with one more entry; `fields` are expressions as well."""
+    """An SQL expression: the history of a row of `runs` plus one entry; `fields` are SQL expressions as well."""
     pairs = ", ".join(f"'{name}', {value}" for name, value in fields.items())
     return f"""json_remove(
         json_insert(COALESCE(history, '[]'), '$[#]', json_object('event', '{event}', {pairs})),
@@ -71,12 +72,12 @@ def appended(event: Event, **fields: str) -> str:
 
 
 def has_begun(history: str | None) -> bool:
-    """Whether the graph was executed, in any attempt."""
+    """Whether any attempt executed the graph."""
     return any(entry.event == "started" and entry.cause is None for entry in parse(history))
 
 
 def stops(history: str | None) -> int:
-    """How many attempts in a row, up to the last one, began only in order to stop the run."""
+    """How many of the last attempts in a row began only in order to stop the run."""
     resumed = (entry.cause == "stop" for entry in reversed(parse(history)) if entry.event == "resumed")
     return sum(1 for _ in takewhile(bool, resumed))
 

@@ -1,4 +1,4 @@
-"""The table `run_metrics`: sums over the runs that have ended, by graph, Worker version and status."""
+"""The table `run_metrics`: sums over ended runs, by graph, Worker version and status."""
 
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from tables.runs import Run
 
 Ended: TypeAlias = RunStatus | Literal["rollback"]
 
-#: The upper bounds of the histograms, in seconds. Stored counts go by their places: another list needs a migration.
+#: The upper bounds of the histograms, in seconds. Stored counts refer to their positions, so other bounds need a
+#: migration.
 BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 
 
@@ -26,13 +27,13 @@ class Tally:
     graph_id: str
     version: str
     status: Ended
-    #: What was before this belongs to an earlier end of the same run.
+    #: Everything before this time belongs to an earlier end of the same run.
     since: str
-    #: From when it was created, or due, to when it began; None when it never did.
+    #: From when the run was created, or due, to when it began; None if it never began.
     wait: float | None
-    #: From then on.
+    #: From its beginning to its end.
     execution: float | None
-    #: Attempts that followed one which was cut off, and how long nothing happened before them.
+    #: How many attempts followed one that was cut off, and the seconds lost before them.
     retries: int
     recovery: float
     d1: D1Usage
@@ -44,7 +45,7 @@ _SUMS: Final = (
     *("d1_batches", "d1_rows_read", "d1_rows_written", "d1_seconds", "supersteps"),
 )
 
-#: The super-steps that run ?2 has committed since ?3: the numbers of its first checkpoint and its last tell.
+#: How many super-steps run ?2 has committed since ?3, from the step numbers of its first and last checkpoint.
 _SUPERSTEPS: Final = f"""
     WITH own AS NOT MATERIALIZED (
         SELECT checkpoint_id, json_extract(metadata, '$.step') AS step, json_extract(metadata, '$.source') AS source
@@ -61,7 +62,7 @@ _SUPERSTEPS: Final = f"""
 
 
 def _of_one(bucket: str) -> str:
-    """A SQL expression: a histogram with one observation, or with none where `bucket` is NULL."""
+    """An SQL expression: a histogram with one observation, or with none if `bucket` is NULL."""
     nothing = compact_json([0] * (len(BUCKETS) + 1))
     return f"json_replace('{nothing}', '$[' || COALESCE({bucket}, '#') || ']', 1)"
 
@@ -72,7 +73,7 @@ def _grown(histogram: str, bucket: str) -> str:
     return f"{histogram} = CASE WHEN {bucket} IS NULL THEN {histogram} ELSE {more} END"
 
 
-#: A run that ends in this batch; when ?4 is 1, only if its thread has gone before it.
+#: Adds a run that ends in this batch; if ?4 is 1, only if its thread was deleted before.
 _ADD: Final = f"""
 INSERT INTO run_metrics (graph_id, version, status, updated_at, {", ".join((*_HISTOGRAMS, *_SUMS))})
 SELECT ?5, ?6, ?7, ?8, {_of_one("?9")}, {_of_one("?10")}, 1, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ({_SUPERSTEPS})
@@ -87,7 +88,7 @@ RETURNING ({_SUPERSTEPS}) AS supersteps
 
 
 def add(run: Run, tally: Tally, *, only_without_thread: bool = False, now: str) -> Statement:
-    """Count the end of a run, provided that `run` is what is stored: must stand before the statement that ends it.
+    """Count the end of a run, if `run` is what is stored; must come before the statement that ends the run.
 
     Returns the `supersteps` of this run.
     """
@@ -105,7 +106,7 @@ def add(run: Run, tally: Tally, *, only_without_thread: bool = False, now: str) 
 
 
 def _bucket(seconds: float | None) -> str | None:
-    """Its place as text: D1 takes numbers as floating ones, and `$[3.0]` is no path."""
+    """The bucket's index as text, because D1 takes numbers as floats, and `$[3.0]` is no JSON path."""
     return None if seconds is None else str(bisect_left(BUCKETS, seconds))
 
 
@@ -118,14 +119,14 @@ ORDER BY graph_id, version, status
 
 
 def select() -> Statement:
-    """All sums; `waits` and `executions` are JSON arrays of counts, by the places of `BUCKETS` and one for the rest."""
+    """All sums. `waits` and `executions` are JSON arrays of counts: one for each of `BUCKETS`, and one for the rest."""
     return Statement(_SELECT)
 
 
-#: Versions that have been replaced.
+#: Rows of replaced versions, above all.
 _SWEEP: Final = "DELETE FROM run_metrics WHERE updated_at < ?"
 
 
 def delete_unused(*, since: str) -> Statement:
-    """Forget versions, graphs and statuses with which no run has ended since."""
+    """Delete the sums to which no run has been added since a time."""
     return Statement(_SWEEP, (since,))

@@ -1,4 +1,4 @@
-"""Asking unfinished runs to stop: a wish in their rows, until the object of their thread has carried it out."""
+"""Requests to stop unfinished runs: a wish in their rows, until their thread's object has carried it out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tables.run_fence import UNCHANGED
 from tables.run_history import Stamp, appended
 from tables.runs import RUNS_UNFINISHED, UNFINISHED, Run
 
-#: Unfinished runs are asked to stop; those that wait for a time, at once. Rollback overrides interrupt.
+#: Asks unfinished runs to stop; a run with a later start becomes due at once. Rollback overrides interrupt.
 _STOP: Final = f"""
 UPDATE runs
 SET cancel_action = ?1, error = ?2, due_at = NULL, updated_at = ?3,
@@ -28,35 +28,35 @@ RETURNING thread_id, run_id
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A wish that runs stop."""
+    """A request that runs stop."""
 
     action: CancelAction
-    #: `{"error", "message"}` as JSON text: what the thread says afterwards.
+    #: `{"error", "message"}` as JSON text: the run's error, which its thread shows afterwards.
     reason: str
 
 
 def ask_others(stop: Stop, run: Run, stamp: Stamp) -> Statement:
-    """Ask all other unfinished runs of a new run's thread to stop, provided that it was inserted."""
+    """Ask all other unfinished runs of a new run's thread to stop, provided that the new run was inserted."""
     which = f"thread_id = ? AND run_id <> ? AND {UNCHANGED}"
     return _ask(stop, stamp, which, (run.thread_id, run.run_id, *run.identity))
 
 
 def ask_some(stop: Stop, thread_id: str, run_ids: Sequence[str], access: Access, stamp: Stamp) -> Statement:
-    """Ask runs of a thread to stop; those that have ended are left alone."""
+    """Ask runs of a thread to stop; ended runs are left alone."""
     allowed, params = _within(access)
     which = f"thread_id = ? AND run_id IN (SELECT value FROM json_each(?)) AND {allowed}"
     return _ask(stop, stamp, which, (thread_id, compact_json(run_ids), *params))
 
 
 def ask_page(stop: Stop, statuses: Sequence[RunStatus], access: Access, stamp: Stamp, *, limit: int) -> Statement:
-    """Ask a page of unfinished runs to stop that were not asked yet; returns their `thread_id` and `run_id`."""
+    """Ask a page of unfinished runs to stop that were not asked before; returns `thread_id` and `run_id` of each."""
     allowed, params = _within(access)
     which = f"status IN (SELECT value FROM json_each(?)) AND {allowed} LIMIT ?"
     return _ask(stop, stamp, which, (compact_json(statuses), *params, limit))
 
 
 def _ask(stop: Stop, stamp: Stamp, which: str, params: Sequence[SqlValue]) -> Statement:
-    # SQLite numbers a `?` after the largest number before it.
+    # SQLite gives a bare `?` the number after the largest one before it.
     return Statement(_STOP.format(which=which), (stop.action, stop.reason, stamp.now, stamp.version, *params))
 
 
@@ -75,7 +75,7 @@ WHERE thread_id = ? AND run_id IN (SELECT value FROM json_each(?)) AND {allowed}
 
 
 def select_statuses(thread_id: str, run_ids: Sequence[str], access: Access) -> Statement:
-    """`run_id` and `status` of those of these runs that the thread has."""
+    """`run_id` and `status` of those of these runs that belong to the thread."""
     allowed, params = _within(access)
     return Statement(_STATUSES.format(allowed=allowed), (thread_id, compact_json(run_ids), *params))
 

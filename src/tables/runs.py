@@ -1,4 +1,4 @@
-"""The table `runs`: the truth about every run. Whatever else names a run is a hint to look here."""
+"""The table `runs`: the truth about every run. Anything else that names a run is a hint to look here."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from tables.access import Access
 from tables.run_fence import Identity
 from tables.run_history import Stamp, appended
 
-#: The version of the shape of `kwargs` and `metadata` that this code writes.
+#: The version of the format of `kwargs` and `metadata` that this code writes.
 FORMAT: Final = 1
 
 
@@ -35,31 +35,31 @@ class Run:
     created_at: str
     updated_at: str
     due_at: str | None
-    #: When it began to execute, in any attempt.
+    #: When it first began to execute, in any attempt.
     started_at: str | None = None
-    #: How it is to stop, once somebody has asked; `error` says who and why.
+    #: How it is to stop, if it was asked to; `error` then says who asked and why.
     cancel_action: CancelAction | None = None
-    #: What happened to it, for `run_history.parse`; None while nothing has happened.
+    #: What happened to it, for `run_history.parse`; None if nothing has happened yet.
     history: str | None = None
 
     @property
     def identity(self) -> Identity:
-        """What must still be stored when anything is written for this run."""
+        """What the stored row must still equal for any write about this run."""
         return (self.thread_id, self.run_id, self.status, self.attempt, self.cancel_action)
 
     @cached_property
     def arguments(self) -> Mapping[str, Any]:
-        """`kwargs`, decoded once, because it may be long."""
+        """`kwargs`, decoded once, because it may be large."""
         return json.loads(self.kwargs)
 
     @property
     def graph_id(self) -> str:
-        """The graph that it executes."""
+        """The graph that this run executes."""
         return self.arguments["config"]["configurable"]["graph_id"]
 
     @classmethod
     def from_row(cls, row: Row) -> "Run":
-        """The run as stored; when `kwargs_parts` is not 0, `kwargs` is still to be loaded."""
+        """The run as stored; if `kwargs_parts` is not 0, `kwargs` still has to be loaded."""
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
@@ -67,13 +67,12 @@ COLUMNS: Final = """thread_id, run_id, assistant_id, status, attempt, multitask_
     metadata, kwargs, kwargs_parts, error, created_at, updated_at, due_at, started_at, cancel_action,
     history"""
 
-#: The unfinished runs by their index, which SQLite would not choose by itself because the primary key begins with the
-#: same column. SQLite refuses a statement that lacks the condition `UNFINISHED`, word for word as the index has it.
+#: The unfinished runs by their index, which SQLite would not choose by itself, because the primary key begins with the
+#: same column. SQLite refuses the statement unless it has the condition `UNFINISHED`, word for word as in the index.
 RUNS_UNFINISHED: Final = "runs INDEXED BY runs_unfinished"
 UNFINISHED: Final = "status IN ('pending', 'running')"
 
-#: A run, provided that its thread exists within reach (`where`) and, when the second flag is 1, that the thread has no
-#: unfinished run.
+#: A run, provided that its thread exists within reach (`where`) and, if the second flag is 1, has no unfinished run.
 _INSERT: Final = f"""
 INSERT INTO runs ({COLUMNS}, format)
 SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL, {FORMAT}
@@ -109,7 +108,7 @@ def insert(run: Run, access: Access, *, only_if_idle: bool) -> list[Statement]:
     return [statement, *large_text.replace(f"run:{run.run_id}", texts, run.identity)]
 
 
-#: A run reaches its final status, provided that it is what the executor read.
+#: Sets the final status of a run, provided that the row is what the executor read.
 _FINISH: Final = f"""
 UPDATE runs
 SET status = ?1, error = ?2, updated_at = ?3,
@@ -127,7 +126,7 @@ def finish(run: Run, stamp: Stamp, *, status: RunStatus, error: str | None) -> S
     return Statement(_FINISH, (status, error, stamp.now, stamp.version, *run.identity))
 
 
-#: A run disappears as if it had never been, under the same condition.
+#: Deletes a run without a trace, under the same condition.
 _DELETE: Final = """
 DELETE FROM runs
 WHERE thread_id = ? AND run_id = ? AND status = ? AND attempt = ? AND cancel_action IS ?
@@ -173,12 +172,12 @@ async def get(db: Database, thread_id: str, run_id: str) -> Run | None:
     return await first_from_rows(db, rows)
 
 
-#: The run that was created last on a thread.
+#: The newest run of a thread.
 _NEWEST: Final = "SELECT MAX(run_id) AS run_id FROM runs WHERE thread_id = ?"
 
 
 def newest(thread_id: str) -> Statement:
-    """`run_id` of the thread's last run."""
+    """`run_id` of the thread's newest run; NULL without one."""
     return Statement(_NEWEST, (thread_id,))
 
 
@@ -207,11 +206,11 @@ ORDER BY run_id
 
 
 def unfinished_of_thread(thread_id: str) -> Statement:
-    """`run_id`, `status`, `attempt` and `cancel_action` of the runs that the thread has to finish, oldest first."""
+    """`run_id`, `status`, `attempt` and `cancel_action` of a thread's unfinished runs, oldest first."""
     return Statement(_UNFINISHED_OF_THREAD, (thread_id,))
 
 
-#: A page of threads with runs that nobody has touched since a time and that are not waiting for a later one.
+#: A page of threads with runs that are due and were not touched since a time.
 _STALE: Final = f"""
 SELECT thread_id, MIN(run_id) AS run_id
 FROM {RUNS_UNFINISHED}
@@ -226,13 +225,13 @@ LIMIT ?
 
 
 async def unfinished_older_than(db: Database, before: str, *, after: str, limit: int) -> list[tuple[str, str]]:
-    """A page of (thread_id, its oldest such run) in the order of threads, beyond the thread `after` (at first "")."""
+    """A page of (thread_id, its oldest such run) in the order of threads, after the thread `after` (at first "")."""
     [rows] = await db.batch([Statement(_STALE, (after, before, before, limit))])
     return [(row["thread_id"], row["run_id"]) for row in rows]
 
 
 async def from_rows(db: Database, rows: Sequence[Row]) -> list[Run]:
-    """The runs of a statement's rows; those whose kwargs are over a row's size cost one more round trip each."""
+    """The runs of a statement's rows. Each run whose kwargs exceed its row costs one more round trip."""
     return [await _whole(db, Run.from_row(row)) for row in rows]
 
 

@@ -1,7 +1,7 @@
 """The filter of a store search as SQL conditions on an item's value.
 
-`{"a": 1}` and `{"a": {"$gt": 1}}` compare a field, `{"a": {"b": 1}}` one inside it. An item without the field does not
-match, whatever the operator.
+`{"a": 1}` and `{"a": {"$gt": 1}}` compare a field, `{"a": {"b": 1}}` a field inside it. An item without the field does
+not match, whatever the operator is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,20 +10,21 @@ from typing import Any, Final, TypeAlias, cast
 from compact_json import compact_json
 from errors import BadRequest, Unprocessable
 
-#: Up to four parameters each; D1 takes 100 in one statement and the other conditions need some.
+#: Each has up to four parameters. D1 takes 100 in one statement, and the other conditions need some.
 MAX_CONDITIONS: Final = 20
 
 _ORDER: Final[Mapping[str, str]] = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 OPERATORS: Final = ("$eq", "$ne", *_ORDER)
 
-#: A condition and its parameters.
+#: An SQL condition and its parameters.
 Condition: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
     """Conditions to be joined by AND.
 
-    Raises BadRequest for an unknown operator, Unprocessable for too many values or a key that SQLite cannot spell.
+    Raises BadRequest for an unknown operator, Unprocessable for too many values or for a key that SQLite's paths cannot
+    express.
     """
     found = [_condition(*comparison) for comparison in _comparisons(wanted, "$")]
     if len(found) > MAX_CONDITIONS:
@@ -32,7 +33,7 @@ def conditions(wanted: Mapping[str, Any]) -> list[Condition]:
 
 
 def _comparisons(wanted: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, Any]]:
-    """(path, operator, operand) of each value that is compared."""
+    """(path, operator, operand) of each comparison."""
     for key, value in wanted.items():
         if '"' in key or "\\" in key or not key.isprintable():
             raise Unprocessable(f"A filter's keys may not contain quotes, backslashes or control characters: {key!r}")

@@ -1,6 +1,6 @@
 """The tables `store_items`, `store_texts` and `store_vectors`: items by namespace and key, their words, their vectors.
 
-An item that has expired does not exist for any statement here, whether or not the sweep has come by.
+An expired item does not exist for any statement here, whether or not the sweep has deleted it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ports import Database, Row, SqlValue, Statement
 from tables import store_filter, store_namespaces
 from tables.store_namespaces import Namespace
 
-#: What a search finds by: an expression for FTS5 (`store.search_text`), scores by item_id, or nothing.
+#: How a search ranks items: by an FTS5 expression (`store.search_text`), by scores for each item_id, or not at all.
 Ranking: TypeAlias = tuple[Literal["words"], str] | tuple[Literal["scores"], Mapping[int, float]] | None
 
 
@@ -25,15 +25,15 @@ class StoredItem:
     key: str
     created_at: str
     updated_at: str
-    #: How long each read lets it live on; None for an item that lives forever.
+    #: The lifetime that begins with each read; None for an item that never expires.
     ttl_minutes: float | None
     value: str
-    #: How well a search's query found the item, more is better; None when it did not.
+    #: How well the item matches a search's query, higher is better; None if the query did not rank it.
     score: float | None = None
 
     @classmethod
     def from_row(cls, row: Row) -> "StoredItem":
-        """The item of a statement's row."""
+        """The item of a row."""
         return cls(**{name: row[name] for name in cls.__dataclass_fields__ if name in row})
 
 
@@ -54,7 +54,7 @@ def select(namespace: Namespace, key: str, *, now: str) -> Statement:
     return Statement(_GET, (store_namespaces.encode(namespace), key, now))
 
 
-#: An item, new or overwritten. What had expired was not there.
+#: Inserts or overwrites an item; an expired item counts as absent.
 _PUT: Final = """
 INSERT INTO store_items (namespace, key, created_at, updated_at, ttl_minutes, expires_at, value)
 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -68,7 +68,7 @@ SET created_at = iif(expires_at <= excluded.updated_at, excluded.created_at, cre
 
 _ITEM_ID: Final = "SELECT item_id FROM store_items WHERE namespace = ? AND key = ?"
 
-#: The words of an item instead of those it had.
+#: Replaces the words of an item.
 _INDEX: Final = f"""
 INSERT OR REPLACE INTO store_texts (rowid, scope, text)
 SELECT item_id, ?, ? FROM ({_ITEM_ID})
@@ -99,24 +99,24 @@ WHERE namespace = ? AND key = ?
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundBy:
-    """What a query finds an item by."""
+    """What a query finds an item by: its words or its vectors."""
 
-    #: Its scope, and its text (see `store.search_text`).
+    #: Its scope and its text, for `store.search_text`.
     words: tuple[str, str] | None = None
-    #: 32-bit floats in base64 (see `store.vectors`).
+    #: 32-bit floats in base64, from `store.vectors`.
     vectors: Sequence[str] = ()
 
 
-#: For an item that no query finds.
+#: For an item that no query can find.
 BY_NOTHING: Final = FoundBy()
 
-#: Characters of vectors that one statement writes: half of what a bound value may have.
+#: The most characters of vectors that one statement writes: half the limit of a bound value.
 _STATEMENT_CHARS: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put:
-    """An item to be written."""
+    """An item to write."""
 
     namespace: Namespace
     key: str
@@ -128,7 +128,7 @@ class Put:
 
 
 def put(item: Put, *, now: str) -> list[Statement]:
-    """Write an item with all that finds it."""
+    """Write an item together with its words and vectors."""
     place = (store_namespaces.encode(item.namespace), item.key)
     values = (*place, now, now, item.ttl_minutes, item.expires_at, item.value)
     statements = [Statement(_PUT, values), Statement(_DELETE_VECTORS, place)]
@@ -142,12 +142,12 @@ def put(item: Put, *, now: str) -> list[Statement]:
 
 
 def delete(namespace: Namespace, key: str) -> list[Statement]:
-    """Delete an item, if there is one, with all that finds it."""
+    """Delete an item, if there is one, together with its words and vectors."""
     place = (store_namespaces.encode(namespace), key)
     return [Statement(sql, place) for sql in (_UNINDEX, _DELETE_VECTORS, _DELETE)]
 
 
-#: Items live on; those without a time to live are not written.
+#: Renews the expiry of items; items without a time to live are not written.
 _REFRESH: Final = """
 UPDATE store_items
 SET expires_at = ?
@@ -156,13 +156,13 @@ WHERE item_id = ? AND ttl_minutes IS NOT NULL
 
 
 def refresh(item_id: int, *, expires_at: str) -> Statement:
-    """Let an item live until a later time."""
+    """Set a later expiry for an item."""
     return Statement(_REFRESH, (expires_at, item_id))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """Which items are meant, before any are ranked."""
+    """The items that a search considers, before any ranking."""
 
     prefix: Namespace
     filter: Mapping[str, Any]
@@ -186,7 +186,7 @@ _BEST_FIRST: Final = "score IS NULL, score DESC, updated_at DESC, item_id DESC"
 
 
 def search(wanted: Search, ranking: Ranking, *, limit: int, offset: int) -> Statement:
-    """A page of items: those that the ranking found, best first, then the others; the last written first."""
+    """A page of items: ranked ones first, best first, then the others, the last written first."""
     where, params = wanted.where()
     match ranking:
         case None:
@@ -195,7 +195,7 @@ def search(wanted: Search, ranking: Ranking, *, limit: int, offset: int) -> Stat
             scores, ranked = _BY_WORDS, (expression,)
         case _, values:
             scores, ranked = _BY_SCORES, (compact_json(values),)
-    # Sorts ids, so that no value is read but those of the page.
+    # Sorts ids, so that only the values of the page are read.
     sql = f"""
 WITH found (item_id, score) AS MATERIALIZED ({scores}),
 page AS MATERIALIZED (
@@ -213,7 +213,7 @@ ORDER BY {_BEST_FIRST}
 
 
 def vectors(wanted: Search, *, after: tuple[str, int] | None, limit: int) -> Statement:
-    """A page of `item_id`, `updated_at` and `vector` of such items; the last written first."""
+    """A page of `item_id`, `updated_at` and `vector` of these items, the last written first."""
     where, params = wanted.where()
     beyond = "(updated_at, item_id) < (?, ?)" if after else "1"
     sql = f"""
@@ -233,7 +233,7 @@ ORDER BY updated_at DESC, item_id DESC
 def namespaces(
     *, prefix: Namespace, suffix: Namespace, max_depth: int | None, limit: int, offset: int, now: str
 ) -> Statement:
-    """A page of namespaces that have an item; `*` is any one label. Deeper ones are cut at `max_depth`.
+    """A page of namespaces that contain an item; `*` matches any single label. Deeper ones are cut at `max_depth`.
 
     Steps from one namespace to the next in the index, however many items each has.
     """
@@ -263,7 +263,7 @@ def _until_wildcard(labels: Namespace) -> Namespace:
     return labels[: labels.index("*")] if "*" in labels else labels
 
 
-#: A page of items whose time is over.
+#: A page of expired items.
 _EXPIRED: Final = """
 SELECT item_id FROM store_items INDEXED BY store_items_by_expiry
 WHERE expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?
@@ -271,7 +271,7 @@ WHERE expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?
 
 
 async def delete_expired(db: Database, *, now: str, limit: int) -> int:
-    """Delete up to `limit` items whose time is over; how many."""
+    """Delete up to `limit` expired items; returns how many."""
     params = (now, limit)
     *_, deleted = await db.batch(
         [

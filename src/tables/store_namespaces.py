@@ -1,7 +1,7 @@
-"""How a namespace is stored: as a JSON array without its closing bracket.
+"""The stored form of a namespace: a JSON array without its closing bracket.
 
-So the text of a prefix of labels is a prefix of the text, no label is mistaken for the beginning of another, and one
-range of the index holds a whole subtree.
+So a prefix of labels is a prefix of the text, no label matches the beginning of a longer one, and one range of the
+index is a whole subtree.
 """
 
 import json
@@ -13,7 +13,7 @@ from errors import Unprocessable
 
 Namespace: TypeAlias = tuple[str, ...]
 
-#: One parameter each; D1 takes 100 in one statement and the other conditions need some.
+#: Each has one parameter. D1 takes 100 in one statement, and the other conditions need some.
 MAX_MATCHED: Final = 80
 
 
@@ -28,7 +28,7 @@ def decode(text: str) -> Namespace:
 
 
 def subtree(prefix: Sequence[str]) -> tuple[str, str]:
-    """The first stored text that begins with these labels, and the first after all of those."""
+    """A subtree as a range: the first text that begins with these labels, and the first text after all of those."""
     first = encode(prefix)
     return first, first[:-1] + chr(ord(first[-1]) + 1)
 
@@ -36,7 +36,7 @@ def subtree(prefix: Sequence[str]) -> tuple[str, str]:
 def matching(prefix: Sequence[str], suffix: Sequence[str], column: str = "namespace") -> tuple[list[str], list[str]]:
     """Conditions that the column's labels begin with `prefix` and end with `suffix`, and their parameters.
 
-    A label `*` is any one label. Raises Unprocessable for more labels than a statement has room for.
+    The label `*` matches any single label. Raises Unprocessable for more labels than a statement has room for.
     """
     if len(prefix) + len(suffix) > MAX_MATCHED:
         raise Unprocessable(f"A prefix and a suffix may have {MAX_MATCHED} labels together, not more")

@@ -1,4 +1,4 @@
-"""Copying a thread: its state and all its checkpoints, inside the database."""
+"""Copies a thread, its state and all its checkpoints, inside the database."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from ports import Statement
 from tables import checkpoints
 from tables.threads import EXPIRY
 
-#: The thread itself; a copy has no runs, so it rests.
+#: The row of the thread. A copy has no runs, so it is at rest.
 _COPY: Final = f"""
 INSERT INTO threads (
     thread_id, status, metadata, config, values_json, values_parts, interrupts, error,
@@ -35,7 +35,7 @@ WHERE owner = 'thread:' || ?1
 
 
 def statements(source: str, target: str, *, metadata: str, now: str) -> list[Statement]:
-    """Make a copy of `source` with metadata of its own; `target` is nobody's id yet. Nothing if `source` is gone."""
+    """Copy `source` to the unused id `target`, with metadata of its own. Does nothing if `source` does not exist."""
     return [
         Statement(_COPY, (target, metadata, now, now, now, now, source)),
         *(Statement(sql, (source, target)) for sql in (_COPY_VALUES, *checkpoints.COPY_THREAD)),

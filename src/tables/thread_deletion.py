@@ -1,6 +1,6 @@
-"""Deleting threads with all that belongs to them: the one place that knows every table with rows of a thread.
+"""Deletes threads and everything that belongs to them: the one module that knows every table with rows of threads.
 
-But for `crons`, whose foreign key deletes them with their thread.
+The exception is `crons`, whose foreign key deletes them with their thread.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from ports import Statement
 from tables.access import Access
 from tables.thread_retention import RESTS
 
-#: Of a JSON list, those that have nothing left to do.
+#: The threads of a JSON list that have no unfinished run.
 _RESTING: Final = f"""
 FROM threads
 WHERE thread_id IN (SELECT value FROM json_each(?)) AND {RESTS}
 """
 
-#: What is left of threads in the JSON list ?1 that are gone. What is found by `runs` goes before them. Webhooks that
-#: are still to be delivered stay, since somebody waits for them.
+#: What deleted threads in the JSON list ?1 have left. Rows that are found through `runs` are deleted before `runs`.
+#: Webhooks that are still to be delivered stay, since a receiver expects them.
 _DELETE_ORPHANS: Final = (
     """
     DELETE FROM large_texts
@@ -57,9 +57,10 @@ _DELETE_ORPHANS: Final = (
 
 
 def delete_resting(thread_ids: Sequence[str], access: Access, *, expired_by: str | None = None) -> list[Statement]:
-    """Delete threads with everything of theirs, unless they have an unfinished run or, if given, still have time.
+    """Delete threads with everything of theirs, except those with an unfinished run or that expire after `expired_by`.
 
-    The second statement returns the `thread_id` of each that it deleted; the first notes that its object is to know.
+    The first statement notes that the objects of these threads must be told. The second returns the `thread_id` of each
+    thread that it deleted.
     """
     where, access_params = access.where()
     resting = f"{_RESTING}  AND (? IS NULL OR expires_at <= ?) AND {where}\n"
@@ -71,7 +72,7 @@ def delete_resting(thread_ids: Sequence[str], access: Access, *, expired_by: str
     ]
 
 
-#: A page of those whose objects may not know yet.
+#: A page of deleted threads whose objects may not know it yet.
 _UNTOLD: Final = "SELECT thread_id FROM deleted_threads LIMIT ?"
 
 
@@ -84,7 +85,7 @@ _TOLD: Final = "DELETE FROM deleted_threads WHERE thread_id IN (SELECT value FRO
 
 
 def told(thread_ids: Sequence[str]) -> Statement:
-    """The objects of these know."""
+    """Note that the objects of these threads know."""
     return Statement(_TOLD, (compact_json(list(thread_ids)),))
 
 

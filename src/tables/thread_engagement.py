@@ -1,4 +1,4 @@
-"""The table `threads`: what runs do to the row of their thread, from busy to resting."""
+"""The table `threads`: how runs change the row of their thread, from busy to resting."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from tables.run_fence import UNCHANGED
 from tables.runs import Run
 from tables.threads import EXPIRY, RestingStatus
 
-#: A thread is busy from the moment a run is created on it.
+#: Makes a thread busy when a run is created on it.
 _ENGAGE: Final = """
 UPDATE threads
 SET status = 'busy',
@@ -22,14 +22,14 @@ RETURNING thread_id
 
 
 def engage(run: Run, *, graph_id: str, config: str) -> Statement:
-    """Mark the thread of a run as busy with it; returns a row exactly when the run was inserted."""
+    """Mark the thread of a run as busy; returns a row exactly when the run was inserted."""
     return Statement(
         _ENGAGE,
         (graph_id, run.assistant_id, config, run.created_at, run.thread_id, run.thread_id, run.run_id),
     )
 
 
-#: The thread after a run: busy while others are left, otherwise resting; under the run's fencing token.
+#: The thread after a run: busy while it has other unfinished runs, otherwise resting; fenced by the run.
 _SETTLE: Final = f"""
 UPDATE threads
 SET status = CASE
@@ -63,10 +63,10 @@ def settle(
     kept_until: str | None,
     now: str,
 ) -> list[Statement]:
-    """Write what a run did to its thread; `values` and `interrupts` of None leave the stored ones.
+    """Write the result of a run to its thread; None for `values` or `interrupts` keeps the stored ones.
 
-    With `resting` None the run did nothing: the thread rests as before, its `error` included. The thread's TTL begins
-    anew, and does not end before `kept_until`.
+    With `resting` None the run did nothing: the thread rests as before, with its `error`. The thread's TTL begins anew,
+    and does not end before `kept_until`.
 
     It applies only while `run` is what is stored, so it must come before the statement that finishes the run.
     """
@@ -93,7 +93,7 @@ def settle(
     return [statement, *parts]
 
 
-#: The thread belongs to its earlier graph again, unless it has other unfinished runs; under the run's fence.
+#: Gives a thread back to its earlier graph, unless it has other unfinished runs; fenced by the run.
 _RETURN: Final = f"""
 UPDATE threads
 SET metadata = json_set(metadata, '$.graph_id', ?, '$.assistant_id', ?)
@@ -107,14 +107,14 @@ WHERE thread_id = ?
 
 
 def give_back(run: Run, left_by: tuple[str, str] | None) -> list[Statement]:
-    """Undo what `engage` wrote for a run that leaves nothing behind, while `run` is what is stored.
+    """Undo `engage` for a run that leaves nothing behind, while `run` is what is stored.
 
-    `left_by` is the graph and the assistant that wrote the state which is left, if they are known.
+    `left_by` is the graph and the assistant that wrote the remaining state, if they are known.
     """
     return [Statement(_RETURN, (*left_by, run.thread_id, run.thread_id, run.run_id, *run.identity))] if left_by else []
 
 
-#: The temporary thread of a stateless run, unless another run was put on it; under the run's fence.
+#: The temporary thread of a stateless run, unless another run was created on it; fenced by the run.
 _DELETE_TEMPORARY: Final = f"""
 DELETE FROM threads
 WHERE thread_id = ?
@@ -129,7 +129,7 @@ def delete_temporary(run: Run) -> Statement:
     return Statement(_DELETE_TEMPORARY, (run.thread_id, run.thread_id, run.run_id, *run.identity))
 
 
-#: The thread of a run that gave up is deleted some time after it; under the run's fence.
+#: Lets the thread of a run that gave up expire later; fenced by the run.
 _LET_EXPIRE: Final = f"""
 UPDATE threads
 SET ttl_minutes = ?, ttl_strategy = 'delete'
@@ -138,5 +138,5 @@ WHERE thread_id = ? AND ttl_minutes IS NULL AND {UNCHANGED}
 
 
 def let_expire(run: Run, *, minutes: float) -> Statement:
-    """Give a thread without a TTL one, while `run` is what is stored; it begins with `settle`."""
+    """Give a thread without a TTL one, while `run` is what is stored; `settle` starts it."""
     return Statement(_LET_EXPIRE, (minutes, run.thread_id, *run.identity))

@@ -1,4 +1,4 @@
-"""What a thread must still be like when something is written to it that was decided before."""
+"""Guards: what a thread must still be like when a decision about it is written."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -35,7 +35,7 @@ _IS_NEW: Final = """
 SELECT CASE WHEN EXISTS (SELECT 1 FROM threads WHERE thread_id = ?) THEN json_extract('{}', 'changed') ELSE 1 END
 """
 
-#: What the database says when one of these refuses.
+#: Part of the database's error when a guard refuses.
 REFUSED: Final = "'changed'"
 
 
@@ -45,15 +45,15 @@ def select_latest(thread_id: str, namespaces: Sequence[str]) -> Statement:
 
 
 def latest_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
-    """What `select_latest` found, as `rests` takes it."""
+    """The result of `select_latest`, as `rests` takes it."""
     return {row["checkpoint_ns"]: row["checkpoint_id"] for row in rows}
 
 
 def rests(thread_id: str, latest: Mapping[str, str | None]) -> Statement:
-    """Fails, and with it its batch, unless the thread has no unfinished run and these are its latest checkpoints."""
+    """Fails, and its batch with it, unless the thread has no unfinished run and these are its latest checkpoints."""
     return Statement(_RESTS, (thread_id, thread_id, compact_json(dict(latest)), thread_id))
 
 
 def is_new(thread_id: str) -> Statement:
-    """Fails, and with it its batch, if there is such a thread."""
+    """Fails, and its batch with it, if the thread exists."""
     return Statement(_IS_NEW, (thread_id,))

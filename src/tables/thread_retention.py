@@ -1,4 +1,4 @@
-"""Which threads may be pruned or deleted: those with nothing left to do, and of these those whose time is up."""
+"""Which threads may be pruned or deleted: those without an unfinished run, and among them the expired ones."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +8,7 @@ from ports import Statement
 from tables.access import Access
 from tables.threads import TtlStrategy
 
-#: A condition on a row of `threads`.
+#: A condition on a row of `threads`: it has no unfinished run.
 RESTS: Final = """
     NOT EXISTS (
         SELECT 1 FROM runs INDEXED BY runs_unfinished
@@ -16,7 +16,7 @@ RESTS: Final = """
     )
 """
 
-#: Those of a JSON list.
+#: Those of a JSON list that rest.
 _RESTING: Final = f"""
 SELECT thread_id
 FROM threads
@@ -25,12 +25,12 @@ WHERE thread_id IN (SELECT value FROM json_each(?)) AND {RESTS}
 
 
 def select_resting(thread_ids: Sequence[str], access: Access) -> Statement:
-    """The `thread_id` of those without an unfinished run."""
+    """The `thread_id` of those of these threads that have no unfinished run."""
     where, params = access.where()
     return Statement(f"{_RESTING}  AND {where}\n", (compact_json(list(thread_ids)), *params))
 
 
-#: Those whose time is up, the longest first.
+#: Expired threads that rest, the longest expired first.
 _EXPIRED: Final = f"""
 SELECT thread_id
 FROM threads INDEXED BY threads_by_expires_at
@@ -41,11 +41,11 @@ LIMIT ?
 
 
 def select_expired(strategy: TtlStrategy, *, now: str, limit: int) -> Statement:
-    """The `thread_id` of threads without an unfinished run whose time is up."""
+    """The `thread_id` of expired threads that have no unfinished run."""
     return Statement(_EXPIRED, (now, strategy, limit))
 
 
-#: Those of a JSON list whose time is up need not be looked at before their next activity.
+#: Clears the expiry of handled threads until their next activity sets a new one.
 _FORGET_EXPIRY: Final = """
 UPDATE threads
 SET expires_at = NULL
@@ -54,5 +54,5 @@ WHERE thread_id IN (SELECT value FROM json_each(?)) AND expires_at <= ?
 
 
 def forget_expiry(thread_ids: Sequence[str], *, now: str) -> Statement:
-    """Note that these were dealt with."""
+    """Note that these expired threads were handled."""
     return Statement(_FORGET_EXPIRY, (compact_json(list(thread_ids)), now))

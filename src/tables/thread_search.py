@@ -1,7 +1,8 @@
-"""Searching the table `threads`: pages in any order, and counts.
+"""Searches the table `threads`: pages in any order, and counts.
 
-Everything but `values` is in the index `threads_search`, so a search reads that alone until it knows its page: a row of
-the table may be megabytes (docs/decisions/0011-one-index-for-searching-threads.md).
+The index `threads_search` has everything that a search may ask for, except `values`. A search reads only the index
+until it knows its page, because a row of the table may be megabytes
+(docs/decisions/0011-one-index-for-searching-threads.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,17 +22,17 @@ _SAME: Final = "it.thread_id = listed.thread_id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What to look for; an empty field looks for nothing in particular."""
+    """The conditions of a search; an empty field is no condition."""
 
     metadata: Mapping[str, Any]
-    #: Of values too large for their row, only what `tables.values_outline` keeps is looked at.
+    #: Of values that are too large for their row, only the part in `tables.values_outline` is searched.
     values: Mapping[str, Any]
     ids: Sequence[str]
     status: ThreadStatus | None
     access: Access
 
     def source(self) -> tuple[str, tuple[SqlValue, ...]]:
-        """What follows FROM, up to the conditions and with them, and its parameters."""
+        """What follows FROM, including the conditions, and its parameters."""
         clauses, texts = json_filter.conditions(metadata=self.metadata)
         params: list[SqlValue] = [*texts]
         if self.ids:
@@ -45,7 +46,7 @@ class Search:
         params += allowed_params
         if self.values:
             wanted, texts = json_filter.conditions(values_json=self.values)
-            # Looking for the longest text that must be somewhere costs a fraction of reading the JSON.
+            # Searching the text first for the longest string that it must contain costs a fraction of parsing the JSON.
             wanted = [_SAME, "instr(values_json, ?)", *wanted]
             clauses.append(f"EXISTS (SELECT 1 FROM threads AS it WHERE {' AND '.join(wanted)})")
             params += [max(texts[1::2], key=len), *texts]
@@ -56,7 +57,7 @@ class Search:
 async def search(
     db: Database, wanted: Search, *, sort_by: ThreadSortBy, sort_order: SortOrder, limit: int, offset: int
 ) -> list[Thread]:
-    """A page of threads; values over a row's size are still to be loaded."""
+    """A page of threads; values that exceed their row still have to be loaded."""
     source, params = wanted.source()
     # `sort_by` and `sort_order` are literals that the body's model has checked.
     sql = f"""
@@ -73,7 +74,7 @@ ORDER BY {sort_by} {sort_order}, thread_id {sort_order}
     return [Thread.from_row(row) for row in rows]
 
 
-#: A page of the threads whose last run was an assistant's, in the order of their ids. It reads the index of searches.
+#: A page of the threads whose last run was of an assistant, in the order of their ids, read from the search index.
 _OF_ASSISTANT: Final = """
 SELECT thread_id
 FROM threads INDEXED BY threads_search
@@ -84,7 +85,7 @@ LIMIT ?
 
 
 async def ids_of_assistant(db: Database, assistant_id: str, *, after: str, limit: int) -> list[str]:
-    """The threads whose last run was an assistant's: a page of ids, those behind `after`."""
+    """A page of the ids of threads whose last run was of an assistant, after the id `after`."""
     [rows] = await db.batch([Statement(_OF_ASSISTANT, (compact_json(assistant_id), after, limit))])
     return [row["thread_id"] for row in rows]
 

@@ -1,4 +1,4 @@
-"""How much of the database a thread takes."""
+"""How much space a thread takes in the database."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -12,7 +12,7 @@ FROM checkpoints
 WHERE thread_id = ?
 """
 
-#: A small value stands in each checkpoint's body, a large one in a row for each of its versions.
+#: A small value is inline in each checkpoint's body; a large one has a row for each of its versions.
 _VALUES: Final = """
 WITH stored (channel, version, bytes, inline_bytes) AS (
     SELECT channel, checkpoint_ns || ' ' || version, length(value), 0
@@ -42,12 +42,12 @@ WHERE thread_id = ?
 
 
 def statements(thread_id: str) -> list[Statement]:
-    """What `read` reads."""
+    """The statements whose results `read` takes."""
     return [Statement(sql, (thread_id,)) for sql in (_CHECKPOINTS, _VALUES, _WRITES)]
 
 
 def read(results: Sequence[Sequence[Row]]) -> dict[str, Any]:
-    """Counts and bytes; each byte counts once, so small values are not the checkpoints' whose bodies they stand in."""
+    """Counts and bytes. Each byte counts once, so inline values do not count as part of the checkpoints' bodies."""
     [checkpoints], values, [writes] = results
     checkpoint_bytes = checkpoints["bytes"] - sum(row["inline_bytes"] for row in values)
     value_bytes = sum(row["bytes"] for row in values)

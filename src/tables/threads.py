@@ -1,6 +1,6 @@
 """The table `threads`: what clients see of a conversation. The state itself is in the checkpoints.
 
-What the runs of a thread do to its row is in `thread_engagement.py`.
+`thread_engagement.py` has the changes that runs make to the row of their thread.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from ports import Database, Row, Statement
 from tables import large_text, values_outline
 from tables.access import EVERYTHING, Access
 
-#: The version of the shape of this table's JSON that this code writes.
+#: The version of the format of this table's JSON that this code writes.
 FORMAT: Final = 1
 
-#: A thread's status when it has no run to do.
+#: The status of a thread without unfinished runs.
 RestingStatus: TypeAlias = Literal["idle", "interrupted", "error"]
 
 TtlStrategy: TypeAlias = Literal["delete", "keep_latest"]
@@ -25,7 +25,7 @@ TtlStrategy: TypeAlias = Literal["delete", "keep_latest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ttl:
-    """How long a thread lives after its last activity, and what becomes of it then."""
+    """How long a thread lives after its last activity, and what happens to it then."""
 
     minutes: float
     strategy: TtlStrategy
@@ -52,12 +52,12 @@ class Thread:
 
     @classmethod
     def from_row(cls, row: Row) -> "Thread":
-        """The thread as stored; when `values_parts` is not 0, `values_json` is only an outline of its values."""
+        """The thread as stored; if `values_parts` is not 0, `values_json` is only an outline of its values."""
         return cls(**{name: row[name] for name in cls.__dataclass_fields__})
 
 
 def new(thread_id: str, *, metadata: str, config: str, now: str, ttl: Ttl | None = None) -> Thread:
-    """A thread that never ran."""
+    """A thread without runs."""
     return Thread(
         thread_id=thread_id,
         status="idle",
@@ -82,7 +82,7 @@ COLUMNS: Final = """thread_id, status, metadata, config, values_json, values_par
 #: The time `?` plus the thread's TTL; NULL without a TTL.
 EXPIRY: Final = "strftime('%Y-%m-%dT%H:%M:%f000+00:00', ?, '+' || ttl_minutes || ' minutes')"
 
-#: A thread that never ran, unless the id is taken.
+#: A thread without runs, unless the id is taken.
 _INSERT: Final = f"""
 INSERT INTO threads (
     thread_id, status, metadata, config, created_at, updated_at, state_updated_at,
@@ -95,7 +95,7 @@ RETURNING thread_id
 
 
 def insert(thread: Thread) -> Statement:
-    """Insert a thread that never ran; returns a row exactly when the id was free."""
+    """Insert a thread without runs; returns a row exactly when the id was free."""
     return Statement(
         _INSERT,
         (
@@ -124,7 +124,7 @@ def _within(access: Access, sql: str, thread_id: str) -> Statement:
     return Statement(f"{sql}  AND {where}\n", (thread_id, *params))
 
 
-#: The parts of a thread that creating a run depends on: no state, which may be large.
+#: The columns of a thread that creating a run needs, without its state, which may be large.
 _HEAD: Final = """
 SELECT metadata, config
 FROM threads
@@ -137,7 +137,7 @@ def select_head(thread_id: str, access: Access) -> Statement:
     return _within(access, _HEAD, thread_id)
 
 
-#: The questions of a thread that wait for an answer.
+#: The interrupts of a thread that wait for an answer.
 _INTERRUPTS: Final = """
 SELECT metadata, interrupts
 FROM threads
@@ -157,12 +157,12 @@ async def get(db: Database, thread_id: str, access: Access) -> Thread | None:
 
 
 async def values_text(db: Database, thread_id: str) -> str:
-    """The values that a thread shows, as JSON text, whoever asks."""
+    """The values of a thread as JSON text, without any check of access."""
     thread = await get(db, thread_id, EVERYTHING)
     return (thread and thread.values_json) or "null"
 
 
-#: The thread after its state was changed by a caller.
+#: The thread after a caller has updated its state.
 _REFRESH: Final = f"""
 UPDATE threads
 SET status = ?, values_json = ?, values_parts = ?, interrupts = ?, error = NULL,
@@ -172,7 +172,7 @@ WHERE thread_id = ?
 
 
 def refresh(thread_id: str, *, status: ThreadStatus, values: str, interrupts: str, now: str) -> list[Statement]:
-    """Show a new state; another statement of the batch must make sure that this is allowed."""
+    """Show a new state; another statement of the batch must check that this is allowed."""
     texts = large_text.parts(values)
     shown = (values_outline.outline(values) if texts else values, len(texts), interrupts)
     return [
@@ -181,7 +181,7 @@ def refresh(thread_id: str, *, status: ThreadStatus, values: str, interrupts: st
     ]
 
 
-#: New metadata and TTL, provided that the old metadata are still what the caller has read.
+#: Sets metadata and TTL, provided that the metadata is still what the caller has read.
 _UPDATE: Final = f"""
 UPDATE threads
 SET metadata = ?,
@@ -195,9 +195,9 @@ RETURNING {COLUMNS}
 
 
 async def update(db: Database, thread: Thread, metadata: str, ttl: Ttl | None, *, now: str) -> Thread | None:
-    """Compare-and-set the metadata; None when they changed since `thread` was read, or the thread is gone.
+    """Compare-and-set the metadata. Returns None if it changed since `thread` was read, or if the thread is gone.
 
-    With `ttl` None the thread keeps the one it has, and the time it expires at.
+    With `ttl` None the thread keeps its TTL and its expiry.
     """
     lives = (ttl.minutes, ttl.strategy, clock.shifted(now, ttl.minutes * 60)) if ttl else (None, None, None)
     [rows] = await db.batch([Statement(_UPDATE, (metadata, *lives, now, thread.thread_id, thread.metadata))])
@@ -211,7 +211,7 @@ async def first_from_rows(db: Database, rows: Sequence[Row]) -> Thread | None:
 
 
 async def whole(db: Database, found: Sequence[Thread]) -> list[Thread]:
-    """The threads with all their values; those over a row's size cost one round trip more, all together."""
+    """The threads with all their values; values that exceed their rows cost one more round trip, all together."""
     owners = {thread.thread_id: f"thread:{thread.thread_id}" for thread in found if thread.values_parts}
     texts = await large_text.load_all(db, list(owners.values())) if owners else {}
     return [replace(each, values_json=texts.get(owners.get(each.thread_id, ""), each.values_json)) for each in found]

@@ -1,4 +1,4 @@
-"""What a search can see of a thread's values that are too large for their row: the small ones among them."""
+"""The part of a thread's values that a search sees if they are too large for their row: the short ones."""
 
 import json
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from compact_json import compact_json
 
 #: A longer JSON text is left out: nobody searches for a whole document.
 MAX_LEAF_CHARS: Final = 1000
-#: What does not fit any more is left out as well; UTF-8 takes up to four times as many bytes.
+#: What exceeds this is left out as well. In UTF-8, these may be up to four times as many bytes.
 MAX_OUTLINE_CHARS: Final = 250_000
 
 
 def outline(values: str) -> str | None:
-    """The object with what is long left out, as JSON text; None for what is no object."""
+    """The object without its long values, as JSON text; None if `values` is not an object."""
     decoded = json.loads(values)
     return compact_json(_Outliner().object(cast(Mapping[str, Any], decoded))) if isinstance(decoded, dict) else None
 
@@ -26,7 +26,7 @@ class _Outliner:
         kept: dict[str, Any] = {}
         for key, value in values.items():
             if isinstance(value, dict) and value:
-                # An object of which nothing is left would look like one that is empty.
+                # An object of which nothing is left would look like an empty one.
                 if inner := self.object(cast(Mapping[str, Any], value)):
                     kept[key] = inner
             elif self._takes(key, value):

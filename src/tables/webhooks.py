@@ -1,7 +1,7 @@
-"""The table `webhooks`: what is to be delivered, and for a while what was delivered or given up.
+"""The table `webhooks`: deliveries that are pending and, for a while, those that were delivered or given up.
 
-A row is pending while it has a `due_at`. An attempt takes it by moving `due_at` past the time that an attempt may last,
-and that very `due_at` is its right to say what came of it.
+A row is pending while it has a `due_at`. An attempt takes the row by moving `due_at` to the end of its lease. It may
+store its result only while `due_at` is still that time.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tables.runs import Run
 
 WebhookStatus: TypeAlias = Literal["pending", "delivered", "dead"]
 
-#: More attempts than a day has: of a webhook that was redelivered again and again, the last ones are kept.
+#: Of a webhook that was redelivered again and again, the last attempts are kept. A day has fewer attempts.
 MAX_HISTORY: Final = 50
 
 
@@ -32,19 +32,19 @@ class Webhook:
     url: str
     body: str
     body_parts: int
-    #: From when its day counts, and how often it was sent since then, this time included.
+    #: When its day began, and how many attempts were made since, including this one.
     since: str
     attempts: int
-    #: Until then nobody else sends it.
+    #: The end of the lease: until then nobody else sends it.
     due_at: str
 
     @property
     def message_id(self) -> str:
-        """The same in each attempt: what the receiver tells doubles apart by."""
+        """The same in each attempt, so that the receiver recognises duplicates."""
         return self.delivery_id or self.run_id
 
 
-#: A webhook of a run that ends in this batch; when ?1 is 1, only if its thread has gone before it.
+#: The webhook of a run that ends in this batch; if ?1 is 1, only if its thread was deleted before.
 _INSERT: Final = f"""
 INSERT INTO webhooks (run_id, delivery_id, thread_id, metadata, url, body, body_parts, due_at, since)
 SELECT ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9
@@ -55,8 +55,8 @@ WHERE (?1 = 0 OR NOT EXISTS (SELECT 1 FROM threads WHERE thread_id = ?4)) AND {U
 def insert(
     run: Run, delivery_id: str, url: str, body: str, *, only_without_thread: bool = False, now: str
 ) -> list[Statement]:
-    """Note a webhook, provided that `run` is what is stored: must stand before the statement that ends it."""
-    # Metadata that alone fill a row would keep the run from ending; without them nobody but the operator sees the row.
+    """Record a webhook, if `run` is what is stored; must come before the statement that ends the run."""
+    # Metadata that alone fills a row would keep the run from ending. Without it, only the operator sees the webhook.
     metadata = "{}" if large_text.parts(run.metadata) else run.metadata
     texts = large_text.parts(body, beside=metadata)
     shown = (run.run_id, delivery_id, run.thread_id, metadata, url)
@@ -69,7 +69,7 @@ def _owner(message_id: str) -> str:
     return f"webhook:{message_id}"
 
 
-#: Attempts begin at ?1 for those webhooks of the run ?3 that are due by ?4; nobody else begins one until ?2.
+#: Begins an attempt at ?1 for those webhooks of run ?3 that are due by ?4; nobody else begins one until ?2.
 _TAKE: Final = f"""
 UPDATE webhooks
 SET attempts = attempts + 1,
@@ -85,7 +85,7 @@ RETURNING run_id, delivery_id, url, body, body_parts, since, attempts, due_at
 
 
 async def take(db: Database, run_id: str, *, due_by: str, until: str, now: str) -> list[Webhook]:
-    """Begin an attempt for each webhook of a run that is due, mostly one; a crash makes it due again at `until`."""
+    """Begin an attempt for each due webhook of a run, usually one. After a crash it is due again at `until`."""
     [rows] = await db.batch([Statement(_TAKE, (now, until, run_id, due_by))])
     return [await _whole(db, Webhook(**row)) for row in rows]
 
@@ -96,7 +96,7 @@ async def _whole(db: Database, webhook: Webhook) -> Webhook:
     return replace(webhook, body=await large_text.load(db, _owner(webhook.message_id)))
 
 
-#: What came of an attempt, provided that nobody took or redelivered the webhook meanwhile.
+#: Stores the result of an attempt, provided that nobody took or redelivered the webhook meanwhile.
 _POSTPONE: Final = """
 UPDATE webhooks
 SET due_at = ?, history = json_set(history, '$[#-1]', json_patch(history -> '$[#-1]', ?))
@@ -109,7 +109,7 @@ SET due_at = NULL, delivered_at = ?, body = 'null', body_parts = 0,
 WHERE run_id = ? AND delivery_id = ? AND due_at = ?
 """
 
-#: The body of a webhook that was delivered.
+#: The body of a delivered webhook.
 _DROP_BODY: Final = """
 DELETE FROM large_texts
 WHERE owner = ? AND EXISTS (SELECT 1 FROM webhooks WHERE run_id = ? AND delivery_id = ? AND delivered_at IS NOT NULL)
@@ -117,12 +117,12 @@ WHERE owner = ? AND EXISTS (SELECT 1 FROM webhooks WHERE run_id = ? AND delivery
 
 
 def postpone(webhook: Webhook, came_of_it: str, *, due_at: str | None) -> Statement:
-    """End an attempt that failed; the webhook is sent again at `due_at`, or given up. `came_of_it` is a JSON object."""
+    """End a failed attempt: the webhook is sent again at `due_at`, or given up. `came_of_it` is a JSON object."""
     return Statement(_POSTPONE, (due_at, came_of_it, webhook.run_id, webhook.delivery_id, webhook.due_at))
 
 
 def delivered(webhook: Webhook, came_of_it: str, *, now: str) -> list[Statement]:
-    """End an attempt that the receiver took; what it was told is forgotten."""
+    """End a successful attempt, and delete the body."""
     key = (webhook.run_id, webhook.delivery_id)
     end = Statement(_DELIVERED, (now, came_of_it, *key, webhook.due_at))
     return [end, Statement(_DROP_BODY, (_owner(webhook.message_id), *key))] if webhook.body_parts else [end]
@@ -139,12 +139,12 @@ LIMIT ?
 
 
 async def overdue(db: Database, by: str, *, after: str, limit: int) -> Sequence[str]:
-    """A page of the runs whose webhooks should have been sent by a time, beyond the run `after` (at first "")."""
+    """A page of the runs whose webhooks should have been sent by a time, after the run `after` (at first "")."""
     [rows] = await db.batch([Statement(_OVERDUE, (after, by, limit))])
     return [row["run_id"] for row in rows]
 
 
-#: Where those with a status are found; a status is what the columns make of it.
+#: How webhooks with a status are found; the status follows from other columns.
 _DEAD: Final = "delivered_at IS NULL AND due_at IS NULL"
 _WITH_STATUS: Final[dict[WebhookStatus | None, tuple[str, str]]] = {
     None: ("webhooks", "1"),
@@ -166,7 +166,7 @@ LIMIT ? OFFSET ?
 
 
 def select(status: WebhookStatus | None, access: Access, *, limit: int, offset: int) -> Statement:
-    """A page of webhooks, of those with a status or of all, newest runs first."""
+    """A page of webhooks, of one status or of all, those of the newest runs first."""
     table, condition = _WITH_STATUS[status]
     where, params = access.where()
     sql = _LIST.format(table=table, condition=f"{condition} AND {where}")
@@ -174,11 +174,11 @@ def select(status: WebhookStatus | None, access: Access, *, limit: int, offset: 
 
 
 def of_run(run_id: str, *, limit: int) -> Statement:
-    """The last webhooks of a run, as `select` has them; for Superstep's own work."""
+    """The last webhooks of a run, in the form of `select`; for Superstep's own work."""
     return Statement(_LIST.format(table="webhooks", condition="run_id = ?"), (run_id, limit, 0))
 
 
-#: How many there are of those that somebody may have to see to.
+#: The number of webhooks that may need an operator.
 _COUNT: Final = """
 SELECT COUNT(due_at) AS pending, COUNT(*) - COUNT(due_at) AS dead
 FROM webhooks INDEXED BY webhooks_undelivered
@@ -191,7 +191,7 @@ def count() -> Statement:
     return Statement(_COUNT)
 
 
-#: Webhooks that were not delivered begin anew: at once, and for another day.
+#: Makes undelivered webhooks due at once, for another day.
 _REDELIVER: Final = """
 UPDATE webhooks
 SET due_at = ?1, since = ?1, attempts = 0
@@ -199,7 +199,7 @@ WHERE {chosen}
 RETURNING run_id, COALESCE(NULLIF(delivery_id, ''), run_id) AS delivery_id
 """
 
-#: Those of some runs, and so many of all that were given up.
+#: The webhooks of some runs, and a page of those that were given up.
 _OF_RUNS: Final = "run_id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL AND {where}"
 _ALL_DEAD: Final = f"""(run_id, delivery_id) IN (
     SELECT run_id, delivery_id FROM webhooks INDEXED BY webhooks_undelivered WHERE {_DEAD} AND {{where}} LIMIT ?
@@ -207,20 +207,21 @@ _ALL_DEAD: Final = f"""(run_id, delivery_id) IN (
 
 
 def redeliver(run_ids: Sequence[str], access: Access, *, now: str) -> Statement:
-    """Make the webhooks of runs due again that were not delivered; returns `run_id` and `delivery_id` of each."""
+    """Make the undelivered webhooks of runs due again; returns `run_id` and `delivery_id` of each."""
     where, params = access.where()
     sql = _REDELIVER.format(chosen=_OF_RUNS.format(where=where))
     return Statement(sql, (now, compact_json(list(run_ids)), *params))
 
 
 def redeliver_dead(access: Access, *, limit: int, now: str) -> Statement:
-    """The same for webhooks that were given up, at most so many."""
+    """Make up to `limit` webhooks due again that were given up; returns `run_id` and `delivery_id` of each."""
     where, params = access.where()
     sql = _REDELIVER.format(chosen=_ALL_DEAD.format(where=where))
     return Statement(sql, (now, *params, limit))
 
 
-#: Those that were delivered, or given up, before a time. Their runs were created before it, too, and so they are found.
+#: Webhooks that were delivered, or given up, before a time. Their runs were created even earlier, so the range of run
+#: ids finds them.
 _DELIVERED_BEFORE: Final = """
 SELECT run_id, delivery_id FROM webhooks
 WHERE run_id < ? AND delivered_at < ?
@@ -242,7 +243,7 @@ WHERE owner IN (SELECT 'webhook:' || COALESCE(NULLIF(delivery_id, ''), run_id) F
 
 
 def delete_settled(*, delivered_before: str, dead_before: str, limit: int) -> list[Statement]:
-    """Forget so many webhooks of each kind that were settled long ago; the last two statements return one row each."""
+    """Delete up to `limit` old webhooks of each kind; the last two statements return a row for each."""
     delivered = (ids.earliest(clock.epoch_ms(delivered_before)), delivered_before, limit)
     dead = (ids.earliest(clock.epoch_ms(dead_before)), dead_before, limit)
     return [
@@ -253,7 +254,7 @@ def delete_settled(*, delivered_before: str, dead_before: str, limit: int) -> li
 
 
 def delete(webhook: Webhook) -> list[Statement]:
-    """Forget a webhook that is never to be sent."""
+    """Delete a webhook that is never to be sent."""
     key = (webhook.run_id, webhook.delivery_id)
     row = Statement("DELETE FROM webhooks WHERE run_id = ? AND delivery_id = ?", key)
     return [row, large_text.delete(_owner(webhook.message_id))]
