@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import Field
@@ -22,7 +22,7 @@ from runs.threads import thread_deletion
 from tables import assistant_versions, assistants, thread_search
 from tables.assistant_versions import AssistantVersion
 from tables.assistants import Assistant
-from tables.idempotency_keys import remember_making
+from tables.idempotency_keys import remember_made, remember_making
 from wire.assistants import (
     AssistantContent,
     AssistantCount,
@@ -83,12 +83,12 @@ async def _create(call: Call[AssistantCreate, None]) -> Assistant:
     return existing or assistant
 
 
-async def _find(call: Call[AssistantCreate, None], assistant_id: str) -> Assistant | None:
+async def _find(call: Call[Any, None], assistant_id: str) -> Assistant | None:
     [stored] = await call.services.db.batch([assistants.select(assistant_id, call.access)])
     return assistants.first_from_rows(stored)
 
 
-async def _answer(_call: Call[AssistantCreate, None], assistant: Assistant) -> Reply:
+async def _answer(_call: Call[Any, None], assistant: Assistant) -> Reply:
     return json_response(assistant_text(assistant))
 
 
@@ -101,17 +101,22 @@ async def get(call: Call[None, None]) -> Reply:
     return json_response(assistant_text(assistant))
 
 
-async def update(call: Call[AssistantPatch, None]) -> Reply:
+async def _update(call: Call[AssistantPatch, None]) -> Assistant:
     """Make the next version of an assistant."""
     if call.body.graph_id is not None:
         _check_graph(call.services, call.body.graph_id)
     for _ in range(_TRIES):
         current, _ = await read(call)
+        place = {name: getattr(current, name) for name in ("assistant_id", "version", "updated_at")}
+        remembered = remember_made(call.key, current.assistant_id, ("assistants", place))
         changed = assistants.replace(current, _patched(current, call.body))
-        _, rows = await call.services.db.batch([assistant_versions.keep(current), changed])
+        *_, rows = await call.services.db.batch([assistant_versions.keep(current), *remembered, changed])
         if updated := assistants.first_from_rows(rows):
-            return json_response(assistant_text(updated))
+            return updated
     raise _contended(call)
+
+
+update: Final = Create(_update, _find, _answer)
 
 
 async def set_latest(call: Call[AssistantLatest, None]) -> Reply:

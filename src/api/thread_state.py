@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final, cast
@@ -12,6 +12,7 @@ from langgraph.types import Interrupt, PregelTask, StateSnapshot
 from pydantic import Field
 
 from api.context import Call
+from api.creates import Create
 from api.threads import thread_not_found
 from checkpoints import selection
 from checkpoints.selection import Question
@@ -74,8 +75,8 @@ async def search_history(call: Call[HistorySearch, None]) -> Reply:
     return await _answer_history(call, call.body)
 
 
-async def update(call: Call[StateUpdate, None]) -> Reply:
-    """Write to the state as a node would."""
+async def _update(call: Call[StateUpdate, None]) -> Mapping[str, Any]:
+    """Write to the state as a node would; the checkpoint that this makes."""
     body = call.body
     address = body.checkpoint.model_dump(exclude_none=True) if body.checkpoint else {}
     if body.checkpoint_id is not None:
@@ -87,12 +88,24 @@ async def update(call: Call[StateUpdate, None]) -> Reply:
         call.access,
         address,
         [[(body.values, body.as_node)]],
+        call.key,
     )
     await _tell_followers(call, state.snapshot)
-    made = state.checkpoint
+    return state.checkpoint
+
+
+async def _find(call: Call[StateUpdate, None], made: JsonObject) -> JsonObject | None:
+    [head] = await call.services.db.batch([threads.select_head(call.path["thread_id"], call.access)])
+    return made if head else None
+
+
+async def _answer(_call: Call[StateUpdate, None], made: Mapping[str, Any]) -> Reply:
     return json_response(
         compact_json({"checkpoint": made, "configurable": made, "checkpoint_id": made["checkpoint_id"]})
     )
+
+
+update: Final = Create(_update, _find, _answer)
 
 
 async def _tell_followers(call: Call[Any, Any], snapshot: StateSnapshot) -> None:

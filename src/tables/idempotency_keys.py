@@ -7,10 +7,10 @@ from typing import Any, Final, Literal, TypeAlias
 
 import clock
 from compact_json import compact_json
-from ports import Database, Statement
+from ports import Database, SqlValue, Statement
 
-#: The table of what was created, and its id there.
-Place: TypeAlias = tuple[Literal["assistants", "threads", "runs", "crons"], Mapping[str, str]]
+#: A table, and what identifies a row of it.
+Place: TypeAlias = tuple[Literal["assistants", "threads", "runs", "crons", "checkpoints"], Mapping[str, SqlValue]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ WHERE {exists} (SELECT 1 FROM {table} WHERE {ids})
 
 
 def remember_made(key: IdempotencyKey | None, made: Any, place: Place) -> list[Statement]:
-    """Remember what the statements before this created, if they did."""
+    """Remember what a batch creates, provided that this exists by now."""
     return _remember(key, made, place, "EXISTS")
 
 

@@ -25,6 +25,7 @@ from runs.threads.state_draft import DraftSaver
 from streaming.json_text import described, dumps
 from tables import checkpoints, runs, thread_guard, threads
 from tables.access import Access
+from tables.idempotency_keys import IdempotencyKey, remember_made
 from tables.threads import Thread
 
 #: Opens a graph by its id, for a config.
@@ -53,11 +54,17 @@ class NewState:
 
 
 async def update(
-    db: Database, open_graph: OpenGraph, thread_id: str, access: Access, address: Mapping[str, Any], steps: Supersteps
+    db: Database,
+    open_graph: OpenGraph,
+    thread_id: str,
+    access: Access,
+    address: Mapping[str, Any],
+    steps: Supersteps,
+    key: IdempotencyKey | None = None,
 ) -> NewState:
     """Apply updates to a thread that rests, from its latest checkpoint on or from the one at `address`.
 
-    Raises NotFound, Conflict or BadRequest with the reason; then nothing was written.
+    `key` remembers the checkpoint. Raises NotFound, Conflict or BadRequest with the reason; then nothing was written.
     """
     namespaces = list(dict.fromkeys(["", address.get("checkpoint_ns", "")]))
     for _ in range(_TRIES):
@@ -75,9 +82,15 @@ async def update(
         _check(thread_id, heads, unfinished)
         state = await _drafted(saver, open_graph, heads[0]["metadata"], config, steps)
         guard = thread_guard.rests(thread_id, thread_guard.latest_of(latest))
-        if await _commit(db, [guard], saver.statements, _shown(thread_id, state.snapshot)):
+        drafted = [*saver.statements, *_remembered(key, thread_id, state.checkpoint)]
+        if await _commit(db, [guard], drafted, _shown(thread_id, state.snapshot)):
             return state
     raise Conflict(f"Thread {thread_id} is being changed by others; try again.")
+
+
+def _remembered(key: IdempotencyKey | None, thread_id: str, made: Mapping[str, Any]) -> list[Statement]:
+    ids = {name: made[name] for name in ("checkpoint_ns", "checkpoint_id")}
+    return remember_made(key, made, ("checkpoints", {"thread_id": thread_id, **ids}))
 
 
 async def create(

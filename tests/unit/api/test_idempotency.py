@@ -26,10 +26,14 @@ from settings import Settings
 from tests.support import every_operation
 from tests.support.every_operation import RUN
 from tests.support.http_api import Api
+from wire.json_rpc import JsonRpcMessage
 
 KEY = {"idempotency-key": "5f1b7ab2-7a5e-4a0c-9a55-4d5e2f6c7b10"}
+SEQUENCE = {"graph_id": "sequence"}
 CREATES = [route for route in ROUTES if isinstance(route.handler, Create)]
-TABLES = ("assistants", "threads", "runs", "crons", "idempotency_keys")
+WITH_KEY = [*CREATES, *(route for route in ROUTES if route.reads is JsonRpcMessage)]
+TABLES = ("assistants", "assistant_versions", "threads", "runs", "crons", "checkpoints", "idempotency_keys")
+CALL_TOOL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "sequence", "arguments": {}}}
 
 
 def rows(api: Api) -> dict[str, int]:
@@ -52,22 +56,28 @@ async def tell(api: Api, path: str, body: object, **headers: str) -> HttpRespons
     return reply
 
 
-def test_every_create_takes_a_key() -> None:
-    assert {f"{route.method} {route.path}" for route in CREATES} == {
-        "POST /assistants",
-        "POST /threads",
-        "POST /threads/{thread_id}/copy",
-        "POST /threads/{thread_id}/runs",
-        "POST /threads/{thread_id}/runs/stream",
-        "POST /threads/{thread_id}/runs/wait",
-        "POST /threads/{thread_id}/runs/crons",
-        "POST /threads/{thread_id}/commands",
-        "POST /runs",
-        "POST /runs/stream",
-        "POST /runs/wait",
-        "POST /runs/batch",
-        "POST /runs/crons",
-    }
+async def makes_more(route: Route, headers: dict[str, str]) -> bool:
+    """Whether there is more in the database after the operation's request was sent again."""
+    world = await every_operation.world()
+    body = CALL_TOOL if route.path == "/mcp" else world.body(route)
+
+    async def ask() -> dict[str, int]:
+        answer = await world.api.ask(
+            route.method, world.url(route), body, headers={**every_operation.HEADERS, **headers}
+        )
+        assert not isinstance(answer, HttpResponse) or '"jsonrpc"' not in answer.body or '"result"' in answer.body
+        found = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'store_texts_*'"
+        return {table: world.api.rows(table) for (table,) in world.api.db.connection.execute(found).fetchall()}
+
+    once, twice = await ask(), await ask()
+    return any(twice[table] > once[table] for table in once)
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.method != "GET"], ids=every_operation.name)
+async def test_what_makes_more_when_it_is_asked_again_takes_a_key(route: Route) -> None:
+    """Everything else comes to the same, however often it is sent, and needs none."""
+    assert await makes_more(route, {}) == (route in WITH_KEY)
+    assert not await makes_more(route, KEY)
 
 
 @pytest.mark.parametrize("route", CREATES, ids=every_operation.name)
@@ -75,14 +85,14 @@ async def test_a_retry_gets_the_first_answer(route: Route) -> None:
     world = await every_operation.world()
     api, url, body = world.api, world.url(route), world.body(route)
     before, trips = rows(api), api.db.round_trips
-    without_key = await api.ask("POST", url, body)
+    without_key = await api.ask(route.method, url, body)
     trips_without, written = api.db.round_trips - trips, rows(api)
-    first = await api.ask("POST", url, body, headers=KEY)
+    first = await api.ask(route.method, url, body, headers=KEY)
     assert api.db.round_trips - trips - trips_without == trips_without
     after = rows(api)
     growth = {table: after[table] - written[table] for table in TABLES}
     assert growth == {table: written[table] - before[table] for table in TABLES} | {"idempotency_keys": 1}
-    second = await api.ask("POST", url, body, headers=KEY)
+    second = await api.ask(route.method, url, body, headers=KEY)
     assert rows(api) == after
     assert (is_replay(without_key), is_replay(first), is_replay(second)) == (False, False, True)
     if isinstance(first, HttpResponse):
@@ -97,10 +107,10 @@ async def test_a_retry_gets_the_first_answer(route: Route) -> None:
 @pytest.mark.parametrize("route", CREATES, ids=every_operation.name)
 async def test_a_key_belongs_to_one_request(route: Route) -> None:
     world = await every_operation.world()
-    await world.api.ask("POST", world.url(route), world.body(route), headers=KEY)
+    await world.api.ask(route.method, world.url(route), world.body(route), headers=KEY)
     before = rows(world.api)
     body = json.dumps(world.body(route)).replace("sequence", "approval", 1) + " "
-    answer = await world.api.ask("POST", world.url(route), body, headers=KEY)
+    answer = await world.api.ask(route.method, world.url(route), body, headers=KEY)
     assert isinstance(answer, HttpResponse)
     assert not is_replay(answer)
     told = json.loads(answer.body)
@@ -255,7 +265,7 @@ async def test_openapi_knows_the_header() -> None:
         for method, operation in operations.items()
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation["parameters"])
     }
-    assert with_key == {every_operation.name(route) for route in CREATES} | {"POST /mcp", "POST /a2a/{assistant_id}"}
+    assert with_key == {every_operation.name(route) for route in WITH_KEY}
 
 
 class UnreliableDatabase:
@@ -279,19 +289,21 @@ class UnreliableDatabase:
 
 
 FATES = st.sampled_from(["fine", "fine", "late", "lost", "unanswered"])
-#: A path, a body, and what they make.
+#: An operation, a body, and what they make.
 CALLS = st.sampled_from(
     [
-        ("/threads", {}, {"threads": 1}),
-        ("/threads/{thread_id}/copy", None, {"threads": 1}),
-        ("/assistants", {"graph_id": "sequence"}, {"assistants": 1}),
-        ("/runs", RUN, {"threads": 1, "runs": 1}),
-        ("/runs/batch", [RUN, RUN], {"threads": 2, "runs": 2}),
-        ("/runs/crons", every_operation.CRON, {"crons": 1}),
-        ("/threads/{thread_id}/runs", {**RUN, "multitask_strategy": "reject"}, {"runs": 1}),
-        ("/threads/{thread_id}/runs", {**RUN, "multitask_strategy": "interrupt"}, {"runs": 1}),
-        ("/threads/{thread_id}/runs/wait", RUN, {"runs": 1}),
-        ("/threads/{thread_id}/commands", {"id": 1, "method": "run.start", "params": RUN}, {"runs": 1}),
+        ("POST /threads", {}, {"threads": 1}),
+        ("POST /threads/{thread_id}/copy", None, {"threads": 1}),
+        ("POST /assistants", {"graph_id": "sequence"}, {"assistants": 1}),
+        ("POST /threads/{thread_id}/state", {"values": {"topic": "u"}, "as_node": "plan"}, {"checkpoints": 1}),
+        ("PATCH /assistants/{assistant_id}", {"name": "new"}, {"assistant_versions": 1}),
+        ("POST /runs", RUN, {"threads": 1, "runs": 1}),
+        ("POST /runs/batch", [RUN, RUN], {"threads": 2, "runs": 2}),
+        ("POST /runs/crons", every_operation.CRON, {"crons": 1}),
+        ("POST /threads/{thread_id}/runs", {**RUN, "multitask_strategy": "reject"}, {"runs": 1}),
+        ("POST /threads/{thread_id}/runs", {**RUN, "multitask_strategy": "interrupt"}, {"runs": 1}),
+        ("POST /threads/{thread_id}/runs/wait", RUN, {"runs": 1}),
+        ("POST /threads/{thread_id}/commands", {"id": 1, "method": "run.start", "params": RUN}, {"runs": 1}),
     ]
 )
 
@@ -303,13 +315,15 @@ def test_one_thing_is_made_however_many_ask_and_whatever_is_lost(
 ) -> None:
     async def scenario() -> None:
         api = Api()
-        path, body, expected = call[0].format(thread_id=await api.new_thread()), *call[1:]
-        await api.json("POST", "/assistants/search", {})  # those of the graphs are made by whoever is first
+        operation, body, expected = call
+        assistant = await api.json("POST", "/assistants", SEQUENCE)  # and those of the graphs
+        ids = {"thread_id": await api.new_thread(metadata=SEQUENCE), "assistant_id": assistant["assistant_id"]}
+        method, path = operation.format(**ids).split()
         before, reliable = rows(api), api.services
         api.services = replace(reliable, db=UnreliableDatabase(api, fates))
-        answers = await asyncio.gather(*(api.ask("POST", path, body, headers=KEY) for _ in range(callers)))
+        answers = await asyncio.gather(*(api.ask(method, path, body, headers=KEY) for _ in range(callers)))
         api.services = reliable
-        last = await api.ask("POST", path, body, headers=KEY)
+        last = await api.ask(method, path, body, headers=KEY)
         answered = [answer for answer in answers if not (isinstance(answer, HttpResponse) and answer.status == 503)]
         assert rows(api) == {table: before[table] + expected.get(table, 0) for table in TABLES} | {
             "idempotency_keys": 1
