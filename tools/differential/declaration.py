@@ -1,4 +1,4 @@
-"""What it takes to declare a difference, and `docs/differences.md`, which is made of all that are declared."""
+"""How a difference is declared, and the page `docs/differences.md` that lists all of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ DOCUMENT: Final = paths.ROOT / "docs" / "differences.md"
 class Declared:
     """Differences that have one reason."""
 
-    #: Patterns over `METHOD /path/template` and over the place in the exchange; `*` is anything.
+    #: Patterns for `METHOD /path/template` and for the place in the exchange; `*` matches anything.
     operations: tuple[str, ...]
     at: tuple[str, ...]
-    #: What either server does, and why Superstep does it otherwise; sentences for the document.
+    #: What each server does, and the reason for the difference; text of the document.
     reference: str
     superstep: str
     reason: str
 
-    #: Patterns over `area.script`, for what would be a mistake elsewhere.
+    #: Patterns for `area.script`, if the difference would be a mistake in other scripts.
     scripts: tuple[str, ...] = ("*",)
-    #: The server that has nothing at the place; None when both have something, or when it does not matter.
+    #: The server that has nothing at this place; None if both have something, or if it does not matter.
     lacking: Literal["reference", "superstep"] | None = None
 
     def covers(self, difference: Difference) -> bool:
@@ -40,9 +40,9 @@ class Declared:
 
 _HEAD: Final = """# Differences from `langgraph dev`
 
-`make differential` plays scripts on Superstep and on LangGraph's own development server and compares every answer.
-What differs is listed here, with the reason; anything else that differs fails it. Not compared are ids, times, the
-wording of refusals and what names the host. This page is generated from `tools/differential/declared.py`.
+`make differential` plays the same scripts on Superstep and on LangGraph's own development server and compares every
+answer. This page lists every difference, with its reason; any other difference fails the comparison. Ids, times, the
+wording of refusals and host names are not compared. The page is generated from `tools/differential/declared.py`.
 
 | Operations | Where | `langgraph dev` | Superstep | Why |
 |---|---|---|---|---|
