@@ -1,4 +1,4 @@
-"""A server that tests kill, and what they need to see that nothing was lost and nothing done twice."""
+"""A server that tests kill, and fixtures that show that nothing was lost or done twice."""
 
 from collections.abc import AsyncIterator, Iterator
 

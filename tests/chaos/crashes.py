@@ -1,4 +1,4 @@
-"""Ways for a server to die, and waiting for what must be true after it."""
+"""Ways to kill a server, and waiting for what must hold afterwards."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Clients that follow a thread by the streaming protocol, and come back when they are cut off."""
+"""Clients that follow a thread over the streaming protocol, and come back when they are cut off."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A graph that kills whatever executes it is left alone, it and no other, until one of its runs ends well."""
+"""A graph that kills its executors, and no other graph, is not tried again until one of its runs succeeds."""
 
 import asyncio
 from collections.abc import Iterator

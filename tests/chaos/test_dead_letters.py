@@ -1,4 +1,4 @@
-"""Runs that kill whatever executes them wait for an operator, who lets them go on, deletes them or forgets them."""
+"""Runs that kill their executors wait for an operator, who redrives them, deletes them or lets them expire."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

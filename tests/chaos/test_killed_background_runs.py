@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of background runs: every run ends as if nothing had happened, no committed step runs again."""
+"""SIGKILL during background runs: every run ends as if nothing had happened, and no committed super-step runs again."""
 
 import asyncio
 from uuid import uuid4

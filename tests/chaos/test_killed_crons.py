@@ -1,4 +1,4 @@
-"""Ticks at once, and killed in the middle: each time of a cron has one run, and it ends."""
+"""Simultaneous ticks, killed midway: each time of a cron has one run, and that run ends."""
 
 import asyncio
 from datetime import datetime, timedelta

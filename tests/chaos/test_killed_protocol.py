@@ -1,4 +1,4 @@
-"""SIGKILL while clients follow a thread by the streaming protocol: whoever comes back has no gap and no repeat."""
+"""SIGKILL while clients follow a thread over the streaming protocol: a client that resumes has no gap and no repeat."""
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""SIGKILL while the minute deletes what is over: nothing is half gone, and nothing goes that was to stay."""
+"""SIGKILL while expired data is deleted: nothing is deleted by half, and nothing that should stay is deleted."""
 
 import asyncio
 from typing import Any

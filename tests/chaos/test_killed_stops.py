@@ -1,4 +1,4 @@
-"""SIGKILL around the end that somebody else wants: a stop that was accepted is carried out."""
+"""SIGKILL around a request to stop a run: a stop that was accepted is carried out."""
 
 import asyncio
 import json

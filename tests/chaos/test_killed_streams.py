@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of a streamed run: its stream goes on after the last event a client saw, no gap, no repeat."""
+"""SIGKILL during a streamed run: its stream continues after the last event that a client saw, no gap, no repeat."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""SIGKILL in the middle of a run: afterwards its timeline and the metrics tell what happened."""
+"""SIGKILL during a run: afterwards, its timeline and the metrics show what happened."""
 
 import asyncio
 from collections import Counter

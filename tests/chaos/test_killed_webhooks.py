@@ -1,4 +1,4 @@
-"""SIGKILL around a webhook: its receiver gets it all the same, under the same id."""
+"""SIGKILL around a webhook: its receiver gets it nevertheless, always under the same id."""
 
 import asyncio
 from collections.abc import Iterator

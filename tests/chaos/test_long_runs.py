@@ -1,4 +1,4 @@
-"""Runs that outlive a slice: a Workflow drives them on, nobody sees the seams, a crash costs no more than otherwise."""
+"""Runs longer than a slice: a Workflow continues them, clients notice nothing, and a crash costs no more than usual."""
 
 import asyncio
 import json

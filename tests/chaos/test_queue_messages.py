@@ -1,4 +1,4 @@
-"""A queue message is only a hint: lost, the sweeper finds the run; doubled, nothing runs twice."""
+"""A queue message is only a hint: if it is lost, the sweeper finds the run; if it is doubled, nothing runs twice."""
 
 import json
 from collections import Counter

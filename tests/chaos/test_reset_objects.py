@@ -1,7 +1,7 @@
-"""The object of a thread is reset, and nothing else: its isolate, with all that Python has in memory, lives on.
+"""The object of a thread is reset, while its isolate, with everything that Python has in memory, lives on.
 
-That is what a deploy, trouble with an object's storage and an eviction come to. What the old incarnation waited for
-never comes, and the new one finds what the old one left in modules.
+That is the effect of a deploy, of a failure of an object's storage, and of an eviction. Whatever the old incarnation
+awaits never happens, and the new one finds what the old one left in modules.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""Nodes that do not end when they are cancelled, and those that have to: no node outlives its run.
+"""Nodes that resist cancellation, and synchronous nodes: none of them outlives its run.
 
-One that catches its cancellation and goes on costs its thread the object, and the run ends all the same: also in a
-slice that a Workflow asked for, and if it is synchronous. One that is synchronous ends where it waits.
+A node that catches its cancellation and goes on costs its thread the object, but the run ends: even in a slice of a
+Workflow, and even if the node is synchronous. A synchronous node ends where it waits.
 """
 
 import asyncio

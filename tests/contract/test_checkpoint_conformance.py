@@ -1,4 +1,4 @@
-"""LangGraph's own conformance suite for checkpoint savers, every capability of it."""
+"""LangGraph's own conformance suite for checkpoint savers, with all its capabilities."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""docs/differences.md says what the differential test lets pass."""
+"""docs/differences.md lists exactly the differences that the differential test accepts."""
 
 from tools.differential import declaration
 from tools.differential.declared import DECLARED

@@ -1,4 +1,4 @@
-"""What callers read has every key that the official SDK's types name, and the types that our own document promises."""
+"""Responses have every key of the official SDK's types, and the types that our own OpenAPI document promises."""
 
 from typing import Any
 

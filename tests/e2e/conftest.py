@@ -1,6 +1,6 @@
 """One Superstep server for all end-to-end tests, and the official clients for it.
 
-`SUPERSTEP_URL` points the tests at a server that runs already, for instance a deployed one that serves `graphs/`.
+`SUPERSTEP_URL` points the tests at a server that is already running, such as a deployed one that serves `graphs/`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The served graphs run in this process too: what LangGraph itself streams is what the server has to send."""
+"""Runs the served graphs in this process: what LangGraph itself streams is what the server must send."""
 
 import dataclasses
 import importlib.util

@@ -1,4 +1,4 @@
-"""Leads schemathesis to threads and graphs that exist, so that it gets past 404; loaded by it, not by tests."""
+"""Makes schemathesis use threads and graphs that exist, to get past 404; loaded by schemathesis, not by tests."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Assistants with the official clients, and two of them on one thread."""
+"""Assistants with the official clients, and two assistants on one thread."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A project with handlers of its own, on workerd: the official clients as two users, and as nobody."""
+"""A project with its own auth handlers, on workerd: the official clients as two users, and without credentials."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""POST /threads/{id}/runs: accepted at once, executed through the queue, found again by everyone."""
+"""POST /threads/{id}/runs: accepted at once, executed through the queue, visible to every client."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Whatever a caller sends: the documented status, a message, nothing left behind, the next call unaffected."""
+"""Invalid input gets the documented status and a message, leaves nothing behind and does not affect the next call."""
 
 from typing import Any
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""What a run costs in D1, as Cloudflare bills it: counted on real workerd, the way `make bench` counts."""
+"""What a run costs in D1, as Cloudflare bills it: counted on real workerd, in the same way as `make bench`."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Crons fire: what the clock starts runs like anything else."""
+"""Crons fire, and their runs are like any others."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

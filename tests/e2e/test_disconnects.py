@@ -1,4 +1,4 @@
-"""A client that leaves: with `on_disconnect: cancel` its run stops where it is, otherwise it goes on."""
+"""A client disconnects: with `on_disconnect: cancel` its run stops, otherwise the run goes on."""
 
 import asyncio
 from typing import Any

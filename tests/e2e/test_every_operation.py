@@ -1,7 +1,7 @@
-"""The official Python client asks for every operation that there is, resource by resource.
+"""The official Python client calls every operation, resource by resource.
 
-What a tour is worth is proven by what it noted: each operation of its resource was answered with a success, to the
-method that the client has for it. What comes back is looked at in other tests, and by `make differential`.
+Each tour proves from its recorded requests that every operation of its resource succeeded, through the client's method
+for it. Other tests, and `make differential`, look at the responses.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What langgraph.json may name besides a compiled graph: the functional API, and a function that makes the graph."""
+"""What langgraph.json may name besides a compiled graph: the functional API, and factories."""
 
 from langgraph_sdk.client import LangGraphClient
 

@@ -1,4 +1,4 @@
-"""`make dev` in a checkout: an edit is served, a broken one is named, and its repair is served again."""
+"""`make dev` in a checkout: an edit is served, a broken edit is reported, and its repair is served again."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A graph that asks: the question reaches everyone who waits, the answer resumes it where it stopped."""
+"""A graph with an interrupt: the interrupt reaches every waiting client, and the answer resumes the graph there."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The official JavaScript client under Node: through every door, and to every operation that it has a method for."""
+"""The official JavaScript client under Node: through every entry point, with every operation it has a method for."""
 
 import json
 import os

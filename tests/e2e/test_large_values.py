@@ -1,4 +1,4 @@
-"""State beyond the size of a database row, and many messages on one thread."""
+"""State that exceeds a database row, and many messages on one thread."""
 
 from langgraph_sdk.client import LangGraphClient
 

@@ -1,4 +1,4 @@
-"""schemathesis over the served OpenAPI document: no server error, and every answer as the document says."""
+"""schemathesis with the served OpenAPI document: no server error, and every response as documented."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Changing the state of threads by hand, and going on from there."""
+"""Updating the state of threads by hand, and continuing from there."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""/runs/wait and /runs/stream: a run without a thread of the caller's, which leaves nothing behind."""
+"""/runs/wait and /runs/stream: runs without a thread of the caller, which leave nothing behind."""
 
 import httpx
 from langgraph_sdk.client import LangGraphClient

@@ -1,4 +1,4 @@
-"""Runs that are cancelled, replaced and deleted, as the official Python client asks for it."""
+"""Runs that are cancelled, replaced and deleted through the official Python client."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The store: what callers put is what graphs get, and the other way round."""
+"""The store: graphs read what callers write, and callers what graphs write."""
 
 from uuid import uuid4
 

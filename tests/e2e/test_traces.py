@@ -1,4 +1,4 @@
-"""What an operator sees of runs: their lines in the log, and their traces at an OTLP collector and at LangSmith."""
+"""How an operator sees runs: as log lines, and as traces at an OTLP collector and at LangSmith."""
 
 import asyncio
 import json

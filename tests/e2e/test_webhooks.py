@@ -1,4 +1,4 @@
-"""Webhooks out of real workerd, by way of the real queue."""
+"""Webhooks from real workerd, through the real queue."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What LangGraph's conformance suite for checkpoint savers holds."""
+"""The runner of LangGraph's conformance suite for checkpoint savers."""
 
 #: Tests by capability in langgraph-checkpoint-conformance 0.0.2; a suite that runs fewer proves less.
 TESTS = {

@@ -1,4 +1,4 @@
-"""Who creates runs in tests that do not go through the API."""
+"""Creators of runs for tests that do not go through the API."""
 
 from auth.principal import ANYONE
 from runs.run_row import Creator

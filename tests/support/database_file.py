@@ -1,4 +1,4 @@
-"""A local server's D1 database, as the file that it is on this machine."""
+"""The D1 database of a local server, opened as the SQLite file that it is on this machine."""
 
 import sqlite3
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""A DNS-over-HTTPS resolver on this machine, which knows what tests tell it and speaks `application/dns-json`."""
+"""A DNS-over-HTTPS resolver on this machine with the names that tests give it; it speaks `application/dns-json`."""
 
 from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit

@@ -1,4 +1,4 @@
-"""The object of one thread on a platform that lets it die: alarms, Workflows, the sweeper, D1 with lost answers."""
+"""The object of one thread on a platform that kills it: alarms, Workflows, the sweeper, D1 with lost answers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence

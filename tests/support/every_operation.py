@@ -1,4 +1,4 @@
-"""A request that succeeds for each operation, and a server on which everything exists that those requests name."""
+"""A successful request for each operation, and a server on which everything that those requests name exists."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Threads whose runs die in their graph, again and again."""
+"""Threads whose runs die inside their graph, again and again."""
 
 import asyncio
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""A thread whose run waits in its graph until the test lets it go on."""
+"""A thread whose run waits inside its graph until the test releases it."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The HTTP API on CPython: `api.app.handle` over migrated SQLite; the queue and the thread objects only take notes."""
+"""The HTTP API on CPython: `api.app.handle` over migrated SQLite; queue and thread objects only record calls."""
 
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Hosts that no webhook goes to."""
+"""Hosts to which no webhook may be sent."""
 
 LOOPBACK = [
     "localhost",

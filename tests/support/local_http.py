@@ -1,4 +1,4 @@
-"""What the small HTTP servers of these tests have in common: a free port, threads, and a condition to wait on."""
+"""What the small HTTP servers of these tests share: a free port, threads, and a condition to wait on."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Spans as a collector understands them: OTLP's JSON read strictly, by OpenTelemetry's own messages."""
+"""Spans as a collector reads them: OTLP JSON, parsed strictly with OpenTelemetry's own messages."""
 
 import base64
 import json

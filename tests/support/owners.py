@@ -1,6 +1,6 @@
-"""A project's handlers as most projects write them: rows belong to their creator, whoever else asks finds nothing.
+"""Auth handlers as most projects write them: rows belong to their creator, and do not exist for anybody else.
 
-Bearer tokens are `tenant/user`. Assistants are the tenant's, threads and crons the user's own, store namespaces begin
+Bearer tokens are `tenant/user`. Assistants belong to the tenant, threads and crons to the user; store namespaces begin
 with the user's name.
 """
 

@@ -1,4 +1,4 @@
-"""Receivers of spans, and the way to them."""
+"""Receivers of spans, and exporters that send to them."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping

@@ -1,4 +1,4 @@
-"""Server-sent events exactly as they are on the wire; stricter than clients, so that tests see what those forgive."""
+"""Server-sent events exactly as on the wire; stricter than clients, so that tests notice what clients forgive."""
 
 import json
 from collections.abc import AsyncIterator, Iterable

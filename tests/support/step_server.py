@@ -1,7 +1,7 @@
 """A local HTTP server that the nodes of a test graph call: it counts side effects and can hold a node inside a step.
 
-`GET /runs/{run}/steps/{step}` is the side effect. A test holds a step, waits until a node has arrived there, does
-something violent to the server, and lets the step go.
+`GET /runs/{run}/steps/{step}` is the side effect. A test holds a step, waits until a node has arrived there, kills or
+breaks the server, and releases the step.
 """
 
 import time

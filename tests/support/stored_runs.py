@@ -1,4 +1,4 @@
-"""Rows of threads and runs, for those who ask the tables."""
+"""Rows of threads and runs for tests of tables."""
 
 from dataclasses import replace
 from typing import Any

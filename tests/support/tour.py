@@ -1,4 +1,4 @@
-"""Notes which method of the official client asked for which operation: the proof that a test exercises all of them."""
+"""Records which method of the official client called which operation, to prove that a test covers all of them."""
 
 from dataclasses import dataclass
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""What a courier of webhooks meets outside of the Worker, in memory: receivers, and the domain name system."""
+"""The outside world of webhook delivery, in memory: receivers, and the domain name system."""
 
 import json
 from collections.abc import Mapping, Sequence

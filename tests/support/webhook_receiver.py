@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine: it keeps what it gets and answers as it is told."""
+"""A receiver of webhooks on this machine: it stores what it gets and answers as the test says."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The lines of JSON that a piece of code writes to the log."""
+"""The JSON lines that a piece of code logs."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The chaos campaign's checker believes a good history and refuses every broken one, each for its reason."""
+"""The chaos campaign's checker accepts a good history and rejects every broken one, each for its own reason."""
 
 from collections.abc import Callable
 from dataclasses import replace

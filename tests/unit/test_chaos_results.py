@@ -1,4 +1,4 @@
-"""What a campaign came to is counted from its history, and docs/reliability.md says what docs/reliability.json says."""
+"""The figures of a campaign are counted from its history, and docs/reliability.md agrees with docs/reliability.json."""
 
 from pathlib import Path
 

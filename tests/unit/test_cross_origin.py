@@ -1,4 +1,4 @@
-"""Which sites may call: the rules of the settings, and those of langgraph.json."""
+"""Which origins may call: the rules of the settings, and those of langgraph.json."""
 
 import cross_origin
 from project_config.sections import CorsConfig

@@ -1,4 +1,4 @@
-"""The cache of nodes on D1: what it keeps, for how long, and that it never costs a run anything but time."""
+"""The node cache on D1: what it keeps, for how long, and that it never costs a run anything but time."""
 
 from collections import Counter
 from typing import TypedDict

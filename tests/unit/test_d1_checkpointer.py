@@ -1,4 +1,4 @@
-"""What a run on the D1 saver stores, at what cost, and what it does when the database fails."""
+"""What a run stores through the D1 saver, at what cost, and what happens when the database fails."""
 
 import enum
 import json

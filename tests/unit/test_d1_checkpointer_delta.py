@@ -1,4 +1,4 @@
-"""Delta channels on the D1 saver: their state lies in ancestors' writes, and nothing may lose it."""
+"""Delta channels on the D1 saver: their state is in the writes of ancestors, and nothing may lose it."""
 
 import operator
 from typing import Any

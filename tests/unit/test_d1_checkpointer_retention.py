@@ -1,4 +1,4 @@
-"""What deleting leaves behind in the tables, beside delta channels."""
+"""What deletions leave in the tables, apart from delta channels."""
 
 from typing import Any, TypedDict
 

@@ -1,4 +1,4 @@
-"""What happens each minute."""
+"""The jobs of each minute."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The example's model for OpenAI-compatible endpoints, against one of its own."""
+"""The example's model for OpenAI-compatible endpoints, against an endpoint of the test."""
 
 import importlib
 import json

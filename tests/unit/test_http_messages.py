@@ -1,4 +1,4 @@
-"""What requests and responses say in their headers."""
+"""The headers of requests and responses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What we change about LangGraph, and words of it."""
+"""What Superstep changes in LangGraph, and LangGraph's names that it relies on."""
 
 from typing import Any, TypedDict
 

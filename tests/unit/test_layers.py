@@ -1,4 +1,4 @@
-"""Imports point down, JavaScript and SQL stay where they belong: the layout always shows the architecture."""
+"""Imports point down, and JavaScript and SQL stay where they belong: the layout always matches the architecture."""
 
 import ast
 import re

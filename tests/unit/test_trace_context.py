@@ -1,4 +1,4 @@
-"""W3C Trace Context: what is understood, what is passed on."""
+"""W3C Trace Context: what is accepted, and what is passed on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Synchronous code that waits, and is stopped there."""
+"""Synchronous code that waits, and is cancelled while it waits."""
 
 import asyncio
 from concurrent.futures import Future

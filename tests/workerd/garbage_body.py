@@ -1,4 +1,4 @@
-"""Garbage inside workerd: it is collected when it is due, and that hurts no stack that is put aside."""
+"""Garbage inside workerd: it is collected when due, without harm to suspended stacks."""
 
 import asyncio
 import gc

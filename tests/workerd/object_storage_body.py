@@ -1,4 +1,4 @@
-"""The SQLite of a Durable Object, where what is written is kept for good a little later."""
+"""The SQLite of a Durable Object, where a write becomes durable a little later."""
 
 from bindings.object_storage import DurableObjectStorage
 

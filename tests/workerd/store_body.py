@@ -1,4 +1,4 @@
-"""The store on real D1: its SQL, its full-text search, its vectors, and synchronous calls."""
+"""The store on real D1: its SQL, full-text search, vectors, and synchronous calls."""
 
 import asyncio
 

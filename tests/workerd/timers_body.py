@@ -1,4 +1,4 @@
-"""The event loop's timers, where a timer is JavaScript's."""
+"""The event loop's timers, which are JavaScript timers."""
 
 import asyncio
 import gc

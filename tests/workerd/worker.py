@@ -1,7 +1,7 @@
-"""The Worker that runs test bodies inside workerd: GET /bodies/<module>/<function> runs one and answers its outcome.
+"""The Worker that runs test bodies inside workerd: GET /bodies/<module>/<function> runs one and returns its outcome.
 
-Every `*_body.py` beside this file holds bodies: `async def test_…(database)` with plain asserts, or `test_…(ctx)` for
-those that run in a Durable Object.
+Every `*_body.py` beside this file contains bodies: `async def test_…(database)` with plain asserts, or `test_…(ctx)`
+for those that run in a Durable Object.
 """
 
 import os

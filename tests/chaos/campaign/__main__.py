@@ -1,4 +1,4 @@
-"""Break a server again and again while clients use it, and check that nothing was lost and nothing was done twice."""
+"""Breaks a server again and again while clients use it, and checks that nothing was lost or done twice."""
 
 import argparse
 import asyncio

@@ -1,7 +1,7 @@
-"""Is a history one that a server may produce which loses nothing and does nothing twice? Pure.
+"""Checks that a history could come from a server that loses nothing and does nothing twice. A pure function.
 
-A model of the graph says what every thread's state must be: each of its runs adds one line for each of its steps, in
-the order in which the runs were created. Whatever anybody saw on the way must be a part of that.
+A model of the graph says what the state of every thread must be: each of its runs adds one line for each of its steps,
+in the order in which the runs were created. Whatever a client saw on the way must be a part of that.
 """
 
 from collections import Counter, defaultdict

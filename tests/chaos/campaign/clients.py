@@ -1,7 +1,7 @@
-"""What the campaign's clients do: each is one user who creates runs, watches them, and comes back when it is cut off.
+"""The campaign's clients. Each is one user who creates runs, watches them, and comes back after being cut off.
 
-They use the official SDK (and read some streams as they are on the wire), and retry what a real client could: reading
-always, creating a run only after a look whether it is there.
+They use the official SDK, and read some streams as raw bytes. They retry what a real client could: reads always, the
+creation of a run only after checking whether it exists.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A history, arranged for questions."""
+"""A history, indexed for the checker's questions."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
-"""What happened in a campaign, as those who took part saw it: the only thing that the checker believes.
+"""What happened in a campaign, as its participants saw it: the only evidence of the checker.
 
-Times are seconds of one monotonic clock. A run goes by the name that its client gave it, because a client whose request
-failed does not know whether there is a run, let alone its id.
+Times are seconds of one monotonic clock. A run is known by the name that its client gave it, because a client whose
+request failed does not know whether the run exists, let alone its id.
 """
 
 import json

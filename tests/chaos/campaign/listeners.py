@@ -1,4 +1,4 @@
-"""Users who follow a thread by WebSocket, and open another one whenever theirs is cut off."""
+"""Users who follow a thread over a WebSocket, and open another one whenever it is cut off."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What goes wrong, and when: drawn from a seed, so that a campaign that failed goes wrong in the same way again."""
+"""What breaks, and when: drawn from a seed, so that a failed campaign can be repeated with the same faults."""
 
 import asyncio
 from collections import Counter

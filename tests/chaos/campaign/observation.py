@@ -1,4 +1,4 @@
-"""A last look at everything, when all is quiet."""
+"""Reads the final state of everything, once nothing happens any more."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What a campaign came to, in numbers: the table on the terminal and those of docs/reliability.md."""
+"""The figures of a campaign: the table on the terminal, and those of docs/reliability.md."""
 
 import json
 import subprocess

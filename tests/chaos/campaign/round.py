@@ -1,6 +1,6 @@
-"""One round of a campaign: a fresh server, users, so many crashes, silence, and the history of all of it.
+"""One round of a campaign: a fresh server, users, a number of crashes, a quiet end, and the history of all of it.
 
-Each leaves its history and the server's log below `.superstep/chaos/`, until the next one with its seed.
+Each round leaves its history and the server's log below `.superstep/chaos/`, until the next round with the same seed.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What users come for. Each scenario has one thread to itself; many of them are under way at any time."""
+"""What users do. Each scenario has a thread of its own; many of them are in progress at any time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,6 +1,6 @@
 """The Worker's entry in the middle of a gradual deployment: each thread's object runs one of two Worker versions.
 
-A local server has no such thing, and another version id after each restart.
+A local server has no gradual deployments, and gets another version id after each restart.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""A graph that says who called it, and one that works through the server's own client."""
+"""A graph that tells who called it, and one that works through the server's own client."""
 
 from typing import Any, TypedDict
 

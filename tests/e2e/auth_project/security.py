@@ -1,4 +1,4 @@
-"""Who may do what: rows belong to their creator, the store has a part for each user."""
+"""Auth handlers: rows belong to their creator, and each user has a part of the store."""
 
 from typing import Any
 

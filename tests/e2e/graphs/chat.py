@@ -1,4 +1,4 @@
-"""One node that asks a model, which streams the same words to everybody."""
+"""One node that calls a model, which streams the same words every time."""
 
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage

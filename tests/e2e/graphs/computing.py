@@ -1,6 +1,6 @@
-"""Steps that compute without a pause, in functions of both kinds; the platform warns of its CPU limit in some of them.
+"""Steps that compute without a pause, in functions of both kinds; in some, the platform warns of its CPU limit.
 
-The local platform has no limit: `warn` does to the interpreter what Cloudflare's limiter does.
+The local platform has no limit: `warn` has the same effect on the interpreter as Cloudflare's limiter.
 """
 
 import operator

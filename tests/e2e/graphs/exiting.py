@@ -1,4 +1,4 @@
-"""A node that leaves as a script would."""
+"""A node that calls `sys.exit()`, as a script would."""
 
 import sys
 from typing import Never, TypedDict

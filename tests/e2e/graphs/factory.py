@@ -1,4 +1,4 @@
-"""A graph that is made anew for each run, after the run's configuration."""
+"""A graph that is made for each run, from the run's configuration."""
 
 from typing import Any
 

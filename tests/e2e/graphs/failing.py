@@ -1,4 +1,4 @@
-"""A node that works, then one that raises."""
+"""A node that succeeds, then one that raises."""
 
 import operator
 from typing import Annotated, Never, TypedDict

@@ -1,4 +1,4 @@
-"""LangGraph's functional API: tasks in parallel, and what is saved for the next run on the thread."""
+"""LangGraph's functional API: parallel tasks, and values saved for the next run on the thread."""
 
 import asyncio
 

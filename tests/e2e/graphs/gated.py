@@ -1,6 +1,6 @@
-"""Steps in a row, each with one side effect: an HTTP call to a server of the test, which counts it and may hold it.
+"""Steps in sequence, each with one side effect: an HTTP call to a server of the test, which counts it and may hold it.
 
-The call carries the token by which the server can tell that a step is executed again.
+The call carries the token by which that server can tell that a step is executed again.
 """
 
 import operator

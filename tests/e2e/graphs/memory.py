@@ -1,4 +1,4 @@
-"""Remembers across threads, by every way a graph has to the store: awaited or not, in nodes and in tools."""
+"""Uses the store across threads in every way a graph can: with and without await, in nodes and in tools."""
 
 import operator
 from typing import Annotated, Any, TypedDict

@@ -1,4 +1,4 @@
-"""A graph with a graph of two nodes inside."""
+"""A graph with a subgraph of two nodes."""
 
 import operator
 from typing import Annotated

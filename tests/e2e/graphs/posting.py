@@ -1,4 +1,4 @@
-"""Puts messages on a queue, as only somebody with the binding can."""
+"""Sends messages to a queue, which needs the queue's binding."""
 
 import json
 from typing import Any, TypedDict

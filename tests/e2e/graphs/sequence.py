@@ -1,4 +1,4 @@
-"""Four nodes in a row, sync and async; each says where it is and appends one line."""
+"""Four nodes in sequence, sync and async; each reports where it is and appends one line."""
 
 import operator
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""A quick node, then one that takes as long as it is asked to."""
+"""A quick node, then one that takes as long as its input says."""
 
 import asyncio
 import operator

@@ -1,4 +1,4 @@
-"""A node that leaves time to store what was before it, then one that tries again for ever, whatever happens to it."""
+"""A node that leaves time to store what came before it, then one that retries for ever, whatever happens to it."""
 
 import asyncio
 import operator

@@ -1,7 +1,7 @@
-"""Every operation of the route table, asked for by its owner, a colleague, a stranger and nobody.
+"""Every operation of the route table, called by its owner, a colleague, a stranger and nobody.
 
-A new operation needs a line in `CASES`: the test fails without one. What the owner's rows hold says `SECRET`, so that
-an answer that shows any of them to somebody else is seen, whatever its shape.
+A new operation needs a line in `CASES`: the test fails without one. The owner's rows contain `SECRET`, so that a
+response which shows any of them to somebody else is found, whatever its form.
 """
 
 import re

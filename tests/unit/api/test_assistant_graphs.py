@@ -1,4 +1,4 @@
-"""The graphs behind assistants over HTTP."""
+"""The graphs of assistants over HTTP."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

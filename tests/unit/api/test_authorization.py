@@ -1,4 +1,4 @@
-"""Who may do what, over the whole API: a project's handlers decide, and rows out of reach do not exist."""
+"""Authorization over the whole API: a project's handlers decide, and rows out of reach do not exist."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Any number of ticks, changes and crashes: each time of a cron is dealt with once, and it is noted how."""
+"""Any number of ticks, changes and crashes: each time of a cron is handled once, with its outcome recorded."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""`GET /metrics` about runs that have ended, read by Prometheus' own parser."""
+"""`GET /metrics` about ended runs, parsed by Prometheus' own parser."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of the times at which nothing looked at a cron: an outage, a change in the middle of it, a crash."""
+"""Times at which nothing ticked: after an outage, with a change in the middle of it, with a crash."""
 
 from typing import Any
 

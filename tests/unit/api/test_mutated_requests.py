@@ -1,4 +1,4 @@
-"""Requests that were right once: with anything at one place, they are served, or refused before anything is written."""
+"""Valid requests with anything in one place: they are served, or refused before anything is written."""
 
 import asyncio
 import copy

@@ -1,4 +1,4 @@
-"""What the section `http` of a langgraph.json, and `auth.openapi`, change about the API."""
+"""The effect of the section `http` of a langgraph.json, and of `auth.openapi`, on the API."""
 
 import json
 import logging

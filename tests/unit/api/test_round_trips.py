@@ -1,4 +1,4 @@
-"""What an operation asks of D1: one batch to read, and at most one to read and one to write."""
+"""The D1 round trips of each operation: one batch to read, and at most one to read and one to write."""
 
 import pytest
 

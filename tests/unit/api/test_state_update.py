@@ -1,4 +1,4 @@
-"""Changing a thread's state over HTTP: its rules, what others may do meanwhile, and that it is one write."""
+"""Updating a thread's state over HTTP: its rules, concurrent requests, and that it is one write."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence

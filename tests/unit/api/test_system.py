@@ -1,4 +1,4 @@
-"""The server about itself."""
+"""The operations in which the server describes itself."""
 
 import json
 from dataclasses import replace

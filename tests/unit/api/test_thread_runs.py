@@ -1,4 +1,4 @@
-"""Runs over HTTP: what is stored, what is announced, what is answered."""
+"""Runs over HTTP: what is stored, announced and answered."""
 
 import json
 from typing import Any

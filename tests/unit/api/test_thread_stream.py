@@ -1,4 +1,4 @@
-"""GET /threads/{thread_id}/stream: what of it is decided before a thread's object is asked."""
+"""GET /threads/{thread_id}/stream: what is decided before the thread's object is called."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`GET …/timeline`: what happened to a run."""
+"""`GET …/timeline`: the events of a run."""
 
 from html.parser import HTMLParser
 from typing import Any

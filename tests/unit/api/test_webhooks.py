@@ -1,4 +1,4 @@
-"""What became of webhooks, and delivering them once more."""
+"""The list of webhooks, and redelivery."""
 
 import json
 from typing import Any

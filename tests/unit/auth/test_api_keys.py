@@ -1,4 +1,4 @@
-"""API keys out of a secret: who they let in, and to what."""
+"""API keys from a secret: which callers they admit, and what each may see."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Which gatekeeper a configuration gets: an open door only for those who ask for it."""
+"""Which gatekeeper a configuration gets: the server is open only if the configuration asks for it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A project's `langgraph_sdk.Auth`: what its handlers are given, and what their answers mean."""
+"""A project's `langgraph_sdk.Auth`: the arguments of its handlers, and the meaning of their answers."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Streams at the border, over stand-ins for the few JavaScript names that they use."""
+"""Streams at the JavaScript border, over stand-ins for the few JavaScript names that they use."""
 
 import asyncio
 import importlib

@@ -1,4 +1,4 @@
-"""Lists that only grow are stored as what was appended, and come back byte for byte."""
+"""Lists that only grow are stored as the appended items, and restored byte for byte."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The layout of checkpoints in rows: what goes in comes out."""
+"""The layout of checkpoints in rows: decoding gives back what was encoded."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Group commit: one batch for what comes together, and every caller learns about its own."""
+"""Group commit: statements that come together share one batch, and every caller learns the result of its own."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What `store.index.embed` may name."""
+"""The values that `store.index.embed` accepts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What factory functions are given, and how what they make is opened and closed."""
+"""The arguments of factories, and how the graphs that they make are opened and closed."""
 
 from __future__ import annotations
 

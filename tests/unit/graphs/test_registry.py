@@ -1,4 +1,4 @@
-"""Loading a bundled project, and saying what is wrong with it."""
+"""Loading a bundled project, and reporting what is wrong with it."""
 
 import json
 import os

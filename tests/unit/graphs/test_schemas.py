@@ -1,4 +1,4 @@
-"""JSON schemas of every kind of graph, also of those whose types have none."""
+"""JSON schemas of every kind of graph, including graphs whose types have none."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a langgraph.json may say besides its graphs, and how the rest is refused."""
+"""The sections of a langgraph.json other than its graphs, and how anything else is refused."""
 
 import re
 from typing import Any

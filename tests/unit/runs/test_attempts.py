@@ -1,4 +1,4 @@
-"""Whether a run that was cut off is tried again: the rule alone, on histories that could have been."""
+"""Whether a run that was cut off is tried again: the rule alone, on possible histories."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""Graphs whose runs give up one after the other: when the others are not tried again, and when they are once more."""
+"""Graphs whose runs give up one after the other: when their other runs are not tried again, and when they are again."""
 
 import asyncio
 import logging

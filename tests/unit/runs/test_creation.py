@@ -1,4 +1,4 @@
-"""Creating runs while the world moves."""
+"""Creating runs while other requests change what they depend on."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""Runs that give up, what is left of them, and how they go on: the executor of a thread that dies again and again."""
+"""Runs that give up, what they leave behind, and how they are redriven, with executors that die again and again."""
 
 import asyncio
 import json

@@ -1,7 +1,7 @@
-"""The tables of `runs/lifecycle.py`, walked on SQLite: each statement in each state, by whoever may come too late.
+"""The tables of `runs/lifecycle.py`, walked on SQLite: each statement in each state, also from executors that are late.
 
-A move happens where the table allows it, and otherwise changes nothing at all; and everything that the table allows
-happens by some statement.
+A transition happens where the table allows it, and otherwise the statement changes nothing. Each transition that the
+table allows is made by some statement.
 """
 
 import asyncio

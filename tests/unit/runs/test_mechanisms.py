@@ -1,4 +1,4 @@
-"""What each mechanism is for: take one away, leave the others, and see what does not happen, or only later."""
+"""What each mechanism is for: without it, but with all others, something does not happen, or happens only later."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""A run that is cut off again and again goes on for as long as anything of it is stored, also inside one super-step."""
+"""A run that is cut off again and again goes on as long as it stores something, even inside one super-step."""
 
 import asyncio
 from collections.abc import Callable

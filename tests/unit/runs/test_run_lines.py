@@ -1,4 +1,4 @@
-"""The log of a run's life: a line for each decision, and each line says which run, thread and attempt it is about."""
+"""The log lines of a run: one line for each decision, and each line names its run, thread and attempt."""
 
 import logging
 from typing import Any

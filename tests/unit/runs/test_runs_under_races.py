@@ -1,7 +1,7 @@
-"""Whatever callers, crashes and D1 do to the runs of one thread at any moment, what is left is what a model allows.
+"""Callers, crashes and D1 act on the runs of one thread at any moment; the result is one that a model allows.
 
-The model: one run at a time, in the order in which they began; none is lost; each ends as it was asked to, and what it
-did stands in the thread once.
+The model: one run at a time, in the order in which they began. None is lost, each ends as it was asked to, and the
+thread shows its effect once.
 """
 
 import asyncio

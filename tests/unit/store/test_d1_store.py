@@ -1,4 +1,4 @@
-"""The store as graphs use it, over SQLite: LangGraph's own in-memory store says what is right."""
+"""The store as graphs use it, over SQLite; LangGraph's own in-memory store is the oracle."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Search by meaning, with embeddings that count letters: similar words have similar vectors."""
+"""Semantic search, with embeddings that count letters: similar words have similar vectors."""
 
 import re
 from collections.abc import Sequence

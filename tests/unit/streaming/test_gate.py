@@ -1,4 +1,4 @@
-"""What may be shown when."""
+"""When each event may be shown."""
 
 from streaming.events import Delivery, Event, Superstep
 from streaming.gate import Gate

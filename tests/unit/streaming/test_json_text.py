@@ -1,4 +1,4 @@
-"""JSON of whatever a graph holds."""
+"""JSON of arbitrary values in a graph's state."""
 
 import json
 from collections import namedtuple

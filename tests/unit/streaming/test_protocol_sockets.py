@@ -1,4 +1,4 @@
-"""WebSockets of the streaming protocol: subscriptions, commands, and what a sleeping object must not forget."""
+"""WebSockets of the streaming protocol: subscriptions, commands, and what must survive hibernation."""
 
 import asyncio
 import json

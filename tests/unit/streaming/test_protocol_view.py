@@ -1,4 +1,4 @@
-"""The thread's log as protocol events: what each entry becomes, which number it has, what a filter lets pass."""
+"""The thread's log as protocol events: the event for each entry, its number, and what a filter lets through."""
 
 import json
 from typing import Any

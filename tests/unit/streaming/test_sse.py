@@ -1,4 +1,4 @@
-"""Frames on the wire."""
+"""Server-sent events on the wire."""
 
 import pytest
 

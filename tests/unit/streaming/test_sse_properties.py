@@ -1,4 +1,4 @@
-"""What any client reads from frames is what was written into them."""
+"""Any client decodes from frames what was encoded into them."""
 
 import json
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The thread's log as its two older readers see it: whose events, in which order, and which ids."""
+"""The thread's log in the streams of a run and of a thread: which events, in which order, with which ids."""
 
 from collections.abc import Collection
 

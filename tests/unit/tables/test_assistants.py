@@ -1,4 +1,4 @@
-"""The table `assistants`: a page in any order is read from an index, whoever asks."""
+"""The table `assistants`: a page in any order is read from an index, whoever asks for it."""
 
 from typing import get_args
 

@@ -1,4 +1,4 @@
-"""How much work waits, as GET /metrics tells it."""
+"""How many runs wait, and for how long, as in GET /metrics."""
 
 import clock
 from tables import run_figures

@@ -1,4 +1,4 @@
-"""What `runs.history` says after each thing that happens to a run."""
+"""The entries of `runs.history` after each event of a run."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The table `runs` on migrated SQLite: who gets a run, and who is refused."""
+"""The table `runs` on migrated SQLite: which executor gets a run, and which is refused."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The table `webhooks`, as the release before wrote it and goes on writing it while a new one is deployed."""
+"""The table `webhooks`, as the release before wrote it, and still writes it while a new release is deployed."""
 
 import sqlite3
 

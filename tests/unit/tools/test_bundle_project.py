@@ -1,4 +1,4 @@
-"""What a langgraph.json may say, and how a wrong one is refused."""
+"""What a langgraph.json may contain, and how a wrong one is refused."""
 
 import json
 import re

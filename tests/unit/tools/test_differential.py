@@ -1,4 +1,4 @@
-"""What the differential test takes for equal, and what not."""
+"""What the differential test treats as equal, and what not."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a developer sees of the Worker's log lines."""
+"""How a developer sees the Worker's log lines."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""What makes a development server that ended start again."""
+"""When a development server that ended is started again."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Why a Worker did not start, out of what wrangler prints."""
+"""Finding in wrangler's output why a Worker did not start."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Slimmed sources do what they did, on the lines where they did it."""
+"""Slimmed sources behave as before, with the same line numbers."""
 
 import ast
 import sys

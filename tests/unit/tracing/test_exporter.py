@@ -1,4 +1,4 @@
-"""The exporter: spans leave in batches, at most twice, and what cannot leave is dropped with one line in the log."""
+"""The exporter: spans are sent in batches, at most twice; what cannot be sent is dropped with one log line."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the recorder makes of LangChain's callbacks: whatever they say, little is kept, and all of it can be sent."""
+"""What the recorder makes of LangChain's callbacks: whatever they report, it keeps little, and can send all of it."""
 
 from typing import Any
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""Webhooks: at least once, whatever dies between the end of a run and its receiver's answer."""
+"""Webhooks are delivered at least once, whatever dies between the end of a run and the receiver's answer."""
 
 import asyncio
 import json

@@ -1,8 +1,8 @@
-"""A webhook under everything at once: lost and doubled messages, senders that die at any call, receivers that fail.
+"""A webhook under all faults at once: lost and doubled messages, senders that die at any call, failing receivers.
 
-A property-based state machine over real SQLite, with a clock that it sets itself. Whatever happens, the receiver takes
-the webhook of each end of the run, or was asked to for a whole day; it sees one id for each end; what it took is not
-sent again, unless nobody lived to hear that.
+A property-based state machine over real SQLite, with a clock of its own. Whatever happens, the receiver accepts the
+webhook of each end of the run, or it is tried for a whole day. The receiver sees one id for each end. A webhook that it
+accepted is not sent again, unless the sender died before it could store that.
 """
 
 import asyncio

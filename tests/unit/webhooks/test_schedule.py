@@ -1,4 +1,4 @@
-"""A webhook is tried for a day: often at first, then ever less."""
+"""A webhook is tried for a day: often at first, then less and less."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A webhook goes where its host's addresses lead just now, if every one of them is on the public internet."""
+"""A webhook is sent to the present addresses of its host, if all of them are on the public internet."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Webhooks go to the public internet only, however an address is spelled."""
+"""Webhooks go only to the public internet, however an address is written."""
 
 import string
 from typing import Any

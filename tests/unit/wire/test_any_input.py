@@ -1,4 +1,4 @@
-"""Whatever arrives, a parser returns its model or says what is wrong with it."""
+"""Whatever arrives, a parser returns its model or says what is wrong."""
 
 import contextlib
 import json

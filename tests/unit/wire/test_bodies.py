@@ -1,4 +1,4 @@
-"""Reading bodies, and how a refusal is worded."""
+"""Parsing bodies, and the wording of refusals."""
 
 import pytest
 

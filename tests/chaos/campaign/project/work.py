@@ -1,4 +1,4 @@
-"""Steps in a row, each with one side effect that is counted: an HTTP call, after a question if one is asked."""
+"""Steps in sequence, each with one counted side effect: an HTTP call, after an interrupt if one is asked for."""
 
 import operator
 import time

@@ -1,4 +1,4 @@
-"""Functions that make a graph: of a configuration, of a `ServerRuntime`, async, and around a run."""
+"""Factories: with a config, with a `ServerRuntime`, async, and as a context manager around a run."""
 
 from collections import Counter
 from collections.abc import AsyncIterator

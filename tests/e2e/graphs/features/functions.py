@@ -1,4 +1,4 @@
-"""The functional API: tasks, what a workflow saves and what it returns, questions, sync functions."""
+"""The functional API: tasks, saved and returned values of a workflow, interrupts, synchronous functions."""
 
 from typing import Any
 

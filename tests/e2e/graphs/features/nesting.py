@@ -1,4 +1,4 @@
-"""Graphs inside graphs, with a state and with a memory of their own."""
+"""Subgraphs with a state and a checkpointer of their own."""
 
 import operator
 from typing import Annotated, Any, TypedDict

@@ -1,4 +1,4 @@
-"""Nodes that are tried again, and nodes that are not run again."""
+"""Nodes with a retry policy, and nodes with a cache policy."""
 
 import operator
 from collections import Counter

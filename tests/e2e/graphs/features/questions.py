@@ -1,4 +1,4 @@
-"""Graphs that ask: several nodes at once, twice in one node, inside a graph inside a graph, in a tool."""
+"""Interrupts: in several nodes at once, twice in one node, in a subgraph of a subgraph, in a tool."""
 
 import operator
 from typing import Annotated, Any, TypedDict

@@ -1,4 +1,4 @@
-"""Graphs whose nodes say where to go: Command, Send, deferred nodes, managed values."""
+"""Graphs whose nodes decide the route: Command, Send, deferred nodes, managed values."""
 
 import operator
 from typing import Annotated, Any, Literal, TypedDict

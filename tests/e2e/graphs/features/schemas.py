@@ -1,4 +1,4 @@
-"""States and contexts that are classes, and what they refuse."""
+"""States and contexts that are classes, and the values they refuse."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

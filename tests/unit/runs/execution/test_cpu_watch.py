@@ -1,4 +1,4 @@
-"""What becomes of the signal by which the platform says that it is about to stop an invocation."""
+"""The signal by which the platform warns that it is about to stop an invocation."""
 
 import signal
 from collections.abc import Callable, Iterator

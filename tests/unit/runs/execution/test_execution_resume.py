@@ -1,4 +1,4 @@
-"""A crash at any await, or a drain at any super-step: the run ends as if nothing had happened, for every client."""
+"""A crash at any await, or a drain at any super-step: for every client, the run ends as if nothing had happened."""
 
 import itertools
 import json

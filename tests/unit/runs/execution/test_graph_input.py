@@ -1,4 +1,4 @@
-"""What a graph is given of its run."""
+"""The input that a graph gets from its run."""
 
 from typing import Any, TypedDict
 

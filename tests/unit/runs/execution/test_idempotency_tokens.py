@@ -1,4 +1,4 @@
-"""`run_id:task_id`, by which the world can tell that a node runs again: the same through any crash, no two alike."""
+"""`run_id:task_id`, by which other systems can tell that a node runs again: stable through any crash, and unique."""
 
 import asyncio
 import operator

@@ -1,4 +1,4 @@
-"""What a run of the streaming protocol tells, told by LangGraph's transformers and released as any run's events."""
+"""The events of a protocol run: made by LangGraph's transformers, and released like those of any run."""
 
 import json
 from operator import add

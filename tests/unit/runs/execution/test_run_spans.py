@@ -1,4 +1,4 @@
-"""A run as a trace: what its graph did, below one span for all attempts, below whatever its caller was doing."""
+"""A run as a trace: its graph's spans, below one span for all attempts, below the span of its caller."""
 
 import asyncio
 import json

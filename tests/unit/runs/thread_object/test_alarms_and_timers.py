@@ -1,4 +1,4 @@
-"""What keeps a thread's object at work, and that nothing keeps it awake once it rests."""
+"""What keeps a thread's object working, and that nothing keeps it awake once it rests."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Runs end whatever their graph is stuck in: its making, its closing, or a state that kills who reads it."""
+"""Runs end even if their graph hangs: in its making, in its closing, or in a state that kills whoever reads it."""
 
 import asyncio
 from collections.abc import AsyncGenerator
