@@ -59,7 +59,7 @@ async def test_a_stream_that_broke_off_is_asked_for_again_from_its_first_event(
 
 
 async def test_everything_that_is_created_is_created_once(client: LangGraphClient) -> None:
-    keys = [with_key() for _ in range(5)]
+    keys = [with_key() for _ in range(7)]
     thread, other = [await client.threads.create(headers=keys[0]) for _ in range(2)]
     assert thread["thread_id"] == other["thread_id"]
     made = [
@@ -72,6 +72,15 @@ async def test_everything_that_is_created_is_created_once(client: LangGraphClien
     first, second = [await client.runs.create(thread["thread_id"], "sequence", headers=keys[4]) for _ in range(2)]
     assert first["run_id"] == second["run_id"]
     assert len(await client.runs.list(thread["thread_id"])) == 1
+    values = {"messages": ["a message that must not be there twice"]}
+    thread_id, assistant_id = thread["thread_id"], made[1][0]["assistant_id"]
+    await client.runs.wait(thread_id, "sequence", input={"topic": "S"})
+    states = [await client.threads.update_state(thread_id, values, headers=keys[5]) for _ in range(2)]
+    assert states[0] == states[1]
+    state: Any = await client.threads.get_state(thread_id)
+    assert state["values"]["messages"] == [*ARTICLE, *values["messages"]]
+    versions = [await client.assistants.update(assistant_id, name="new", headers=keys[6]) for _ in range(2)]
+    assert [version["version"] for version in versions] == [2, 2]
     cron: Any = made[2][0]
     await client.crons.delete(cron["cron_id"])
 
