@@ -7,7 +7,7 @@ creation of a run only after checking whether it exists.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from random import Random
@@ -18,6 +18,7 @@ from langgraph_sdk.client import LangGraphClient
 from langgraph_sdk.errors import APIConnectionError, APIStatusError, ConflictError, NotFoundError
 from langgraph_sdk.schema import Command, Run, StreamMode
 
+from tests.chaos.campaign import sockets
 from tests.chaos.campaign.history import Answered, Asked, Recorder, Shown, StopAsked, StreamEnded, ThreadDeleted, Told
 from tests.support import sse_frames
 
@@ -132,6 +133,23 @@ class Client:
         except httpx.HTTPError as error:
             return await self._unanswered(work, error)
         return self._accepted(work, run["run_id"])
+
+    async def start(self, work: Asked) -> str:
+        """Ask for a run by WebSocket, with a key until there is an answer; some users do not wait for the first one."""
+        work = replace(work, keyed=True, calls=False)  # commands know no webhooks
+        self.world.recorder.take(work)
+        given = self._arguments(work)
+        params = {"assistant_id": self._graph, "input": given["input"], "metadata": given["metadata"]}
+        key = given["headers"]["idempotency-key"]
+
+        async def request() -> str:
+            leaves = self._random.random() < 0.3
+            start = sockets.command(
+                self.world.http, self.thread_id, "run.start", params=params, idempotency_key=key, leaves=leaves
+            )
+            return (await start)["run_id"]
+
+        return self._accepted(work, await insist(f"starting {work.name}", request))
 
     async def _ask(self, work: Asked, create: Callable[..., Awaitable[T]]) -> T:
         """Ask for a run: once, or with a key until there is an answer."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from tests.chaos.campaign import sockets
 from tests.chaos.campaign.clients import LOOK_SECONDS, PATIENCE_SECONDS, Stuck, World, log_of
 from tests.chaos.campaign.history import Asked, Heard
 
@@ -35,8 +36,7 @@ class _Listener:
 
     async def hears_the_end(self, patience: int) -> bool:
         """Listen by one socket, for so many events."""
-        path = f"/threads/{self._work.thread_id}/stream/events"
-        async with connect(str(self._world.http.base_url.join(path).copy_with(scheme="ws"))) as socket:
+        async with connect(sockets.url(self._world.http, self._work.thread_id)) as socket:
             await socket.send(json.dumps(SUBSCRIBE))
             async for text in socket:
                 message = json.loads(text)

@@ -37,10 +37,10 @@ async def streamed(client: Client, random: Random) -> None:
 
 
 async def followed(client: Client, random: Random) -> None:
-    """One user creates a run, another one hears of it by WebSocket."""
+    """One user creates a run, by WebSocket perhaps, and another one hears of it by WebSocket."""
     work = client.work(steps=random.randint(4, 10))
     listening = asyncio.create_task(listeners.listen(client.world, random, work))
-    if run_id := await client.create(work):
+    if run_id := await random.choice([client.create, client.start])(work):
         await client.ended(work, run_id)
         await listening
     listening.cancel()
