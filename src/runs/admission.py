@@ -26,7 +26,7 @@ def admit(strategy: MultitaskStrategy, *, is_busy: bool) -> Admitted | Refused:
         case "reject":
             return Refused() if is_busy else Admitted()
         case "interrupt" | "rollback":
-            # Also on a thread that is not busy: it may have become busy by the time the run is written.
+            # Even if the thread is idle: it may have become busy by the time the run is written.
             return Admitted(stop=strategy)
         case _:
             assert_never(strategy)

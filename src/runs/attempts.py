@@ -1,7 +1,7 @@
-"""Whether a run that was cut off is tried again. Its own history decides, and how other runs of its graph have fared.
+"""Whether a run that was cut off is tried again, decided from its own history and the circuit of its graph.
 
-An attempt was in vain if it stored nothing: no checkpoint, and no result of one of its tasks or subgraphs. Only such
-attempts count, so a run that advances between its crashes goes on through any number of deploys.
+An attempt was in vain if it stored nothing: no checkpoint, and no result of a task or a subgraph. Only such attempts
+count, so a run that advances between its crashes survives any number of deploys.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tables.runs import Run
 #: The two ways to give up, as the run's error names them.
 GiveUpError: TypeAlias = Literal["AttemptsExhausted", "CircuitOpen"]
 
-#: How what to do about it begins.
+#: The end of each message: what to do next.
 _REDRIVE: Final = "then let the run go on by POST /runs/dead-letters/redrive"
 
 
@@ -35,7 +35,7 @@ class GaveUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenOver:
-    """A run that belongs to this executor now."""
+    """A run that this executor has taken over."""
 
     run: Run
     #: None if it goes on.
@@ -43,9 +43,9 @@ class TakenOver:
 
 
 async def take_over(db: Database, run: Run, stamp: Stamp, settings: Settings) -> TakenOver | None:
-    """Take a running run over from an executor that was cut off, in one round trip; None if someone else was first.
+    """Take a running run over from an executor that was cut off, in one round trip; None if another executor was first.
 
-    If a crash prevents that the end of a run which gives up is stored, the next attempt decides anew.
+    If a crash prevents the end of a run that gives up from being stored, the next attempt decides anew.
     """
     opened_by = clock.shifted(stamp.now, -settings.circuit_cooldown_seconds)
     _, resumed, _, found = await db.batch(
@@ -61,7 +61,7 @@ async def take_over(db: Database, run: Run, stamp: Stamp, settings: Settings) ->
 
 
 def decide(entries: Sequence[Entry], run_id: str, circuit: Circuit | None, max_attempts: int) -> GaveUp | None:
-    """Whether and why a run gives up, whose last entry is its resumption; None if it goes on."""
+    """Whether and why a run gives up; the last of its `entries` is its resumption. None if it goes on."""
     in_vain = _in_vain(entries)
     if len(in_vain) >= max_attempts:
         return _exhausted(entries, in_vain)

@@ -1,6 +1,6 @@
-"""Asking runs to stop: the wish is stored in their rows before anybody is told, so a crash cannot undo it.
+"""Requests to stop runs: the wish is stored in their rows before anybody is told, so a crash cannot undo it.
 
-The objects of their threads carry it out (`runs/execution/stopping.py`): whichever incarnation looks at the rows next.
+The objects of their threads carry it out (`runs/execution/stopping.py`), in whichever incarnation reads the rows next.
 """
 
 import logging
@@ -19,10 +19,10 @@ from tables.run_stops import Stop
 
 logger = logging.getLogger(__name__)
 
-#: As other LangGraph servers name them.
+#: The names of the errors, as on other LangGraph servers.
 _ERRORS: Final[dict[CancelAction, str]] = {"interrupt": "UserInterrupt", "rollback": "UserRollback"}
 
-#: How many runs one statement asks.
+#: How many runs one statement asks to stop.
 PAGE_RUNS: Final = 500
 
 _STATUSES: Final[dict[BulkCancelRunsStatus, tuple[RunStatus, ...]]] = {
@@ -52,7 +52,7 @@ async def ask(
 ) -> Literal["asked", "ended", "unknown"]:
     """Ask runs of one thread to stop. Idempotent.
 
-    `asked` if any of them could still be asked, `ended` if all had ended, `unknown` if there is none of them.
+    Returns `asked` if at least one of them had not ended, `ended` if all had, `unknown` if none of them exists.
     """
     found, _ = await db.batch(
         [
@@ -75,7 +75,7 @@ async def ask_many(
 ) -> tuple[bool, list[tuple[str, str]]]:
     """Ask all runs with a status to stop, page by page; a crash in between leaves some that were not asked.
 
-    Whether there was any such run, and a (thread_id, run_id) for each thread whose object is to be told.
+    Returns whether there was any such run, and a (thread_id, run_id) for each thread whose object must be told.
     """
     statuses = _STATUSES[status]
     any_unfinished, asked = await db.batch(

@@ -25,13 +25,13 @@ logger = logging.getLogger(__name__)
 class Finished:
     """A run whose end is stored."""
 
-    #: How it ended: as it was asked to, or with an error if that was too large to be stored.
+    #: How it ended: as requested, or with an error if its result was too large to be stored.
     outcome: Outcome
-    #: The claim of the thread's next run, made in the same round trip; None when that was not asked for.
+    #: The claim of the thread's next run, made in the same round trip; None if it was not requested.
     claim: Claim | None
-    #: How many super-steps it has committed; None when the answer that said so was lost.
+    #: How many super-steps it has committed; None if the answer with that number was lost.
     supersteps: int | None
-    #: The rows of the statements that went along.
+    #: The rows of the statements `alongside`.
     alongside: Sequence[Sequence[Row]] = ()
 
 
@@ -46,9 +46,9 @@ async def finish(
 ) -> Finished | None:
     """Store the end of `run` and claim the thread's next one; idempotent by the run's identity.
 
-    None, with nothing written, when what is stored is no longer `run`. The thread stays busy while it has other
-    unfinished runs; a temporary thread is deleted with its only run. The statements `alongside` come first in the
-    batch and must carry the same condition.
+    None, with nothing written, if what is stored is no longer `run`. The thread stays busy while it has other
+    unfinished runs; a temporary thread is deleted with its only run. The statements `alongside` come first in the batch
+    and must carry the same condition.
     """
     try:
         finished = await _finish(db, run, result, stamp, alongside, claims_next=claims_next)
@@ -87,10 +87,10 @@ async def _finish(
 
 
 async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> bool:
-    """Whether a batch that ended nothing was sent before, ended the run then, and its answer was lost."""
+    """Whether this batch, which ended nothing now, was sent before and ended the run then, with its answer lost."""
     stored = await runs.get(db, run.thread_id, run.run_id)
     if stored is None:
-        # Such a run is deleted at its end; should it be gone for another reason, that was as good an end.
+        # Such a run is deleted at its end. If it was deleted for another reason, it has ended just as well.
         return result.status == "rollback" or run.arguments.get("temporary", False)
     return (stored.status, stored.attempt, stored.updated_at) == (result.status, run.attempt, stamp.now)
 
@@ -98,10 +98,10 @@ async def _had_ended(db: Database, run: Run, result: Outcome, stamp: Stamp) -> b
 async def _delete_with_thread(
     db: Database, run: Run, result: Outcome, webhook: str | None, tally: Tally, stamp: Stamp
 ) -> Finished | None:
-    """End a stateless run by deleting its thread and all that is on it, itself included.
+    """End a stateless run by deleting its thread with everything on it, including the run.
 
-    None, with nothing written, when what is stored is no longer `run`, or when somebody has put another run on its
-    thread, which makes that an ordinary thread.
+    None, with nothing written, if what is stored is no longer `run`, or if another run was created on its thread, which
+    makes that an ordinary thread.
     """
     results = await db.batch(
         [
@@ -123,7 +123,7 @@ def _supersteps(counted: Sequence[Row]) -> int | None:
 
 
 def _well(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
-    """A run that succeeds closes the circuit of its graph, however many runs gave up before."""
+    """Close the circuit of the run's graph after a success, however many runs gave up before."""
     return [circuits.close(run, stamp)] if result.status == "success" else []
 
 
@@ -135,7 +135,7 @@ def _tell_of_closed(result: Outcome, rows: Sequence[Row]) -> None:
 
 
 def _ended(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
-    """Statements of which the last returns a row exactly when `run` was what is stored."""
+    """Statements that end the run; the last one returns a row exactly when `run` was what is stored."""
     if result.status == "rollback":
         lifecycle.check(run.run_id, run.status, "gone")
         return runs.delete(run)
@@ -145,7 +145,7 @@ def _ended(run: Run, result: Outcome, stamp: Stamp) -> list[Statement]:
 
 
 def _webhook(run: Run, result: Outcome, url: str | None, *, now: str, is_alone: bool = False) -> list[Statement]:
-    """The row of the webhook that is to be sent; with `is_alone`, only if the thread is deleted as well."""
+    """The row of the webhook to send; with `is_alone`, only if the thread is deleted as well."""
     if not url:
         return []
     values = None if is_alone or result.status == "rollback" else result.values

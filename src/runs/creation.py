@@ -1,7 +1,7 @@
-"""Creating runs: whether they may be created, and what happens to the unfinished runs before them.
+"""Creates runs: whether they may be created, and what happens to the unfinished runs before them.
 
-This takes two round trips to D1, one to read and one to write. The write repeats as SQL conditions what the read found:
-if the thread is deleted or becomes busy in between, nothing of the run is stored.
+This takes two round trips to D1, one to read and one to write. The write repeats, as SQL conditions, what the read
+found. If the thread is deleted or becomes busy in between, nothing of the run is stored.
 """
 
 import json
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 #: The graphs of `langgraph.json`, each with its description.
 Graphs = Mapping[str, str | None]
 
-#: What else is written together with a run.
+#: Statements to write together with a run.
 Alongside = Callable[[Run], Sequence[Statement]]
 
 _THREAD_OR_ASSISTANT: Final = "Thread or assistant not found."
@@ -156,7 +156,7 @@ def _surroundings(
 
 
 def resolve_assistant(graphs: Graphs, name_or_id: str) -> tuple[str, str | None]:
-    """The assistant id that a caller means, and the graph whose own assistant that is, if it is one."""
+    """The assistant id that a caller means, and its graph if it is a system assistant."""
     if name_or_id in graphs:
         return ids.system_assistant(name_or_id), name_or_id
     assistant_id = ids.canonical(name_or_id)
@@ -175,7 +175,7 @@ def _system_assistant(graphs: Graphs, graph_id: str | None) -> Assistant:
 
 
 def _admitted(request: RunCreate, heads: list[Row], unfinished: list[Row]) -> CancelAction | None:
-    """What the thread's unfinished runs are asked to do. Raises NotFound or Conflict."""
+    """How the thread's unfinished runs are asked to stop, if at all. Raises NotFound or Conflict."""
     if not heads and request.if_not_exists != "create":
         raise NotFound(_THREAD_OR_ASSISTANT)
     match admission.admit(request.multitask_strategy or "enqueue", is_busy=bool(unfinished)):
@@ -190,7 +190,7 @@ def _writes(request: RunCreate, run: Run, surroundings: Surroundings) -> list[St
     before: list[Statement] = []
     if not surroundings.assistant_is_stored:
         before.append(assistants.ensure([surroundings.assistant]))
-    # A thread of the run's own belongs to its creator, whatever its metadata says.
+    # A temporary thread belongs to the creator of its run, whatever its metadata says.
     access = EVERYTHING if surroundings.is_stateless else surroundings.creator.threads
     metadata = request.metadata or {}
     if (surroundings.is_stateless or request.if_not_exists == "create") and access.admits(metadata):

@@ -1,6 +1,6 @@
-"""Runs that gave up and messages that nobody could deliver: kept for an operator, who can redrive the runs.
+"""Runs that gave up and messages that could not be delivered, kept for an operator, who can redrive the runs.
 
-The row in `dead_letters` is what counts; the queue of the same name only informs whoever listens to it.
+The row in `dead_letters` is the truth; the queue of the same name only notifies its consumers.
 """
 
 import json
@@ -22,16 +22,17 @@ from tables.runs import Run
 
 logger = logging.getLogger(__name__)
 
-#: A message holds ids only; of anything else that somebody sends, this much is shown.
+#: A message contains only ids; of an unknown message, this much is shown.
 MAX_MESSAGE_CHARACTERS: Final = 10_000
 
 #: How many letters are deleted each minute.
 PAGE_FORGOTTEN: Final = 1000
 
-#: A graph of which no run has given up for this long is well.
+#: A graph of which no run has given up for this long is healthy.
 CIRCUIT_MEMORY_SECONDS: Final = 24 * 3600
 
-#: An open circuit that no run asked about for this long, and for twice the cooldown, is that of a replaced version.
+#: The circuit of a replaced version: one that is open but that no run has consulted for this long, and for twice the
+#: cooldown.
 CIRCUIT_QUIET_SECONDS: Final = 3600
 
 _UNDELIVERABLE: Final = compact_json(
@@ -45,7 +46,7 @@ _NAMELESS: Final = compact_json({"error": "UnknownMessage", "message": "a queue 
 
 
 async def announce(queue: RunQueue, run: Run) -> None:
-    """Inform whoever listens to the queue that a run gave up; if that fails, the run is in the list all the same."""
+    """Notify consumers of the queue that a run gave up; if that fails, the run is in the list all the same."""
     try:
         await queue.send_batch([(run.thread_id, run.run_id)])
     except Unavailable:
@@ -54,10 +55,10 @@ async def announce(queue: RunQueue, run: Run) -> None:
 
 
 async def keep_message(db: Database, message_id: str, body: Any) -> None:
-    """Keep a message that could not be delivered, or means nothing, where an operator sees it. Idempotent.
+    """Keep a message that could not be delivered, or names no run, for an operator. Idempotent.
 
-    Messages that announce a dead letter (it may have been redriven since) or a webhook (it has a list of its own) are
-    not kept.
+    Messages that announce a dead letter (it may have been redriven since) or a webhook (which has a list of its own)
+    are not kept.
     """
     text, now = _readable(body)[:MAX_MESSAGE_CHARACTERS], clock.now_iso()
     match body:
@@ -77,7 +78,7 @@ async def keep_message(db: Database, message_id: str, body: Any) -> None:
 
 
 def _readable(body: Any) -> str:
-    """A message as text that fits a database, although some other program may have sent anything."""
+    """A message as text that fits a database, even if another program has sent anything at all."""
     try:
         return json.dumps(body, default=ascii)
     except (ValueError, RecursionError):
@@ -86,16 +87,16 @@ def _readable(body: Any) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven:
-    """Which runs were redriven, and which were not."""
+    """Which runs were redriven, and which were refused."""
 
-    #: (thread_id, run_id) of the runs that go on.
+    #: (thread_id, run_id) of the redriven runs.
     runs: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    #: (run_id, reason why not) of the others.
+    #: (run_id, reason) of the refused ones.
     refused: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
 async def redrive(db: Database, queue: RunQueue, run_ids: Sequence[str], access: Access, stamp: Stamp) -> Redriven:
-    """Let runs that gave up go on from their last checkpoints, with all attempts before them again. Idempotent.
+    """Let runs that gave up go on from their last checkpoints, with a fresh allowance of attempts. Idempotent.
 
     A crash after the batch leaves pending runs, which the sweeper finds.
     """
@@ -134,7 +135,7 @@ def _why_not(letter: Row | None) -> str:
 
 
 def forget(now: str, settings: Settings) -> list[Statement]:
-    """What each minute deletes: letters past their retention, and circuits of graphs that have been well for long."""
+    """The deletions of each minute: letters past their retention, and circuits of graphs that are healthy again."""
     quiet_seconds = max(CIRCUIT_QUIET_SECONDS, 2 * settings.circuit_cooldown_seconds)
     return [
         dead_letters.forget(before=clock.shifted(now, -settings.dead_letter_retention_seconds), limit=PAGE_FORGOTTEN),

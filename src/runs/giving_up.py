@@ -40,7 +40,7 @@ async def give_up(db: Database, run: Run, gave_up: GaveUp, stamp: Stamp, setting
 
 
 def _kept(run: Run, reason: str, stamp: Stamp, settings: Settings) -> list[Statement]:
-    """The run as a dead letter; and if its thread was to be deleted with it, a TTL for the thread instead."""
+    """Make the run a dead letter; if its thread was to be deleted with it, give the thread a TTL instead."""
     letter = dead_letters.insert(run, reason, now=stamp.now)
     if not run.arguments.get("temporary"):
         return [letter]

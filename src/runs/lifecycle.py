@@ -1,7 +1,7 @@
-"""The life of a run and of its thread, as one table each.
+"""The transitions of a run and of its thread, as one table each.
 
-`check` decides before a run's status is stored, and the statement that stores it repeats the condition, because the
-world moves between reading and writing. Threads follow by SQL alone; a test compares what they do with their table.
+`check` decides before a run's status is stored. The statement that stores it repeats the condition, because the row may
+change in between. Threads change by SQL alone; a test compares that SQL with their table.
 """
 
 from typing import Final, Literal, TypeAlias
@@ -11,11 +11,11 @@ from langgraph_sdk.schema import RunStatus, ThreadStatus
 from errors import IllegalTransition
 from tables.threads import RestingStatus
 
-#: `gone`: the row is deleted, as by a rollback.
+#: `gone`: the row is deleted, for example by a rollback.
 Next: TypeAlias = RunStatus | Literal["gone"]
 
-#: From each status of a run to those it may have next. `running` → `running` is a resumption, after a crash or to carry
-#: out a stop; `error` → `pending` is the redrive of a dead letter, the only way back from an end.
+#: From each status of a run to the possible next ones. `running` → `running` is a resumption, after a crash or to carry
+#: out a stop. `error` → `pending` is the redrive of a dead letter, the only way back from an end.
 TRANSITIONS: Final[dict[RunStatus, frozenset[Next]]] = {
     "pending": frozenset({"running", "interrupted", "error", "gone"}),
     "running": frozenset({"running", "success", "error", "timeout", "interrupted", "gone"}),
@@ -25,7 +25,7 @@ TRANSITIONS: Final[dict[RunStatus, frozenset[Next]]] = {
     "interrupted": frozenset({"gone"}),
 }
 
-#: The same for a thread. A run makes it busy; the end of its last run lets it rest, as does a state update by hand.
+#: The same for a thread. A run makes it busy. The end of its last run, or a state update by hand, lets it rest.
 THREAD_TRANSITIONS: Final[dict[ThreadStatus, frozenset[ThreadStatus]]] = {
     "idle": frozenset({"busy", "idle", "interrupted"}),
     "interrupted": frozenset({"busy", "idle", "interrupted"}),
@@ -41,7 +41,7 @@ def check(run_id: str, current: RunStatus, new: Next) -> None:
 
 
 def is_finished(status: RunStatus) -> bool:
-    """Whether a run with this status has ended: nobody will execute it, unless it is redriven."""
+    """Whether a run with this status has ended: it is not executed again, unless it is redriven."""
     return status not in ("pending", "running")
 
 

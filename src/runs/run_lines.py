@@ -40,7 +40,7 @@ def _identity(run: Run) -> dict[str, Any]:
 
 
 def accepted(logger: logging.Logger, run: Run) -> None:
-    """The run is a row."""
+    """The run was stored."""
     logger.info("run accepted", extra={"event": "run_accepted", **_identity(run)})
 
 
@@ -65,7 +65,7 @@ def given_up(logger: logging.Logger, run: Run, message: str) -> None:
 
 
 def circuit_counted(logger: logging.Logger, circuit: Circuit) -> None:
-    """One more run of a graph gave up: its circuit may be open now."""
+    """Another run of a graph gave up, which may have opened its circuit."""
     fields = {"event": "circuit_opened", "graph_id": circuit.graph_id, "failures": circuit.failures}
     if circuit.opened_at is not None:
         logger.error(
@@ -77,7 +77,7 @@ def circuit_counted(logger: logging.Logger, circuit: Circuit) -> None:
 
 
 def circuit_closed(logger: logging.Logger, circuit: Circuit) -> None:
-    """A run succeeded, of a graph of which some had given up."""
+    """A run of a graph with counted failures succeeded."""
     if circuit.opened_at is not None:
         fields = {"event": "circuit_closed", "graph_id": circuit.graph_id}
         logger.info("the graph is well again: its runs are tried again when they are cut off", extra=fields)
@@ -95,7 +95,8 @@ def ended(logger: logging.Logger, run: Run, result: Outcome, tally: Tally, super
         "retries": tally.retries or None,
         "d1_batches": tally.d1.batches or None,
         "d1_rows_written": tally.d1.rows_written or None,
-        # Its message may be the graph's own; what the graph raised has a line with the traceback.
+        # The error's type only, because its message may be the graph's own. An exception of the graph has a line with a
+        # traceback.
         "error": json.loads(result.error)["error"] if failed and result.error else None,
     }
     known = {name: value for name, value in fields.items() if value is not None}

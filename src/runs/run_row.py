@@ -1,4 +1,4 @@
-"""The row of a new run: what its caller asked for, merged with its assistant and its thread."""
+"""The row of a new run: the request, merged with its assistant and its thread."""
 
 import json
 from collections.abc import Mapping
@@ -39,14 +39,14 @@ class Creator:
     version: str
     principal: Principal
     threads: Access
-    #: In addition, everybody may use the graphs' own assistants, which belong to nobody.
+    #: The assistants within reach; everybody may also use system assistants, which have no owner.
     assistants: Access
     request_id: str | None = None
     #: The trace that the caller has begun.
     trace: TraceContext | None = None
-    #: Those headers of the request that the graph may see.
+    #: The headers of the request that the graph may see.
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: How long a thread lives that is created for the run and kept after it.
+    #: The TTL of a thread that is created for the run and kept after it.
     thread_ttl: Ttl | None = None
     #: The key by which a retry finds the run.
     key: IdempotencyKey | None = None
@@ -54,16 +54,16 @@ class Creator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a run depends on, as read before it is created."""
+    """What a run depends on, as it was read before the run is created."""
 
     assistant: Assistant
-    #: False for a system assistant that nobody has used yet.
+    #: False for a system assistant that has not been used yet.
     assistant_is_stored: bool
     thread_metadata: JsonObject
     thread_config: JsonObject
-    #: No thread was named: the run gets one of its own.
+    #: The request named no thread, so the run gets one of its own.
     is_stateless: bool
-    #: What the thread's unfinished runs are asked to do.
+    #: How the thread's unfinished runs are asked to stop, if at all.
     stop: CancelAction | None
     creator: Creator
 
@@ -135,7 +135,7 @@ def _kwargs(
 def is_temporary(request: RunCreate, surroundings: Surroundings) -> bool:
     """Whether the thread is deleted at the run's end: that of a stateless run, unless its caller wants to keep it.
 
-    With an `Idempotency-Key` it is kept for retries, unless the caller explicitly wants it deleted.
+    With an `Idempotency-Key` the thread is kept for retries, unless the caller explicitly wants it deleted.
     """
     keeps = ("keep", None) if surroundings.creator.key else ("keep",)
     return surroundings.is_stateless and request.on_completion not in keeps
@@ -152,7 +152,7 @@ def thread_ttl(request: RunCreate, surroundings: Surroundings) -> Ttl | None:
 
 
 def _chosen_context(request: RunCreate) -> JsonObject:
-    """`context` and `config.configurable` mirror each other: the caller gives one of them."""
+    """`context` and `config.configurable` mirror each other, so a caller gives only one of them."""
     return request.context or (request.config and request.config.configurable) or {}
 
 
@@ -168,7 +168,7 @@ def _chosen_configurable(request: RunCreate, surroundings: Surroundings) -> Json
 
 
 def _check_checkpoint(configurable: JsonObject) -> None:
-    """Raise Unprocessable for keys that name a checkpoint and are malformed, because they reach the database."""
+    """Raise Unprocessable for malformed keys that name a checkpoint, because they reach the database."""
     try:
         CheckpointRef.model_validate({key: configurable.get(key) for key in CheckpointRef.model_fields})
     except ValidationError as error:
@@ -176,7 +176,7 @@ def _check_checkpoint(configurable: JsonObject) -> None:
 
 
 def _server_configurable(request: RunCreate, surroundings: Surroundings, thread_id: str, run_id: str) -> dict[str, Any]:
-    """What a caller cannot choose, above all the thread."""
+    """The keys that a caller cannot choose, above all the thread's id."""
     principal = surroundings.creator.principal
     return {
         "langgraph_auth_user": principal.user,
@@ -196,7 +196,7 @@ def _server_configurable(request: RunCreate, surroundings: Surroundings, thread_
 
 
 def _tracing(request: RunCreate, trace: TraceContext | None) -> dict[str, Any]:
-    """What the caller has said about traces."""
+    """The caller's wishes about traces."""
     given = request.langsmith_tracer
     return {
         **({trace_context.CONFIGURABLE: trace.headers(trace.parent_id)} if trace and trace.parent_id else {}),
@@ -215,7 +215,7 @@ def _chosen_config(request: RunCreate, surroundings: Surroundings) -> JsonObject
 
 
 def thread_config(request: RunCreate, surroundings: Surroundings) -> JsonObject:
-    """What the thread shows: the configuration of its last run, without what its caller gave to that run alone."""
+    """The configuration that the thread shows: that of its last run, without the parts that concern only that run."""
     earlier = surroundings.thread_config
     assistant = _assistant_config(surroundings)
     return {

@@ -1,7 +1,7 @@
-"""The sweeper: announces work again that nobody has touched for a while.
+"""The sweeper: announces work that nobody has touched for a while.
 
-It rescues runs whose queue message was lost or whose thread's object has lost its alarm, and webhooks whose message was
-lost or whose next attempt is too far off for a message. Announcing too often is harmless.
+It rescues runs whose queue message or whose object's alarm was lost, and webhooks whose message was lost or whose next
+attempt was too far off for a message. Announcing too often is harmless.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,12 +19,12 @@ STALE_SECONDS: Final = 60
 OVERDUE_SECONDS: Final = 15
 
 PAGE_ROWS: Final = 500
-#: One sweep announces at most PAGE_ROWS * MAX_PAGES rows; the others have their turn once those are done.
+#: One sweep announces at most PAGE_ROWS * MAX_PAGES rows; the others follow once those are handled.
 MAX_PAGES: Final = 40
 
 
 async def announce_stale(db: Database, queue: RunQueue, *, now: str) -> int:
-    """Send one queue message for each thread with stale runs; how many it were.
+    """Send one queue message for each thread with stale runs; returns how many.
 
     Safe to repeat, and to interrupt anywhere.
     """
@@ -37,7 +37,7 @@ async def announce_stale(db: Database, queue: RunQueue, *, now: str) -> int:
 
 
 async def announce_overdue_webhooks(db: Database, queue: WebhookQueue, *, now: str) -> int:
-    """Send a queue message for each run with an overdue webhook; how many it were. As safe as `announce_stale`."""
+    """Send a queue message for each run with an overdue webhook; returns how many. As safe as `announce_stale`."""
     by = clock.shifted(now, -OVERDUE_SECONDS)
 
     async def page(after: str) -> Sequence[str]:

@@ -10,7 +10,10 @@ from tables.runs import Run
 
 
 def of(run: Run, result: Outcome, stamp: Stamp) -> Tally:
-    """The tally of a run that ends now. Of a redriven run only what came since, because its first end was counted."""
+    """The tally of a run that ends now.
+
+    For a redriven run only what came after the redrive, since its first end was counted.
+    """
     assert result.status != "drained"
     entries = run_history.parse(run.history)
     again = max((place for place, entry in enumerate(entries) if entry.event == "redriven"), default=None)
@@ -33,10 +36,10 @@ def of(run: Run, result: Outcome, stamp: Stamp) -> Tally:
 
 
 def _started_at(entries: list[Entry]) -> str | None:
-    """When the run was claimed in order to execute, not only to be stopped."""
+    """When the run was claimed to be executed, not only to be stopped."""
     return next((entry.at for entry in entries if entry.event == "started" and entry.cause is None), None)
 
 
 def _gap(since: str, resumed: Entry) -> float:
-    """How long a cut-off run may have stood still at most: since its last entry, or the last checkpoint after it."""
+    """How long a run that was cut off stood still at most: since its last entry, or the last checkpoint after it."""
     return clock.seconds_between(max(since, resumed.checkpoint_at or since), resumed.at)

@@ -1,4 +1,4 @@
-"""What happened to a run, composed from its row, its checkpoints and its webhooks."""
+"""The timeline of a run, composed from its row, its checkpoints and its webhooks."""
 
 import json
 from collections import defaultdict
@@ -27,10 +27,10 @@ def of(
     after: str | None,
     limit: int,
 ) -> TimelineObject:
-    """A page: up to `limit` checkpoints after the one named `after`, and what happened around them.
+    """A page: up to `limit` checkpoints after the one named `after`, and the events around them.
 
-    `checkpoints` and `tasks` come from `run_checkpoints.select_page`, beginning with that checkpoint; one more than is
-    shown means that there is another page.
+    `checkpoints` and `tasks` come from `run_checkpoints.select_page`, beginning with that checkpoint. If there is one
+    more than is shown, there is another page.
     """
     did: dict[str, list[Row]] = defaultdict(list)
     for row in tasks:
@@ -58,7 +58,7 @@ def of(
 
 
 def _timed(events: Iterable[TimelineEvent]) -> Iterator[TimelineEvent]:
-    """The events in order, each with the seconds since the one before."""
+    """The events in order, each with the seconds since the previous one."""
     before: str | None = None
     for event in sorted(events, key=_place):
         yield event.model_copy(update={"seconds": clock.seconds_between(before or event.at, event.at)})
@@ -66,13 +66,13 @@ def _timed(events: Iterable[TimelineEvent]) -> Iterator[TimelineEvent]:
 
 
 def _place(event: TimelineEvent) -> tuple[str, bool, int, int, str]:
-    """What orders events. Below the millisecond, the times of a row are random (see `clock.moment`)."""
+    """The sort key of events. Below the millisecond, the times of a row are random (see `clock.moment`)."""
     is_webhook = event.delivery_id is not None
     return event.at[:23], is_webhook, event.attempt or 0, _RANKS.get(event.event, 0), event.checkpoint_id or ""
 
 
 def _behind(checkpoint_id: str, events: Sequence[TimelineEvent]) -> int:
-    """Where the events after a checkpoint begin."""
+    """The position of the first event after a checkpoint."""
     places = (place for place, event in enumerate(events, 1) if event.checkpoint_id == checkpoint_id)
     return next(places, 0)
 
@@ -113,7 +113,7 @@ def _of_webhooks(rows: Iterable[Row]) -> Iterator[TimelineEvent]:
 def _of_checkpoints(run: Run, rows: Iterable[Row], did: Mapping[str, Sequence[Row]]) -> Iterator[TimelineEvent]:
     at = run.started_at or run.created_at
     for row in rows:
-        # The order of their ids counts, whatever the clocks of several machines say.
+        # Ids decide the order, even if the clocks of several machines disagree.
         at = max(at, row["at"] or at)
         yield _event(
             at,

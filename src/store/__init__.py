@@ -1,1 +1,1 @@
-"""What graphs remember across threads."""
+"""LangGraph's store: what graphs remember across threads."""

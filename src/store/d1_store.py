@@ -29,20 +29,21 @@ from store.indexes import WORDS, Index
 from tables import store_items, store_namespaces
 from tables.store_items import BY_NOTHING, FoundBy, StoredItem
 
-#: Bytes of a value as JSON: leaves room in its row for the other columns.
+#: The most bytes of a value as JSON; leaves room in its row for the other columns.
 MAX_VALUE_BYTES: Final = 1_900_000
 
-#: The greatest limit and offset: beyond 2**53 - 2 a number would become a BigInt, which D1 refuses.
+#: The largest limit and offset. From 2**53 - 1 on, a number would become a BigInt, which D1 refuses.
 _MAX_COUNT: Final = 2**31 - 1
-#: A longer time to live is as good as this one, a hundred years.
+#: The longest time to live: a hundred years.
 _MAX_TTL_MINUTES: Final = 100 * 365 * 24 * 60
 
 
 class D1Store(BaseStore):
     """LangGraph's `BaseStore` over `ports.Database`.
 
-    A batch is one round trip; one more if it reads items whose time to live begins anew; and with embeddings a few more
-    for each query. Its reads see what was there before its writes; of several writes to one key, the last one counts.
+    A batch is one round trip, and one more if it renews the time to live of items that it read; with embeddings, each
+    query costs a few more. Its reads see the state before its writes; of several writes to one key, the last one
+    counts.
     """
 
     supports_ttl = True
@@ -64,7 +65,7 @@ class D1Store(BaseStore):
         return self._database.wait(self.abatch(ops))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Carry out the operations in one transaction; a result for each."""
+        """Carry out the operations in one transaction; returns a result for each."""
         operations, now = list(ops), clock.now_iso()
         for op in operations:
             validate_op_namespace(op)
@@ -139,7 +140,7 @@ def _result(op: Op, rows: Sequence[Row]) -> Result:
 
 
 def _refresh(op: Op, rows: Sequence[Row], now: str) -> list[Statement]:
-    """Statements by which the time to live of items that were read begins anew."""
+    """Statements that renew the time to live of items that were read."""
     if not isinstance(op, GetOp | SearchOp) or not op.refresh_ttl:
         return []
     return [

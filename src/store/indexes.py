@@ -9,7 +9,7 @@ from store import search_text
 from tables.store_items import FoundBy, Ranking, Search
 from tables.store_namespaces import Namespace
 
-#: What finds each item that is about to be written.
+#: For each item to write, the entries by which it is found.
 Entries: TypeAlias = Mapping[tuple[Namespace, str], FoundBy]
 
 
@@ -17,11 +17,11 @@ class Index(Protocol):
     """Makes items findable, and ranks them."""
 
     async def entries(self, puts: Iterable[PutOp]) -> Entries:
-        """What finds the items that are to be written; nothing for those that ask for it."""
+        """The entries of the items to write; empty for items that ask not to be indexed."""
         ...
 
     async def ranking(self, wanted: Search, query: str, count: int) -> Ranking:
-        """The best `count` of the wanted items, for a query."""
+        """The best `count` of the wanted items for a query."""
         ...
 
 

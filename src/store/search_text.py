@@ -1,7 +1,7 @@
-"""Full-text search without any setup: which words an item has, and which a query asks for.
+"""Full-text search without any setup: the words of an item, and the words of a query.
 
-SQLite's tokenizer cuts at spaces and signs, which Chinese, Japanese, Korean and Thai do not put between words: there
-every character is a word, and a query asks for pairs of neighbours.
+SQLite's tokenizer cuts at spaces and punctuation, which Chinese, Japanese, Korean and Thai do not put between words.
+There every character is a word, and a query asks for pairs of neighbours.
 """
 
 import re
@@ -14,9 +14,9 @@ from langgraph.store.base import get_text_at_path
 
 from tables.store_namespaces import Namespace, encode
 
-#: More of an item is not indexed.
+#: The rest of a longer item is not indexed.
 MAX_INDEXED_CHARS: Final = 50_000
-#: More of a query is not asked for.
+#: The rest of a longer query is ignored.
 MAX_QUERY_TERMS: Final = 64
 
 _UNSPACED: Final = "\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -25,16 +25,16 @@ _RUN: Final = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+")
 
 
 def words(namespace: Namespace, value: Mapping[str, Any], paths: Sequence[str] | None) -> tuple[str, str]:
-    """What `store_texts` holds for an item: its scope, and the text at `paths` (None: all that is text in it)."""
+    """The columns of `store_texts` for an item: its scope, and the text at `paths` (None for all its text)."""
     texts = _texts(value) if paths is None else (text for path in paths for text in get_text_at_path(dict(value), path))
     text = _UNSPACED_CHARACTER.sub(r" \g<0> ", "\n".join(texts)[:MAX_INDEXED_CHARS])
     return " ".join(_scope(namespace[:depth]) for depth in range(1, len(namespace) + 1)), text
 
 
 def expression(prefix: Namespace, query: str) -> str | None:
-    """The FTS5 expression for items in a subtree that have any word of a query; None when it has no words.
+    """The FTS5 expression for items in a subtree that contain any word of a query; None if the query has no words.
 
-    Made of quoted words only, so no query is a syntax error.
+    It consists of quoted words, so no query is a syntax error.
     """
     terms = dict.fromkeys(islice(_terms(query), MAX_QUERY_TERMS))
     if not terms:
@@ -65,5 +65,8 @@ def _terms(query: str) -> Iterator[str]:
 
 
 def _scope(prefix: Namespace) -> str:
-    """A word for a namespace. Two may share one: that only costs time, as the namespace itself is compared as well."""
+    """A word for a namespace.
+
+    If two share one, that only costs time, because the namespace itself is compared as well.
+    """
     return f"n{zlib.crc32(encode(prefix).encode()):08x}"

@@ -1,8 +1,8 @@
-"""Search by meaning: each item's texts as embeddings in D1, compared with the query's in Python.
+"""Semantic search: the texts of items as embeddings in D1, compared with the query's in Python.
 
-D1 knows no vectors, so a search reads those of its subtree, the last written first. That is exact and needs no other
-service, and it is bounded: items that were written before the last `MAX_COMPARED` follow without a score, like those
-that were never embedded.
+D1 has no vector index, so a search reads the vectors of its subtree, the last written first. That is exact and needs no
+other service, but it is bounded: items written before the last `MAX_COMPARED` follow without a score, like items that
+were never embedded.
 """
 
 import base64
@@ -23,7 +23,7 @@ from tables import store_items
 from tables.store_items import FoundBy, Ranking, Search
 
 MAX_COMPARED: Final = 2000
-#: Characters of vectors that one round trip brings: what a Worker's memory has room for.
+#: How many characters of vectors one round trip reads, limited by the memory of a Worker.
 PAGE_CHARS: Final = 800_000
 
 #: 32 bits for each dimension, in base64.
@@ -57,7 +57,7 @@ class Vectors:
         return [text for path in paths for text in get_text_at_path(op.value, path)]
 
     async def ranking(self, wanted: Search, query: str, count: int) -> Ranking:
-        """See `Index`; of an item with several vectors the most similar one counts."""
+        """See `Index`. For an item with several vectors, the most similar one counts."""
         asked = self._unit(await self._make_embeddings().aembed_query(query))
         scores: dict[int, float] = {}
         after: tuple[str, int] | None = None
@@ -74,7 +74,7 @@ class Vectors:
         return "scores", dict(heapq.nlargest(count, scores.items(), key=operator.itemgetter(1)))
 
     def _unit(self, vector: Sequence[float]) -> Vector:
-        """The vector of length 1 in the same direction: of such, the cosine is the dot product."""
+        """The vector of length 1 in the same direction; the dot product of such vectors is their cosine."""
         if len(vector) != self._index.dims:
             raise ValueError(f"store.index.dims is {self._index.dims}, but an embedding has {len(vector)} dimensions")
         length = math.hypot(*vector)

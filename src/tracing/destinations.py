@@ -1,4 +1,4 @@
-"""Where spans are sent, by the variables that OpenTelemetry and LangSmith have for it."""
+"""Where spans are sent, from the variables of OpenTelemetry and LangSmith."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tracing.spans import Value
 
 LANGSMITH: Final = "https://api.smith.langchain.com"
 
-#: OpenTelemetry's switch for what models and tools are told and say; off unless it is set to one of these.
+#: OpenTelemetry's switch for the inputs and outputs of models and tools; off unless it has one of these values.
 CAPTURE: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _CAPTURED: Final = frozenset({"true", "span_only", "span_and_event"})
 
@@ -24,18 +24,18 @@ class Destination:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     is_langsmith: bool = False
-    #: Which of "inputs" and "outputs" it gets.
+    #: Which of "inputs" and "outputs" it receives.
     content: frozenset[str] = frozenset()
 
     @property
     def place(self) -> str:
-        """Where it is, for the log: addresses may hold a password or a token."""
+        """Its address for the log, without credentials, which addresses may contain."""
         return urlsplit(self.url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracing:
-    """Who gets spans, what they say about their sender, and how long one waits for others to leave with."""
+    """The destinations of spans, the description of their sender, and how long a span may wait for a batch."""
 
     destinations: Sequence[Destination]
     resource: Mapping[str, Value]
@@ -43,7 +43,7 @@ class Tracing:
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str], worker_version: str) -> "Tracing | None":
-        """What is configured; None when nobody wants spans. ValueError names the variable that is wrong."""
+        """The configured destinations; None if there are none. ValueError names the variable that is wrong."""
         if env.get("OTEL_SDK_DISABLED", "").lower() == "true":
             return None
         destinations = [*_collector(env), *_langsmith(env)]

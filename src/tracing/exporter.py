@@ -1,4 +1,4 @@
-"""Sends spans, in the background of the runs that they are about: best effort, bounded, never holding a run up."""
+"""Sends spans in the background of their runs: best effort, bounded, and never delaying a run."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ from tracing.spans import Span, request_body
 
 logger = logging.getLogger(__name__)
 
-#: How many spans go in one request; as soon as there are that many, one is sent.
+#: How many spans go into one request; as soon as there are this many, one is sent.
 BATCH_SPANS: Final = 200
 
-#: How much may wait to be sent; further spans are lost.
+#: How many spans, and characters, may wait to be sent; further spans are lost.
 MAX_WAITING_SPANS: Final = 2000
 MAX_WAITING_CHARACTERS: Final = 4_000_000
 
@@ -24,13 +24,13 @@ MAX_WAITING_CHARACTERS: Final = 4_000_000
 MAX_CONTENT_CHARACTERS: Final = 200_000
 MAX_MESSAGE_CHARACTERS: Final = 10_000
 
-#: After these statuses the same request is sent once more, a moment later.
+#: After these statuses the request is sent once more.
 _RETRYABLE: Final = frozenset({429, 502, 503, 504})
 RETRY_SECONDS: Final = 1.0
 
 
 class Exporter:
-    """The spans of one thread's runs on their way to all destinations."""
+    """The spans of one thread's runs, on their way to all destinations."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Exporter:
             self.flush()
 
     def flush(self) -> None:
-        """Have what waits sent soon; returns at once."""
+        """Begin to send the waiting spans; returns at once."""
         if self._waiting and not self._is_sending:
             self._is_sending = True
             self._keep_alive(self._send())
@@ -113,7 +113,7 @@ class Exporter:
         return problem
 
     async def _post(self, destination: Destination, body: str) -> tuple[str | None, bool]:
-        """What went wrong, if anything, and whether trying again may help."""
+        """Send a request once; returns what went wrong, if anything, and whether trying again may help."""
         headers = {**destination.headers, "content-type": "application/json"}
         try:
             status = (await self._sender.post(destination.url, headers, body)).status

@@ -20,10 +20,10 @@ from streaming.json_text import described, dumps
 from trace_context import TraceContext
 from tracing.spans import RunType, Span, Value
 
-#: The tag of what LangChain and LangGraph do for themselves, such as writing to channels.
+#: The tag of internal steps of LangChain and LangGraph, such as writing to channels.
 _HIDDEN: Final = "langsmith:hidden"
 
-#: Names of the conventions for what LangGraph and LangChain put into metadata.
+#: The conventions' names for metadata of LangGraph and LangChain.
 _METADATA_NAMES: Final[Mapping[str, str]] = {
     "langgraph_node": "langgraph.node",
     "langgraph_step": "langgraph.step",
@@ -37,14 +37,15 @@ _MODEL_NAMES: Final[Mapping[str, str]] = {
 }
 
 
-#: How much input of open spans is kept: a thousand parallel tasks each have the whole state as theirs.
+#: How many characters of inputs are kept for open spans: each of a thousand parallel tasks has the whole state as
+#: input.
 MAX_OPEN_CHARACTERS: Final = 4_000_000
 
 
 class SpanRecorder(BaseCallbackHandler):
-    """Hands each span over when it ends. An error in here is logged by LangChain and harms no run."""
+    """Hands each span over when it ends. LangChain logs an error in here, which harms no run."""
 
-    #: In the order of what happens, also for asynchronous callers.
+    #: Callbacks run in the order of events, for asynchronous callers, too.
     run_inline = True
 
     def __init__(
@@ -65,11 +66,11 @@ class SpanRecorder(BaseCallbackHandler):
         self._captures_content = captures_content
         self._open: dict[UUID, Span] = {}
         self._characters = 0
-        #: For callbacks that make no span, the span that they belong to.
+        #: For callbacks that make no span, the id of the enclosing span.
         self._inside: dict[UUID, str] = {self._run: trace_context.span_of(run_id)}
 
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **about: Any) -> None:
-        """A graph, a task of one, or any other runnable."""
+        """A graph, a task of it, or any other runnable begins."""
         if run_id == self._run:
             return
         if _HIDDEN in (about.get("tags") or ()):
@@ -90,11 +91,11 @@ class SpanRecorder(BaseCallbackHandler):
     def on_chat_model_start(
         self, serialized: Any, messages: Sequence[Sequence[BaseMessage]], *, run_id: UUID, **about: Any
     ) -> None:
-        """A call of a chat model."""
+        """A call of a chat model begins."""
         self._begin_model("chat", run_id, serialized, about, messages[0])
 
     def on_llm_start(self, serialized: Any, prompts: Sequence[str], *, run_id: UUID, **about: Any) -> None:
-        """A call of a model that completes text."""
+        """A call of a text completion model begins."""
         self._begin_model("text_completion", run_id, serialized, about, [HumanMessage(prompt) for prompt in prompts])
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_about: Any) -> None:
@@ -110,7 +111,7 @@ class SpanRecorder(BaseCallbackHandler):
         self._end(run_id, error=error)
 
     def on_tool_start(self, serialized: Any, input_str: str, *, run_id: UUID, **about: Any) -> None:
-        """A call of a tool."""
+        """A call of a tool begins."""
         name = _name(serialized, "tool")
         called = {"gen_ai.tool.call.id": about["tool_call_id"]} if about.get("tool_call_id") else {}
         attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name, **called}
@@ -133,7 +134,7 @@ class SpanRecorder(BaseCallbackHandler):
         self._end(run_id, error=error)
 
     def on_retriever_start(self, serialized: Any, query: str, *, run_id: UUID, **about: Any) -> None:
-        """A search for documents."""
+        """A search for documents begins."""
         name = about.get("name") or _name(serialized, "retriever")
         attributes = {"gen_ai.operation.name": "retrieval"}
         self._begin(run_id, about, name, run_type="retriever", attributes=attributes, inputs={"query": query})
@@ -219,14 +220,14 @@ class SpanRecorder(BaseCallbackHandler):
 
 
 def _said(about: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Value]:
-    """Attributes out of metadata, which may hold anything."""
+    """Attributes from metadata, which may contain anything."""
     metadata = about.get("metadata") or {}
     found = {name: metadata[key] for key, name in names.items() if metadata.get(key) is not None}
     return {name: value if isinstance(value, str | int | float) else described(value) for name, value in found.items()}
 
 
 def _answered(message: BaseMessage) -> dict[str, Value]:
-    """What a model says about its answer."""
+    """Attributes from a model's metadata about its answer."""
     usage: Mapping[str, int] = getattr(message, "usage_metadata", None) or {}
     said = message.response_metadata
     finish: Any = said.get("finish_reason") or said.get("stop_reason")

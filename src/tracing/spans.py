@@ -1,4 +1,4 @@
-"""Spans as OTLP's JSON has them: ids in hexadecimal, times as texts of nanoseconds."""
+"""Spans in OTLP's JSON: ids in hexadecimal, times as texts of nanoseconds."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,10 +10,11 @@ from trace_context import TraceContext
 
 Value: TypeAlias = str | bool | int | float | Sequence[str]
 
-#: What LangSmith calls a span's kind.
+#: LangSmith's name for the kind of a span.
 RunType: TypeAlias = Literal["chain", "llm", "tool", "retriever"]
 
-#: `opentelemetry.proto.trace.v1`: SpanKind, Status.StatusCode, and the flag that says that the flag after it counts.
+#: From `opentelemetry.proto.trace.v1`: SpanKind, Status.StatusCode, and the flag which says that the next flag is
+#: valid.
 _KINDS: Final = {"internal": 1, "server": 2, "client": 3}
 _ERROR: Final = 2
 _PARENT_IS_REMOTE_IS_KNOWN: Final = 0x100
@@ -22,7 +23,7 @@ _PARENT_IS_REMOTE: Final = 0x200
 
 @dataclass(slots=True, kw_only=True)
 class Span:
-    """Something that took time."""
+    """An operation with a duration."""
 
     trace: TraceContext
     span_id: str
@@ -33,21 +34,21 @@ class Span:
     start_ns: int
     end_ns: int = 0
     attributes: dict[str, Value] = field(default_factory=dict[str, Value])
-    #: (type, message) of what it ended with.
+    #: (type, message) of the error that ended it.
     error: tuple[str, str] | None = None
-    #: JSON texts; only where somebody wants them.
+    #: JSON texts; only if a destination wants them.
     inputs: str | None = None
     outputs: str | None = None
-    #: Where in LangSmith it goes, if not to the project of all.
+    #: The LangSmith project, if it is not the default one.
     project: str | None = None
 
     @property
     def characters(self) -> int:
-        """How long its contents are."""
+        """The length of its contents, in characters."""
         return len(self.inputs or "") + len(self.outputs or "")
 
     def omit_content(self) -> None:
-        """Say how long the contents were, and let them go."""
+        """Replace the contents by their lengths."""
         self.attributes["superstep.omitted_characters"] = self.characters
         self.inputs = self.outputs = None
 
@@ -88,7 +89,7 @@ def _encoded(span: Span, *, for_langsmith: bool, content: Collection[str]) -> di
 
 
 def _content(span: Span, *, for_langsmith: bool, content: Collection[str]) -> dict[str, Value]:
-    """What went in and came out, under the names and in the form that the receiver looks for."""
+    """Inputs and outputs, under the names and in the form that the destination expects."""
     texts = {name: text for name, text in (("inputs", span.inputs), ("outputs", span.outputs)) if text is not None}
     shown = {name: text for name, text in texts.items() if name in content}
     if for_langsmith:
@@ -104,7 +105,7 @@ def _content(span: Span, *, for_langsmith: bool, content: Collection[str]) -> di
 
 
 def _semantic_messages(text: str) -> str:
-    """Messages as the semantic conventions for generative AI have them, out of OpenAI's form."""
+    """Messages in the form of the semantic conventions for generative AI, from OpenAI's form."""
     return dumps([{"role": each["role"], "parts": _parts(each)} for each in json.loads(text)["messages"]])
 
 

@@ -1,1 +1,1 @@
-"""Telling of a run's end, over HTTP, until somebody takes it."""
+"""Delivers the end of a run over HTTP, until the receiver has accepted it."""

@@ -1,7 +1,7 @@
-"""Webhooks: told at least once, in the background, how a run ended.
+"""Webhooks: delivered at least once, in the background, with how a run ended.
 
-The batch that ends a run leaves a row in `webhooks`; a queue message is only the hint that it is there. A row that no
-message speaks of is announced by the sweeper, until its receiver has answered or its day is over.
+The batch that ends a run inserts a row into `webhooks`; a queue message is only a hint to look at it. The sweeper
+announces rows without a message, until their receiver has accepted or their day is over.
 """
 
 import json
@@ -29,19 +29,19 @@ from webhooks import schedule, signature, target
 
 logger = logging.getLogger(__name__)
 
-#: Longer than the resolver and the receiver may take to answer: after that, the sender of an attempt has died.
+#: Longer than the resolver and the receiver may take together, so after that the sender of an attempt has died.
 LEASE_SECONDS: Final = 60
 
-#: A message that comes in time must not find its webhook due a moment later by the clock of another machine.
+#: A message that comes on time must not find its webhook due a moment later by the clock of another machine.
 CLOCK_SKEW_SECONDS: Final = 1
 
-#: Far more attempts than a day has: a webhook whose sender died each time is given up, too.
+#: Far more attempts than a day has, so that a webhook whose sender dies each time is given up, too.
 MAX_ATTEMPTS: Final = 100
 
-#: A queue message waits for the next attempt up to so long; for what comes later the sweeper sends another one.
+#: A queue message waits for an attempt that is at most this far off; for later ones the sweeper sends another message.
 MAX_DELAY_SECONDS: Final = 300
 
-#: For how long the operator sees what was delivered, and what was given up.
+#: For how long delivered webhooks, and those given up, are kept for the operator.
 DELIVERED_KEPT_SECONDS: Final = 7 * 24 * 3600
 DEAD_KEPT_SECONDS: Final = 30 * 24 * 3600
 MAX_FORGOTTEN: Final = 1000
@@ -58,7 +58,7 @@ async def announce(queue: WebhookQueue, run: Run) -> None:
 
 
 async def hint(queue: WebhookQueue, run_ids: Sequence[str]) -> None:
-    """Say that webhooks of these runs are due; when the queue does not take it, the sweeper finds them."""
+    """Announce that webhooks of these runs are due; if the queue refuses, the sweeper finds them."""
     try:
         await queue.send_batch(run_ids)
     except Unavailable:
@@ -68,11 +68,11 @@ async def hint(queue: WebhookQueue, run_ids: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
-    """What came of sending a webhook once."""
+    """The result of sending a webhook once."""
 
     answer: HttpAnswer | None = None
     problem: str | None = None
-    #: Another attempt would come to the same.
+    #: Whether another attempt would have the same result.
     is_final: bool = False
 
     @property
@@ -80,7 +80,7 @@ class _Attempt:
         return self.answer is not None and 200 <= self.answer.status < 300
 
     def json(self) -> str:
-        """As it stands in the history of the webhook, besides its time."""
+        """The result in the webhook's history, besides its time."""
         status = {"status": self.answer.status} if self.answer else {}
         problem = {"problem": self.problem[:_MAX_PROBLEM_CHARS]} if self.problem else {}
         return compact_json({**status, **problem})
@@ -88,17 +88,20 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Courier:
-    """Takes webhooks to their receivers."""
+    """Delivers webhooks to their receivers."""
 
     db: Database
     sender: HttpSender
     resolver: DnsResolver
     config: ProjectConfig
-    #: What webhooks are signed with; unsigned without any.
+    #: The keys that sign webhooks; without any, they are unsigned.
     secrets: Sequence[bytes]
 
     async def deliver(self, run_id: str) -> int | None:
-        """Send the webhooks of a run that are due; in how many seconds to look again, None for never. Idempotent."""
+        """Send the due webhooks of a run. Idempotent.
+
+        Returns after how many seconds to call again; None for never.
+        """
         now = clock.now_iso()
         due_by, until = clock.shifted(now, CLOCK_SKEW_SECONDS), clock.shifted(now, LEASE_SECONDS)
         taken = await webhooks.take(self.db, run_id, due_by=due_by, until=until, now=now)
@@ -127,7 +130,7 @@ class Courier:
         if webhook.attempts > MAX_ATTEMPTS:
             return _Attempt(problem=f"gave up after {MAX_ATTEMPTS} attempts", is_final=True)
         try:
-            # The rules may be stricter than when the run was created, and names resolve anew.
+            # The rules may be stricter than when the run was created, and names may resolve to other addresses.
             await target.check(webhook.url, self.config.webhooks.url, self.resolver)
             body = f'{webhook.body.removesuffix("}")},"webhook_sent_at":{compact_json(clock.now_iso())}}}'
             answer = await self.sender.post(webhook.url, self._headers(webhook, body), body)
@@ -143,7 +146,7 @@ class Courier:
         return _Attempt(answer=answer, is_final=answer.status == 410)
 
     def _headers(self, webhook: Webhook, body: str) -> dict[str, str]:
-        """Ours, and what langgraph.json adds; of variables those with the prefix, so that no other secret gets out."""
+        """Our headers and those of langgraph.json, which may use variables only with the prefix: no secret leaks."""
         prefix = self.config.webhooks.env_prefix
 
         def value(found: re.Match[str]) -> str:
@@ -172,14 +175,14 @@ def _next_attempt(webhook: Webhook, attempt: _Attempt, now: str) -> str | None:
 
 
 def _delay(now: str, due_at: str) -> int | None:
-    """How long a queue message is to wait for an attempt; None if the sweeper is to send another one."""
+    """How long a queue message waits for an attempt; None if the sweeper should send another message."""
     seconds = math.ceil((clock.epoch_ms(due_at) - clock.epoch_ms(now)) / 1000)
     return seconds if seconds <= MAX_DELAY_SECONDS else None
 
 
 @contextmanager
 def _about(webhook: Webhook) -> Generator[None]:
-    """What is done and said in the block belongs to the trace of the webhook's run."""
+    """Log lines and requests of the block belong to the trace of the webhook's run."""
     run_id, configurable = webhook.run_id, json.loads(webhook.body)["kwargs"]["config"]["configurable"]
     trace, span_id = trace_context.of_run(run_id, configurable), trace_context.span_of(run_id)
     lines = log_lines.about(thread_id=configurable.get("thread_id"), run_id=run_id, trace_id=trace.trace_id)
@@ -200,7 +203,7 @@ def _log(webhook: Webhook, attempt: _Attempt, due_at: str | None) -> None:
 
 
 async def forget_settled(db: Database, *, now: str) -> int:
-    """Forget webhooks that were settled long ago; how many. Call it again while there are many."""
+    """Delete webhooks that were settled long ago; returns how many. Call it again while there are many."""
     statements = webhooks.delete_settled(
         delivered_before=clock.shifted(now, -DELIVERED_KEPT_SECONDS),
         dead_before=clock.shifted(now, -DEAD_KEPT_SECONDS),

@@ -1,4 +1,4 @@
-"""When a webhook that its receiver did not take is sent again: ever later, for a day."""
+"""When a webhook that was not accepted is sent again: after ever longer waits, for a day."""
 
 from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
@@ -9,23 +9,23 @@ import clock
 #: How long a webhook is tried before it is given up.
 TRIED_SECONDS: Final = 24 * 3600
 
-#: What is waited after each attempt; after the last of these, always that long.
+#: The wait after each attempt, in seconds; the last one repeats.
 _WAITS: Final[Sequence[int]] = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800)
 
-#: Receivers that fail together are not asked together again: a wait is longer by up to this part of it.
+#: Each wait is longer by up to this fraction, so that receivers which fail together are not called together again.
 JITTER: Final = 0.2
 
-#: A receiver may ask for later attempts, but not for so much later that few are left.
+#: The longest `Retry-After` that is honoured, so that enough attempts are left.
 MAX_RETRY_AFTER_SECONDS: Final = 4 * 3600
 
-#: The statuses whose `Retry-After` counts.
+#: The statuses whose `Retry-After` is honoured.
 _ASK_FOR_TIME: Final = (429, 503)
 
 
 def next_attempt(
     attempts: int, *, since: str, now: str, chance: float, status: int | None = None, retry_after: str | None = None
 ) -> str | None:
-    """When to send it again after so many attempts since a time; None when its day is over.
+    """When to send a webhook again after so many attempts since `since`; None when its day is over.
 
     The last attempt is made when the day ends. `chance`, from 0 to 1, spreads the attempts of many webhooks.
     """
@@ -39,7 +39,7 @@ def next_attempt(
 
 
 def _asked_seconds(retry_after: str, now: str) -> float:
-    """What a `Retry-After` asks for: seconds, or a date of HTTP. Nothing for what is neither."""
+    """The seconds of a `Retry-After`, which is a number or an HTTP date; 0 if it is neither."""
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after[:9])
     try:

@@ -1,7 +1,7 @@
-"""Whether a webhook may go where its URL leads: by the URL itself, and by the addresses that its host has just now.
+"""Whether a webhook may be sent to its URL, judged by the URL and by the present addresses of its host.
 
-`fetch` resolves the name once more and cannot be told to use these addresses, so a name that changes within that moment
-gets past (docs/decisions/0020).
+`fetch` resolves the name again and cannot be given an address, so a name that changes within that moment gets past the
+check (docs/decisions/0020).
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from ports import DnsResolver
 from project_config.sections import WebhookUrlPolicy
 from webhooks import url as webhook_url
 
-#: Record types by the names under which they are asked for (RFC 1035, RFC 3596).
+#: Record types by name (RFC 1035, RFC 3596).
 _TYPES: Final[dict[Literal["A", "AAAA"], int]] = {"A": 1, "AAAA": 28}
 
 
 async def check(url: str, policy: WebhookUrlPolicy, resolver: DnsResolver) -> None:
-    """Raise Unprocessable with the reason unless a webhook may be sent to `url`, Unavailable while nobody can tell."""
+    """Raise Unprocessable with the reason if a webhook may not be sent to `url`, Unavailable if it is unknown."""
     webhook_url.check(url, policy)
     host = webhook_url.name_to_resolve(url, policy)
     if host is None:

@@ -1,8 +1,8 @@
-"""Which URLs a webhook may be sent to: the server must not become a way into what only it can reach.
+"""Which URLs a webhook may be sent to: the server must not become a way into networks that only it can reach.
 
-A host is read as the platform's `fetch` reads it (the WHATWG URL standard), so that no other spelling of an address
-slips through: `0x7f.1`, `2130706433` and `[::ffff:127.0.0.1]` are all 127.0.0.1. What a name resolves to is
-asked before each attempt (docs/decisions/0020).
+A host is parsed as the platform's `fetch` parses it (the WHATWG URL standard), so that no other spelling of an address
+slips through: `0x7f.1`, `2130706433` and `[::ffff:127.0.0.1]` are all 127.0.0.1. The addresses of a name are checked
+before each attempt (docs/decisions/0020).
 """
 
 import re
@@ -16,20 +16,21 @@ from project_config.sections import WebhookUrlPolicy
 
 Address: TypeAlias = IPv4Address | IPv6Address
 
-#: What holds where langgraph.json says nothing.
+#: The policy if langgraph.json has none.
 STRICT_URLS: Final = WebhookUrlPolicy()
 
 DEFAULT_MAX_URL_LENGTH: Final = 8192
 
-#: What carries an IPv4 address in its last half: translated by NAT64 or, without state, by the host itself (SIIT).
+#: Networks whose addresses contain an IPv4 address in their last 32 bits: translated by NAT64 or, stateless, by the
+#: host itself (SIIT).
 _WITH_IPV4: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6Network("::/96"))
-#: All that IPv6 has for the public internet. What is outside of it (`fec0::1`, say) not every Python calls private.
+#: The only part of IPv6 on the public internet. Not every Python release calls the rest (such as `fec0::1`) private.
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 
 #: Names of the machine itself and of private networks.
 _PRIVATE_SUFFIXES: Final = ("localhost", "local", "internal", "intranet", "lan", "home.arpa")
 
-#: Anything else is read differently by different parsers: backslashes, blanks, control and non-ASCII characters.
+#: Other characters are parsed differently by different parsers: backslashes, blanks, control and non-ASCII characters.
 _PLAIN: Final = re.compile(r"https?://[A-Za-z0-9._~\-\[\]:]+([/?#][!-\[\]-~]*)?", re.ASCII)
 
 
@@ -56,9 +57,9 @@ def check(url: str, policy: WebhookUrlPolicy) -> None:
 
 
 def name_to_resolve(url: str, policy: WebhookUrlPolicy) -> str | None:
-    """The host of a URL that `check` let pass, if what it resolves to is to be checked as well.
+    """The host of a URL that `check` accepted, if the addresses of that host must be checked as well.
 
-    None for an address, for `localhost`, and for what langgraph.json lists by name.
+    None for an address, for `localhost`, and for a host that langgraph.json lists by name.
     """
     host = (urlsplit(url).hostname or "").rstrip(".")
     is_settled = _address(host) is not None or host == "localhost" or _is_listed(host, policy)
@@ -66,7 +67,7 @@ def name_to_resolve(url: str, policy: WebhookUrlPolicy) -> str | None:
 
 
 def check_resolved(host: str, addresses: Iterable[str], policy: WebhookUrlPolicy) -> None:
-    """Raise Unprocessable if any address that a host resolves to is one that a URL may not name either."""
+    """Raise Unprocessable if any address of a host is one that a URL may not name either."""
     for text in addresses:
         address = _address(text)
         is_loopback = address is not None and address.is_loopback
@@ -105,9 +106,9 @@ def _is_private(host: str, address: Address | None) -> bool:
 
 
 def _address(host: str) -> Address | None:
-    """The address that a host is, seen through IPv6's ways to carry an IPv4 one; None for a name.
+    """The address that a host is, with an IPv4 address inside IPv6 extracted; None for a name.
 
-    Raises ValueError for what is neither.
+    Raises ValueError if it is neither.
     """
     if ":" in host:
         address = IPv6Address(host)

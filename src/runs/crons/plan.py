@@ -1,4 +1,4 @@
-"""What is to be done about a cron's next time: it runs, or it was missed and is passed over."""
+"""What happens to a cron's next time: it runs, or it was missed and is skipped."""
 
 import logging
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from tables.crons import Cron, OnMissed
 
 logger = logging.getLogger(__name__)
 
-#: A time has been missed when nothing looked at its cron for so long: a tick that was lost, or late, is no outage.
+#: A time is missed if nothing ticked for this long after it; a lost or late tick is no outage.
 LATE_SECONDS: Final = 120
-#: How far back `all` goes.
+#: How far back `all` reaches.
 CATCH_UP_SECONDS: Final = 7 * 24 * 3600
 
-#: How old a time may be that runs in any case.
+#: How old a time may be and still run in any case.
 _WINDOW_SECONDS: Final[dict[OnMissed, int]] = {"skip": LATE_SECONDS, "latest": LATE_SECONDS, "all": CATCH_UP_SECONDS}
 
-#: When a cron runs whose schedule can no longer be read.
+#: The next time of a cron whose schedule can no longer be parsed.
 NEVER: Final = "9999-12-31T00:00:00+00:00"
 
 
@@ -27,14 +27,14 @@ NEVER: Final = "9999-12-31T00:00:00+00:00"
 class Plan:
     """One step of a cron."""
 
-    #: The last of the times that are passed over, from the cron's next on; None when that runs.
+    #: The last of the skipped times, which begin with the cron's next one; None if that runs.
     missed_until: str | None
-    #: What comes after what this step is about.
+    #: The time after those that this step handles.
     next_run_date: str
 
 
 def plan(cron: Cron, *, now: str, before: str) -> Plan:
-    """The next step of a cron that is due; `before` is the end of what is due now."""
+    """The next step of a cron that is due; times before `before` are due now."""
     try:
         missed_until = _missed_until(cron, now=now, before=before)
         handled = missed_until or cron.next_run_date
@@ -52,5 +52,5 @@ def _missed_until(cron: Cron, *, now: str, before: str) -> str | None:
     last = last_run(cron.schedule, cron.timezone, first=first, until=min(limit, cron.end_time or limit))
     if cron.on_missed != "latest" or cron.is_due(next_run(cron.schedule, cron.timezone, after=last), before=before):
         return last
-    # It makes up for the others.
+    # The last one runs in place of the others.
     return last_run(cron.schedule, cron.timezone, first=first, until=clock.shifted(last, -1)) if first < last else None

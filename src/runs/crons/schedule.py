@@ -1,8 +1,9 @@
 """When a cron runs: cron expressions, time zones, and the hours that clocks skip or repeat.
 
-Five fields, or six with the seconds last, or an alias such as `@daily`. Where clocks change, it is as Debian's cron has
-it: a schedule of fixed times (neither its minute nor its hour begins with `*`) runs for each of them once, in a skipped
-hour right after it, in a repeated one the first time; any other runs whenever clocks show a time that it names.
+A schedule has five fields, or six with the seconds last, or is an alias such as `@daily`. Where clocks change, the rule
+is that of Debian's cron. A schedule of fixed times (neither its minute nor its hour begins with `*`) runs once for each
+of them: a time in a skipped hour right after that hour, a time in a repeated hour the first time. Any other schedule
+runs whenever clocks show a time that it names.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,21 +26,21 @@ _ALIASES: Final[Mapping[str, str]] = {
 }
 
 _SECOND: Final = timedelta(seconds=1)
-#: Clocks change less often than that.
+#: Clocks change at most once in this time.
 _DAY: Final = timedelta(days=1)
 
 
 def next_run(schedule: str, timezone: str | None, *, after: str) -> str:
-    """The first time beyond `after` at which a schedule runs; both in UTC.
+    """The first time after `after` at which a schedule runs; both in UTC.
 
-    The times of a schedule do not depend on what is asked for: one that is skipped over was never one of them.
-    Raises Unprocessable for what is no schedule or no time zone, BadRequest for a day that never comes.
+    The times of a schedule do not depend on `after`: a time that is skipped over was never one of them. Raises
+    Unprocessable for an invalid schedule or time zone, BadRequest for a day that never comes.
     """
     return _next(schedule, timezone, datetime.fromisoformat(after).astimezone(UTC)).isoformat()
 
 
 def last_run(schedule: str, timezone: str | None, *, first: str, until: str) -> str:
-    """The last time up to `until` at which a schedule runs that is known to run at `first`, no later than that."""
+    """The last time up to `until` at which a schedule runs; `first` is one of its times and not after `until`."""
     last, limit = datetime.fromisoformat(first), datetime.fromisoformat(until)
     end = limit
     while limit - last >= _SECOND:
@@ -72,7 +73,7 @@ def _next(schedule: str, timezone: str | None, after: datetime) -> datetime:
 
 
 def _next_fixed(expression: str, zone: tzinfo, start: datetime) -> datetime:
-    """The first moment after `start` of a schedule whose every time counts once."""
+    """The first moment after `start` of a schedule whose times each count once."""
     times = _times(expression, start.astimezone(zone).replace(tzinfo=None))
     while (moment := _first_moment(next(times), zone)) <= start:
         pass
@@ -80,7 +81,7 @@ def _next_fixed(expression: str, zone: tzinfo, start: datetime) -> datetime:
 
 
 def _first_moment(time: datetime, zone: tzinfo) -> datetime:
-    """When clocks show a time first; the end of the skipped hour if they never do."""
+    """When clocks first show a time; the end of the skipped hour if they never do."""
     moment = time.replace(tzinfo=zone).astimezone(UTC)
     if moment.astimezone(zone).replace(tzinfo=None) == time:
         return moment
@@ -96,12 +97,12 @@ def _next_shown(expression: str, zone: tzinfo, start: datetime) -> datetime:
         moment = next(_times(expression, (begin + offset - _SECOND).replace(tzinfo=None))).replace(tzinfo=UTC) - offset
         if moment < end:
             return moment
-        # What comes in months need not be looked for on each day before; on a day of change it might come twice.
+        # A schedule with months need not be searched day by day; on a day of change a time might come twice.
         begin = max(end, moment - _DAY) if end - begin == _DAY else end
 
 
 def _stretch(begin: datetime, zone: tzinfo) -> tuple[timedelta, datetime]:
-    """How far clocks are from UTC from a moment on, and until when: at most a day later."""
+    """The offset of clocks from UTC from a moment on, and until when it holds: at most a day later."""
 
     def offset(seconds: int) -> timedelta:
         return (begin + timedelta(seconds=seconds)).astimezone(zone).utcoffset() or timedelta()
@@ -116,7 +117,7 @@ def _stretch(begin: datetime, zone: tzinfo) -> tuple[timedelta, datetime]:
 
 
 def _times(expression: str, after: datetime) -> Iterator[datetime]:
-    """The times after one that an expression names, for a clock that nobody ever changes."""
+    """The times after `after` that an expression names, for a clock that never changes."""
     from cronsim import CronSim  # noqa: PLC0415 - see `_next`
 
     return CronSim(expression, after)
@@ -134,7 +135,7 @@ def _zone(name: str | None) -> tzinfo:
 
 
 def _comes_in_other_months(expression: str, start: datetime) -> bool:
-    """Whether nothing is wrong with an expression but that its months have no such day."""
+    """Whether an expression is valid, but its months have no such day."""
     from cronsim import CronSimError  # noqa: PLC0415 - see `_next`
 
     try:

@@ -1,1 +1,1 @@
-"""What changes a thread without a run: updates of its state, pruning, deletion."""
+"""Changes of a thread without a run: updates of its state, pruning, deletion."""

@@ -27,9 +27,9 @@ class GraphReader:
         self._store = store
 
     async def latest_state(self, saver: Saver, thread_id: str, graph_id: str) -> StateSnapshot | None:
-        """A thread's state, read by the graph that wrote its latest checkpoint; `graph_id` if that does not tell.
+        """A thread's state, read by the graph that wrote its latest checkpoint, or by `graph_id` if that is unknown.
 
-        `outcome.NEVER_RUN` when the thread has no checkpoint, None when nobody can tell.
+        `outcome.NEVER_RUN` if the thread has no checkpoint, None if no graph can read it.
         """
         saved = await saver.aget_tuple({"configurable": {"thread_id": thread_id}})
         if saved is None:
@@ -38,14 +38,14 @@ class GraphReader:
         return await self.state(saver, thread_id, wrote if wrote in self._registry.graph_ids() else graph_id)
 
     async def state(self, saver: Saver, thread_id: str, graph_id: str) -> StateSnapshot | None:
-        """A thread's state, or None when the graph cannot be made or cannot read it: both are user code."""
+        """A thread's state, or None if the graph cannot be made or cannot read it, both of which are user code."""
         config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
         return await self.ask(saver, thread_id, graph_id, lambda graph: graph.aget_state(config))
 
     async def ask(
         self, saver: Saver, thread_id: str, graph_id: str, question: Callable[[Graph], Awaitable[T]]
     ) -> T | None:
-        """What a graph answers about a thread, or None when it cannot be made or fails at it."""
+        """The graph's answer to a question about a thread, or None if the graph cannot be made or fails."""
         config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
         purpose = Purpose(access="threads.read", config=config, store=self._store)
         try:

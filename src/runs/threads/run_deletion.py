@@ -1,4 +1,4 @@
-"""Deleting a run that has ended, and what its thread shows then."""
+"""Deletes a run that has ended, and updates what its thread shows."""
 
 import json
 
@@ -11,7 +11,7 @@ from runs.threads.graph_reader import GraphReader
 from tables import dead_letters, run_fence, run_history, runs, thread_engagement, threads
 from tables.runs import Run
 
-#: How often it is tried again when somebody creates a run at the same moment.
+#: How often a deletion is tried again if a run is created at the same moment.
 TRIES = 5
 
 

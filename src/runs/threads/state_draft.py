@@ -1,4 +1,4 @@
-"""A checkpoint saver that writes nothing: whoever asked for a change decides whether and with what it is committed."""
+"""A checkpoint saver that writes nothing: its caller decides whether, and with what, its writes are committed."""
 
 from collections import defaultdict
 from collections.abc import Coroutine, Mapping, Sequence
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class _Notebook:
-    """A database that notes what it is told to write."""
+    """A database that records the statements it is asked to write."""
 
     def __init__(self) -> None:
         self.statements: list[Statement] = []
@@ -42,19 +42,19 @@ class _Notebook:
 
 
 class DraftSaver(D1Saver):
-    """Reads like a `D1Saver`, and what was put as well; that is in `statements`, and nowhere else."""
+    """Reads like a `D1Saver`, including what was put; puts are only collected in `statements`."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         notebook = _Notebook()
         self._commits = GroupCommit(notebook)
-        #: What was put, in order; only the last statements make the others visible.
+        #: The puts, in order; only the last statements make the others visible.
         self.statements = notebook.statements
         self._checkpoints: dict[Key, CheckpointTuple] = {}
         self._writes: dict[Key, list[PendingWrite]] = defaultdict(list)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """See `D1Saver`. Raises NotFound for a checkpoint that does not exist: no change can begin there."""
+        """See `D1Saver`. Raises NotFound for a checkpoint that does not exist, because no change can begin there."""
         saved = self._drafted(config) or await super().aget_tuple(config)
         if saved is None:
             if checkpoint_id := get_checkpoint_id(config):
@@ -97,7 +97,7 @@ class DraftSaver(D1Saver):
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        """See `D1Saver`; as far as the ancestors are drafts, or have drafted writes, they are walked here."""
+        """See `D1Saver`. Ancestors that are drafts, or have drafted writes, are walked here."""
         saved = self._drafted(config)
         if saved is None or not channels:
             return await super().aget_delta_channel_history(config=config, channels=channels)

@@ -1,7 +1,7 @@
-"""Deleting threads, whoever wants it: a caller, or the time they were given.
+"""Deletes threads, at a caller's request or when their TTL has passed.
 
-A thread's object has the events of its runs, in a storage of its own. It is told after the thread is gone, and a row
-says until then that it is to be told, so that nothing of a deleted conversation stays anywhere.
+A thread's object has the events of its runs in a storage of its own. It is told after the thread was deleted. Until
+then a row records that it must be told, so that nothing of a deleted conversation remains.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from tables.access import Access
 
 logger = logging.getLogger(__name__)
 
-#: So many threads go in one transaction, and so many objects are told at the same time.
+#: How many threads one transaction deletes, and how many objects are told at the same time.
 AT_ONCE: Final = 20
-#: How many objects are told in a minute that were not told at once; each is a call.
+#: How many objects that were not told at once are told each minute, by one call each.
 MAX_UNTOLD: Final = 200
 
 
@@ -30,9 +30,9 @@ async def delete(
     *,
     expired_by: str | None = None,
 ) -> frozenset[str]:
-    """Delete threads with everything of theirs, but for those with an unfinished run; the ids of the deleted.
+    """Delete threads with everything of theirs, except those with an unfinished run; returns the deleted ids.
 
-    With `expired_by`, only those whose TTL had passed then.
+    With `expired_by`, only those whose TTL had passed at that time.
     """
     deleted: list[str] = []
     for start in range(0, len(thread_ids), AT_ONCE):
@@ -45,7 +45,7 @@ async def delete(
 
 
 async def tell_objects(db: Database, thread_objects: ThreadObjects) -> None:
-    """Tell objects that their threads are gone, where whoever deleted them could not. Safe to repeat."""
+    """Tell objects that their threads were deleted, if the deletion did not. Safe to repeat."""
     [rows] = await db.batch([thread_deletion.select_untold(limit=MAX_UNTOLD)])
     thread_ids = [row["thread_id"] for row in rows]
     for start in range(0, len(thread_ids), AT_ONCE):
@@ -53,7 +53,10 @@ async def tell_objects(db: Database, thread_objects: ThreadObjects) -> None:
 
 
 async def _tell(db: Database, thread_objects: ThreadObjects, thread_ids: Sequence[str]) -> None:
-    """Let objects forget the events of their runs. It never fails: the threads are gone, the sweeper tells the rest."""
+    """Let objects forget the events of their runs.
+
+    Never fails: the threads are deleted, and the sweeper tells the rest.
+    """
     try:
         answers = await asyncio.gather(*map(thread_objects.wake, thread_ids), return_exceptions=True)
         told = [thread_id for thread_id, answer in zip(thread_ids, answers, strict=True) if answer is None]

@@ -1,4 +1,4 @@
-"""Threads that shrink to their latest checkpoints, and threads whose time is up."""
+"""Prunes threads to their latest checkpoints, and handles expired threads."""
 
 import random
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from tables import thread_guard, thread_retention
 from tables.access import EVERYTHING, Access
 from tables.threads import TtlStrategy
 
-#: Each takes two round trips or more, and what one call of a Worker may do is limited.
+#: Each takes two round trips or more, and one invocation of a Worker may only make so many.
 MAX_PRUNED: Final = 100
 MAX_PRUNED_A_MINUTE: Final = 50
-#: Each is a call to its object.
+#: Each is a call to an object.
 MAX_RETIRED: Final = 500
 
 
 async def keep_latest(db: Database, thread_ids: Sequence[str], access: Access) -> frozenset[str]:
-    """Delete the checkpoints that the latest do not need, of threads with nothing left to do; the ids of those."""
+    """Prune those of these threads that have no unfinished run to their latest checkpoints; returns their ids."""
     [resting] = await db.batch([thread_retention.select_resting(thread_ids, access)])
     return frozenset([row["thread_id"] for row in resting if await _prune(db, row["thread_id"])])
 
 
 async def _prune(db: Database, thread_id: str) -> bool:
-    """False if a run was created meanwhile: it may need what is still there."""
+    """Returns False if a run was created meanwhile, which may need the remaining checkpoints."""
     saver = D1Saver(db, guard=thread_guard.rests(thread_id, {}))
     try:
         await saver.aprune([thread_id], strategy="keep_latest")
@@ -38,16 +38,16 @@ async def _prune(db: Database, thread_id: str) -> bool:
 
 
 async def delete_expired_threads(db: Database, thread_objects: ThreadObjects, *, now: str, limit: int) -> int:
-    """Delete threads whose TTL has passed, at most `limit` and what one call may do; how many it was.
+    """Delete at most `limit` threads whose TTL has passed, within the limits of one call; returns how many.
 
-    One with an unfinished run stays: its time begins anew when the run ends.
+    A thread with an unfinished run stays: its TTL begins anew when the run ends.
     """
     expired = await _expired(db, "delete", now=now, limit=min(limit, MAX_RETIRED))
     return len(await thread_deletion.delete(db, thread_objects, expired, EVERYTHING, expired_by=now))
 
 
 async def prune_expired_threads(db: Database, *, now: str, limit: int) -> int:
-    """The same for threads that are pruned then; one that was is not looked at again before something happens on it."""
+    """Prune expired threads with the strategy `keep_latest`; each is handled once until its next activity."""
     pruned: list[str] = []
     try:
         for thread_id in await _expired(db, "keep_latest", now=now, limit=min(limit, MAX_PRUNED_A_MINUTE)):
@@ -60,6 +60,6 @@ async def prune_expired_threads(db: Database, *, now: str, limit: int) -> int:
 
 
 async def _expired(db: Database, strategy: TtlStrategy, *, now: str, limit: int) -> list[str]:
-    """In any order, so that a thread with which something is wrong does not keep the same others waiting each time."""
+    """In random order, so that a faulty thread does not delay the same others each time."""
     [rows] = await db.batch([thread_retention.select_expired(strategy, now=now, limit=limit)])
     return random.sample([row["thread_id"] for row in rows], len(rows))
