@@ -138,13 +138,18 @@ class ThreadObject(DurableObject):
         wanted = object_paths.parse(request.url)
         if isinstance(wanted, FollowRequest):
             return self._connect(request, wanted) if wanted.kind == "socket" else self._follow(wanted)
-        if wanted.joins:
-            await self._runner.recall(wanted.run_id)
-        else:
-            await self._runner.wake()
-            # Begins without the alarm's delay. The alarm joins the work, and does it should this object die.
-            wait_until(self._runner.work())
-        return self._stream(wanted) if wanted.kind == "stream" else await self._result(wanted)
+        # Followed from here on, so that whoever looks at the rows tells when the run is over.
+        self._streams.open(wanted.run_id)
+        try:
+            if wanted.joins:
+                await self._runner.recall(wanted.run_id)
+            else:
+                await self._runner.wake()
+                # Begins without the alarm's delay. The alarm joins the work, and does it should this object die.
+                wait_until(self._runner.work())
+            return self._stream(wanted) if wanted.kind == "stream" else await self._result(wanted)
+        finally:
+            self._streams.close(wanted.run_id)
 
     def _stream(self, wanted: RunRequest) -> Any:
         subscription = self._streams.subscribe(wanted.run_id, _position(wanted), wanted.stream_modes)

@@ -1,5 +1,6 @@
 """What a thread's object does about runs that were asked to stop while it executes one of them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from ports import Platform
@@ -28,9 +29,18 @@ class StopWishes:
         self._executor = executor
         self._ends = ends
         self._tell_of_end = tell_of_end
+        #: One look at a time: the next one finds a run that this one ends with its streams ended, too.
+        self._looking = asyncio.Lock()
 
     async def heed(self, executing: Run | None, stamp: Stamp) -> None:
-        """Stop every run that was asked to stop, and the `executing` one also if it was deleted."""
+        """Stop every run that was asked to stop, and the `executing` one also if it was deleted.
+
+        Whoever follows a run that is over by now is told, as when the object died while it stopped that run.
+        """
+        async with self._looking:
+            await self._heed(executing, stamp)
+
+    async def _heed(self, executing: Run | None, stamp: Stamp) -> None:
         [unfinished] = await self._database.batch([runs.unfinished_of_thread(self._thread_id)])
         for row in unfinished:
             if row["cancel_action"] is not None:
@@ -38,8 +48,10 @@ class StopWishes:
                     self._executor.stop(row["run_id"])
                 else:
                     await self._end_unbegun(row["run_id"], stamp)
-        if executing is not None and executing.run_id not in {row["run_id"] for row in unfinished}:
+        unfinished_ids = {row["run_id"] for row in unfinished}
+        if executing is not None and executing.run_id not in unfinished_ids:
             self._executor.stop(executing.run_id)
+        await self._ends.end_followed(unfinished_ids)
 
     async def _end_unbegun(self, run_id: str, stamp: Stamp) -> None:
         """End a run that was asked to stop while it waits for another, unless it has begun and has work to undo."""

@@ -1,6 +1,6 @@
 """Ends the streams of runs that D1 says are over, and reopens those of runs that go on after all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from ports import Database
 from runs import lifecycle
@@ -41,15 +41,20 @@ class StreamEnds:
         if run is None:
             self.end(run_id, stored_result.GONE, "failed")
         elif lifecycle.is_finished(run.status):
-            self.end(run_id, *await stored_result.of(self._database, run))
+            error = run.error if run.status == "error" else None
+            self.end(run_id, *await stored_result.of(self._database, run), error=error)
         else:
             self._streams.reopen(run_id)
         return run is None or lifecycle.is_finished(run.status)
 
-    async def end_followed(self) -> None:
-        """End followed streams of runs that are over: a run's end may be stored although D1's answer was lost."""
+    async def end_followed(self, unfinished: Collection[str] = ()) -> None:
+        """End followed streams of runs that are over: all that D1 has not just called `unfinished` are looked at.
+
+        A run's end may be stored although D1's answer was lost, or although the object died before it told anybody.
+        """
         for run_id in self._streams.followed():
-            await self.end_if_over(run_id)
+            if run_id not in unfinished:
+                await self.end_if_over(run_id)
 
     async def end_forgotten(self) -> None:
         """End the streams of runs that are over, before another run changes what the thread shows."""

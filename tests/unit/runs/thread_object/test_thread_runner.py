@@ -7,6 +7,7 @@ import pytest
 import clock
 from settings import Settings
 from streaming.event_log import ENDED_STEP
+from streaming.fanout import From
 from tables import run_claims
 from tables.run_history import Stamp
 from tests.support.http_api import Api
@@ -35,6 +36,18 @@ async def test_a_run_whose_end_was_not_noted_before_a_crash_keeps_its_own_result
     await thread.runner.work()
     await thread.runner.recall(first)
     assert json.loads(await thread.streams.result(first)) == {"topic": "1", "log": ["plan", "write"]}
+
+
+async def test_a_run_whose_failure_was_not_noted_before_a_crash_shows_its_error(thread: ThreadObjectInMemory) -> None:
+    failed = await thread.create("failure", input={"topic": "t"})
+    await thread.runner.work()
+    thread.storage.execute("DELETE FROM stream_blocks WHERE run_id = ? AND root_step = ?", failed, ENDED_STEP)
+    thread.incarnate()
+    await thread.runner.recall(failed)
+    subscription, text = thread.streams.subscribe(failed, From.START), ""
+    while chunk := await subscription.next_chunk():
+        text += chunk
+    assert 'event: error\r\ndata: {"error":"ValueError","message":"boom"}' in text
 
 
 async def test_a_run_that_is_given_up_leaves_what_the_thread_shows(thread: ThreadObjectInMemory) -> None:

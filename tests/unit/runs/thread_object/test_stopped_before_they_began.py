@@ -1,0 +1,132 @@
+"""Runs that are stopped before they begin: those who follow them are told, though the object dies meanwhile."""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+
+from ports import Database, Row, Statement
+from streaming.fanout import From
+from tests.support.held_thread import Thread
+from tests.support.waiting import until
+
+T = TypeVar("T")
+
+
+@dataclass
+class Connection:
+    """A database that commits the end of a run, and answers that when the test lets it."""
+
+    database: Database
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.answers.set()
+
+    async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """See `ports.Database.batch`."""
+        results = await self.database.batch(statements)
+        if any("INSERT INTO run_metrics" in statement.sql for statement in statements):
+            await self.answers.wait()
+        return results
+
+    def wait(self, call: Coroutine[Any, Any, T]) -> T:
+        """See `ports.Database.wait`."""
+        return self.database.wait(call)
+
+
+class DyingThread(Thread):
+    """A thread whose object dies before it knows that a run's end is stored."""
+
+    connection: Connection
+
+    def open_database(self) -> Database:
+        """See `ThreadObjectInMemory`."""
+        self.connection = Connection(self.api.db)
+        return self.connection
+
+    async def ask(self, run_id: str) -> "asyncio.Task[None]":
+        """What the object does first for whoever has just created a run; the work that it starts."""
+        self.streams.open(run_id)
+        await self.runner.wake()
+        return asyncio.ensure_future(self.runner.work())
+
+
+async def stopped_without_a_trace() -> tuple[DyingThread, str, str]:
+    """A new incarnation, in whose thread a run executed while another was stopped; their ids."""
+    thread = await DyingThread.new()
+    assert isinstance(thread, DyingThread)
+    held, work = await thread.start_held()
+    stopped = await thread.create("sequence", input={"topic": "x"})
+    thread.connection.answers.clear()
+    cancelling = asyncio.ensure_future(thread.cancel(stopped))
+
+    async def is_stored() -> bool:
+        return await thread.status(stopped) == "interrupted"
+
+    await until("the stop is stored", is_stored)
+    cancelling.cancel()
+    await thread.crash(work)
+    return thread, held, stopped
+
+
+async def assert_told(thread: DyingThread, run_id: str) -> None:
+    """Followers of the run hear that it is over, whatever executes."""
+    shown = (await thread.thread())["values"]
+    assert json.loads(await asyncio.wait_for(thread.streams.result(run_id), 1)) == shown
+    subscription = thread.streams.subscribe(run_id, From.START)
+    assert await asyncio.wait_for(subscription.next_chunk(), 1) is None
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["asks first", "asks later"])
+async def test_its_creator_does_not_wait_for_the_run_that_goes_on(*, is_first: bool) -> None:
+    thread, held, stopped = await stopped_without_a_trace()
+    thread.is_in_node.clear()
+    asking = await thread.ask(stopped) if is_first else None
+    work = asking or asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(thread.is_in_node.wait(), 5)
+    if not is_first:
+        asking = await thread.ask(stopped)
+    await assert_told(thread, stopped)
+    assert await thread.status(held) == "running"
+    thread.release.set()
+    await asyncio.wait_for(asyncio.gather(work, asking or work), 5)
+    assert await thread.status(held) == "success"
+
+
+async def test_its_creator_does_not_wait_for_the_run_that_begins() -> None:
+    thread, held, stopped = await stopped_without_a_trace()
+    thread.api.db.connection.execute("UPDATE runs SET status = 'success' WHERE run_id = ?", (held,))
+    await thread.create("held", input={"topic": "t"})
+    thread.is_in_node.clear()
+    work = await thread.ask(stopped)
+    await asyncio.wait_for(thread.is_in_node.wait(), 5)
+    await assert_told(thread, stopped)
+    thread.release.set()
+    await asyncio.wait_for(work, 5)
+
+
+async def test_a_look_while_a_run_is_being_stopped_does_not_tell_of_its_end_before_it_is_known() -> None:
+    """A rollback deletes the row, which would be taken for a run that never was."""
+    thread = await DyingThread.new()
+    assert isinstance(thread, DyingThread)
+    _, work = await thread.start_held()
+    stopped = await thread.create("sequence", input={"topic": "x"})
+    thread.streams.open(stopped)
+    thread.connection.answers.clear()
+    stopping = asyncio.ensure_future(thread.cancel(stopped, "?action=rollback"))
+
+    async def is_stored() -> bool:
+        return stopped not in await thread.runs()
+
+    await until("the row is gone", is_stored)
+    looking = asyncio.ensure_future(thread.runner.wake())
+    await asyncio.sleep(0.05)
+    thread.connection.answers.set()
+    await asyncio.wait_for(asyncio.gather(stopping, looking), 5)
+    await assert_told(thread, stopped)
+    thread.release.set()
+    await asyncio.wait_for(work, 5)
