@@ -10,10 +10,10 @@ _JAVASCRIPT_AGENTS: Final = ("node", "deno", "bun", "undici")
 
 
 def accepted_status(headers: Mapping[str, str], setting: AcceptedStatus) -> Literal[200, 202]:
-    """202, as the run was only accepted; 200 for JavaScript, whose official SDK throws away the body of any 202.
+    """202, because the run was only accepted; 200 for JavaScript, whose official SDK throws away the body of any 202.
 
-    That SDK says nothing about itself, so its `fetch` gives it away: `sec-fetch-mode` is sent by browsers and Node,
-    `cf-worker` by Workers. `Prefer: respond-async` and the setting decide before that.
+    That SDK does not identify itself, but its `fetch` does: browsers and Node send `sec-fetch-mode`, Workers send
+    `cf-worker`. `Prefer: respond-async` and the setting take precedence.
     """
     if _prefers_async(headers.get("prefer", "")):
         return 202

@@ -1,4 +1,4 @@
-"""The graph behind an assistant: drawn, and described by JSON schemas."""
+"""The graph of an assistant: its drawing and its JSON schemas."""
 
 import json
 import logging
@@ -62,11 +62,11 @@ async def schemas(call: Call[None, None]) -> Reply:
 
 
 async def subgraphs(call: Call[None, SubgraphsQuery]) -> Reply:
-    """The schemas of the graphs inside an assistant's graph: by namespace, or only the one at a namespace."""
+    """The schemas of the subgraphs of an assistant's graph, by namespace, or only of the one at a namespace."""
     namespace = call.path.get("namespace")
     async with _graph(call) as (_, graph, _):
         found = graph.aget_subgraphs(namespace=namespace, recurse=call.query.recurse or namespace is not None)
-        # A remote graph is no Pregel of this process, and has its schemas at its own server.
+        # A remote graph is no Pregel of this process; its own server has its schemas.
         local = {name: schemas_of(subgraph) async for name, subgraph in found if isinstance(subgraph, Pregel)}
     return json_response(dumps(local))
 
@@ -81,9 +81,9 @@ async def _graph(call: Call[Any, Any]) -> AsyncGenerator[tuple[str, Graph, Runna
 
 @asynccontextmanager
 async def opened(call: Call[Any, Any], assistant: Assistant) -> AsyncGenerator[Graph]:
-    """The graph of an assistant.
+    """Open the graph of an assistant.
 
-    BadRequest when its factory, which is user code, does not make it for the assistant's configuration.
+    Raises BadRequest if its factory, which is user code, cannot make it for the assistant's configuration.
     """
     graph_id = assistant.graph_id
     async with AsyncExitStack() as stack:

@@ -1,7 +1,7 @@
-"""What an operation asks of the gatekeeper: the request in the words of its handlers, and what they changed put back.
+"""Asks the gatekeeper about an operation in the terms of its handlers, and applies what they changed to the request.
 
-The words are those of `langgraph_sdk.auth.types`: most fields of a new run, say, are in `value["kwargs"]`. Handlers
-change them in place, and the operation goes by what it finds then.
+The terms are those of `langgraph_sdk.auth.types`: most fields of a new run, for example, are in `value["kwargs"]`.
+Handlers change them in place, and the operation uses the changed values.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,8 +19,8 @@ from tables.access import EVERYTHING
 
 AnyCall: TypeAlias = Call[Any, Any]
 
-#: Behind each key of a value (a dot leads into `kwargs`): the field of the body or query, and what stands for nothing
-#: given. A key whose field an operation does not have is left out.
+#: By key of a value (a dot leads into `kwargs`): the field of the body or query, and its default. A key is left out if
+#: the operation does not have its field.
 Fields: TypeAlias = Mapping[str, tuple[str, Any]]
 
 _METADATA: Final[Fields] = {"metadata": ("metadata", {})}
@@ -84,7 +84,7 @@ _FIELDS: Final[Mapping[Event, Fields]] = {
 }
 
 
-#: What a handler is told about before it exists: the field of its id, and how an id is made that nobody has chosen.
+#: For an event that creates something: the field of its id, and how an id is made if the caller chose none.
 _NEW: Final[Mapping[Event, tuple[str, Callable[[], str]]]] = {
     "assistants.create": ("assistant_id", ids.random_id),
     "threads.create": ("thread_id", ids.time_ordered),
@@ -92,7 +92,7 @@ _NEW: Final[Mapping[Event, tuple[str, Callable[[], str]]]] = {
 
 
 async def authorized(event: Event, call: AnyCall) -> AnyCall:
-    """The call with the rows that it may touch, and with what handlers changed in its body and query."""
+    """The call with the rows within its reach, and with the handlers' changes to its body and query."""
     if call.services.gatekeeper.is_open:
         return replace(call, access=EVERYTHING)  # a run's input, say, is not copied for nobody to look at
     if event in _NEW:
@@ -101,7 +101,7 @@ async def authorized(event: Event, call: AnyCall) -> AnyCall:
     access = await call.authorize(event, value)
     body, query = call.body, call.query
     if body and (changes := _changes(event, body, value)):
-        # Checked once more: what a handler wrote goes into the database like what came from outside.
+        # Validated again, because what a handler wrote reaches the database like a caller's input.
         body = type(body).model_validate(_given(body) | changes)
     if query and (changes := _changes(event, query, value)):
         query = query.model_copy(update=changes)
@@ -125,7 +125,7 @@ def _value(event: Event, call: AnyCall) -> dict[str, Any]:
 
 
 def _identifiers(event: Event, call: AnyCall) -> dict[str, Any]:
-    """What a handler may want to know and cannot change."""
+    """What a handler may want to know but cannot change."""
     match event:
         case "threads.create" | "assistants.create":
             name, _ = _NEW[event]
@@ -154,7 +154,7 @@ def _identifiers(event: Event, call: AnyCall) -> dict[str, Any]:
 
 
 def _cancelled(call: AnyCall) -> dict[str, Any]:
-    """The runs that are to stop: those of a path, of a body, or all that have a status."""
+    """The runs to stop: those of a path, of a body, or all with a status."""
     run_ids = [call.path["run_id"]] if "run_id" in call.path else getattr(call.body, "run_ids", None)
     return {
         "thread_id": _identifier(call.path.get("thread_id") or getattr(call.body, "thread_id", None)),

@@ -1,8 +1,8 @@
-"""What the clock starts: the runs of due crons, created as if their users had asked for them.
+"""Creates the runs of due crons, as if their users had asked for them.
 
 A run, the record of its time and its cron's next time are one transaction, so a time is neither lost nor run twice,
 whatever dies and however many ticks come. A time that cannot run (the assistant is gone, the thread is busy) is
-recorded as well, and passed over.
+recorded as well, and skipped.
 """
 
 import asyncio
@@ -38,21 +38,22 @@ logger = logging.getLogger(__name__)
 MINUTE_MS: Final = 60_000
 
 PAGE_CRONS: Final = 100
-#: A time takes two or three round trips, and one invocation may make 1,000; what is left is due at the next tick.
+#: A time takes two or three round trips, and one invocation may make 1,000. The remaining times are due at the next
+#: tick.
 MAX_TIMES: Final = 250
-#: How many of its times one cron may handle before the others of its page have their turn.
+#: How many of its times one cron may handle before the other crons of its page have their turn.
 MAX_TIMES_IN_A_ROW: Final = 20
 
-#: The project's handlers are asked about every run, and one that never answers must not stop the clock.
+#: The project's handlers are asked about every run, and a handler that never answers must not stop the clock.
 HANDLERS_SECONDS: Final = 10
-#: How much of an error is kept.
+#: How many characters of an error are kept.
 MAX_DETAIL_CHARS: Final = 500
 
 
 async def fire_due(services: Services, *, before: str) -> int:
-    """Create the runs of all crons that are due before `before`; how many they were. Safe to repeat.
+    """Create the runs of all crons that are due before `before`; returns how many. Safe to repeat.
 
-    Crons that are on time come first, so that what an outage has left behind does not delay them.
+    Crons that are on time come first, so that the backlog of an outage does not delay them.
     """
     late = clock.shifted(clock.now_iso(), -LATE_SECONDS)
     round_ = _Round(services, before, left=MAX_TIMES)
@@ -64,7 +65,7 @@ async def fire_due(services: Services, *, before: str) -> int:
 
 @dataclass(slots=True)
 class _Round:
-    """What one tick does."""
+    """The work of one tick."""
 
     services: Services
     before: str
@@ -73,7 +74,7 @@ class _Round:
     _unannounced: list[Run] = field(default_factory=list[Run])
 
     async def fire(self, page: Sequence[Cron]) -> None:
-        """Handle what is due of some crons, any of which another tick may take or a caller change meanwhile."""
+        """Handle the due times of some crons; another tick may take any of them, or a caller change it, meanwhile."""
         try:
             for cron in page:
                 await self._fire(cron)
@@ -98,7 +99,7 @@ class _Round:
                 raise
 
     async def _step(self, cron: Cron) -> Cron:
-        """Handle the cron's next time, or all times that were missed; the cron after that."""
+        """Handle the cron's next time, or all its missed times; returns the cron as it is afterwards."""
         now = clock.now_iso()
         step = plan(cron, now=now, before=self.before)
         if step.missed_until:
@@ -177,7 +178,7 @@ def _request(cron: Cron, now: str) -> RunCreate:
     payload: JsonObject = json.loads(cron.payload)
     payload["config"]["configurable"]["cron_scheduled_at"] = cron.next_run_date
     if payload.get("context"):
-        # A run is configured by either of the two, and the other one mirrors it.
+        # A run is configured by one of the two, which the other one mirrors.
         payload["context"] |= payload["config"].pop("configurable")
     if cron.on_run_completed is not None:
         payload["on_completion"] = cron.on_run_completed

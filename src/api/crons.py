@@ -27,12 +27,12 @@ from wire.bodies import JsonObject
 from wire.crons import CronCount, CronCreate, CronFiresQuery, CronPatch, CronSearch, in_utc
 from wire.json_objects import join_array
 
-#: How often a change is tried again when others change the cron at the same moment.
+#: How often a change is tried again if the cron is changed at the same moment.
 _UPDATE_TRIES: Final = 5
 
 
 async def _create(call: Call[CronCreate, None]) -> Cron:
-    """Create a cron: its runs are on the thread of the path or, without one, on a thread of their own each."""
+    """Create a cron. Its runs are on the thread of the path or, without one, each on a thread of its own."""
     body, now, thread_id = call.body, clock.now_iso(), call.path.get("thread_id")
     next_run_date = next_run(body.schedule, body.timezone, after=now)
     assistant_id = await _assistant_id(call, thread_id)
@@ -74,7 +74,7 @@ create: Final = Create(_create, _find, _answer)
 
 
 async def _assistant_id(call: Call[CronCreate, None], thread_id: str | None) -> str:
-    """The assistant that the caller means. NotFound unless it and the thread exist within the caller's reach."""
+    """The assistant that the caller means. Raises NotFound unless it and the thread are within the caller's reach."""
     name, graphs = call.body.assistant_id, call.services.graphs()
     try:
         assistant_id, system_graph = creation.resolve_assistant(graphs, name)
@@ -101,7 +101,7 @@ async def get(call: Call[None, None]) -> Reply:
 
 
 async def update(call: Call[CronPatch, None]) -> Reply:
-    """Change a cron: its metadata key by key, everything else as a whole."""
+    """Change a cron: `metadata` is merged, every other field is replaced."""
     db, cron_id = call.services.db, call.path["cron_id"]
     given = _given(call)
     if not given:
@@ -133,7 +133,7 @@ def _changed(cron: Cron, given: Mapping[str, Any], now: str, *, created_until: s
     changed = replace(cron, **columns, payload=payload, updated_at=now)
     if _is_alive(cron) and _is_alive(changed) and _clock(changed) == _clock(cron):
         return changed
-    # Times that came while it was disabled or had ended were not missed, and runs may have been created ahead.
+    # Times while it was disabled or had ended were not missed, and runs may have been created ahead.
     return replace(changed, next_run_date=next_run(changed.schedule, changed.timezone, after=max(now, created_until)))
 
 
@@ -156,14 +156,14 @@ def _overtaken(cron: Cron, changed: Cron) -> list[Statement]:
 
 
 async def delete(call: Call[None, None]) -> Reply:
-    """Delete a cron; runs that it has started stay."""
+    """Delete a cron; the runs that it created stay."""
     if not await crons.delete(call.services.db, call.path["cron_id"], call.access):
         raise NotFound("Not Found")
     return HttpResponse(204)
 
 
 async def list_fires(call: Call[None, CronFiresQuery]) -> Reply:
-    """A page of what became of a cron's times, newest first."""
+    """A page of the outcomes of a cron's times, newest first."""
     cron_id, query = call.path["cron_id"], call.query
     found, rows = await call.services.db.batch(
         [
@@ -210,7 +210,7 @@ def _wanted(call: Call[CronCount, None]) -> crons.Search:
 
 
 def _given(call: Call[CronPatch, None]) -> JsonObject:
-    """What the caller wrote down. A null is as good as nothing, except that it takes the end away."""
+    """The fields that the caller gave. A null counts as not given, except that it removes the end."""
     body = call.body
     if body.webhook is not None:
         webhook_url.check(body.webhook, call.services.config.webhooks.url)
@@ -219,7 +219,7 @@ def _given(call: Call[CronPatch, None]) -> JsonObject:
 
 
 def _payload(before: JsonObject, given: Mapping[str, Any], cron_id: str) -> JsonObject:
-    """What callers read as a cron's request; it always names the cron, where its runs find it."""
+    """The request of a cron, as callers read it; it contains the cron's id, where its runs find it."""
     payload = {**before, **given}
     config = payload.get("config") or {}
     configurable = {**(config.get("configurable") or {}), "cron_id": cron_id}

@@ -1,4 +1,4 @@
-"""What waits for an operator: runs that gave up, and queue messages that could not be delivered."""
+"""Dead letters: runs that gave up, and queue messages that could not be delivered."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from wire.dead_letters import DEFAULT_LIMIT, DeadLettersQuery, DeadLettersRedriv
 
 
 async def list_letters(call: Call[None, DeadLettersQuery]) -> Reply:
-    """A page of dead letters, the newest first."""
+    """A page of dead letters, newest first."""
     query = call.query
     [rows] = await call.services.db.batch(
         [letters.select(query.graph_id, call.access, limit=query.limit + 1, offset=query.offset)]
@@ -35,7 +35,7 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 async def redrive(call: Call[DeadLettersRedrive, None]) -> Reply:
-    """Let runs that gave up go on, each from its last checkpoint and with all its attempts before it."""
+    """Redrive runs that gave up, each from its last checkpoint and with a fresh allowance of attempts."""
     services = call.services
     run_ids = call.body.run_ids or await _found(call)
     redriven = await dead_letters.redrive(services.db, services.queue, run_ids, call.access, services.stamp())

@@ -1,4 +1,4 @@
-"""The route table for people and programs: an OpenAPI 3.1 document and a plain page, both made from it alone."""
+"""The route table for people and programs: an OpenAPI 3.1 document and a plain page, generated from it alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
@@ -170,7 +170,7 @@ def _success(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
 
 
 def _errors(route: Route) -> JsonObject:
-    # Whoever asks for a page is also told in plain text that there is none.
+    # A caller that asks for a page also gets its errors as plain text.
     content = {**_DETAIL, "text/plain": {"schema": {"type": "string"}}} if route.answers == "html" else _DETAIL
     return {
         status: {"description": description, "content": content}
@@ -180,7 +180,7 @@ def _errors(route: Route) -> JsonObject:
 
 
 def _schema(kind: Any, mode: Any, schemas: dict[str, JsonSchemaValue]) -> JsonSchemaValue:
-    """The schema of a type; those of the models in it go to `schemas`."""
+    """The schema of a type; the schemas of the models in it are added to `schemas`."""
     schema = TypeAdapter(kind).json_schema(mode=mode, ref_template=_REF)
     schemas.update(schema.pop("$defs", {}))
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -194,7 +194,7 @@ def _selects(route: Route) -> bool:
 
 
 def _selection(reference: str, schemas: dict[str, JsonSchemaValue]) -> JsonSchemaValue:
-    """A model of which callers may select columns: every one may be missing."""
+    """A model of which callers may select columns, so that each may be missing."""
     name = reference.rsplit("/", 1)[1]
     schemas[f"{name}Selection"] = {**schemas[name], "required": []}
     return {"$ref": _REF.format(model=f"{name}Selection")}

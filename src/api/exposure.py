@@ -1,4 +1,4 @@
-"""Which operations a project serves at all, as the section `http` of its langgraph.json says."""
+"""Which operations a project exposes, according to the section `http` of its langgraph.json."""
 
 from typing import Final
 
@@ -30,5 +30,5 @@ def is_disabled(route: Route, http: HttpConfig) -> bool:
 
 
 def is_public(route: Route, http: HttpConfig) -> bool:
-    """Whether the operation is answered without asking who calls."""
+    """Whether the operation is answered without authentication."""
     return route.is_public and not (http.enable_custom_route_auth and route.path == "/info")

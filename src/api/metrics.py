@@ -1,7 +1,7 @@
-"""`GET /metrics`: for Prometheus how much work is waiting and how runs went that have ended; as JSON only the former.
+"""`GET /metrics`: unfinished and ended runs for Prometheus; as JSON only the unfinished ones.
 
-Everything comes from D1, in one batch, because a Worker runs in many isolates that know nothing of each other. That is
-also why requests are not counted here; Cloudflare counts them.
+Everything comes from D1, in one batch, because a Worker runs in many isolates that know nothing of each other. For the
+same reason requests are not counted here; Cloudflare counts them.
 """
 
 import json
@@ -29,7 +29,7 @@ class MetricsQuery(Query):
 
 
 class QueueFigures(BaseModel):
-    """Runs that are not finished; times are null when none waits."""
+    """Unfinished runs; times are null if none waits."""
 
     n_pending: int
     pending_runs_wait_time_max_secs: float | None
@@ -61,7 +61,7 @@ class MetricsObject(BaseModel):
 
 
 async def metrics(call: Call[None, MetricsQuery]) -> Reply:
-    """How many runs wait and for how long, and how many execute; for Prometheus also how runs went that have ended."""
+    """How many runs wait and for how long, and how many execute; for Prometheus also how ended runs did."""
     now = clock.now_iso()
     [unfinished], *found = await call.services.db.batch(
         [
@@ -103,7 +103,7 @@ def _queue(figures: RunFigures, now: str) -> QueueFigures:
 def families(
     queue: QueueFigures, undelivered: Sequence[Row], letters: Sequence[Row], opened: Sequence[Row], ended: Sequence[Row]
 ) -> Iterator[Family]:
-    """All metrics, from what tables say about webhooks, dead letters, open circuits and runs that have ended."""
+    """All metrics, from rows about webhooks, dead letters, open circuits and ended runs."""
     yield from _of_queue(queue)
     yield Family(
         "superstep_webhooks",
@@ -127,7 +127,7 @@ def families(
 
 
 def _of_queue(queue: QueueFigures) -> Iterator[Family]:
-    """A gauge for each figure, named as on other LangGraph servers; a time is 0 when no run waits."""
+    """A gauge for each figure, named as on other LangGraph servers; a time is 0 if no run waits."""
     for name, value, meaning in (
         ("num_pending_runs", queue.n_pending, "Runs that are waiting."),
         ("num_running_runs", queue.n_running, "Runs that are executing."),
@@ -151,7 +151,8 @@ def _of_queue(queue: QueueFigures) -> Iterator[Family]:
         yield Family(f"lg_api_{name}", "gauge", meaning, [Sample(value or 0, {})])
 
 
-#: Column of `run_metrics`, name and meaning of each counter. What a cut-off attempt asked of D1 is lost with it.
+#: Column of `run_metrics`, name and meaning of each counter. The use of D1 by an attempt that was cut off is not
+#: counted.
 _COUNTERS: Final = (
     ("runs", "runs_total", "Runs that have ended."),
     ("supersteps", "run_supersteps_total", "Super-steps whose checkpoint was stored when their run ended."),
@@ -175,7 +176,7 @@ _COUNTERS: Final = (
     ("d1_seconds", "run_d1_seconds_total", "The time that D1 took to answer, without that of cut-off attempts."),
 )
 
-#: Columns of `run_metrics` with counts and sum, name and meaning of each histogram.
+#: Columns of `run_metrics` for counts and sum, name and meaning of each histogram.
 _HISTOGRAMS: Final = (
     (
         "waits",

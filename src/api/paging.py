@@ -1,4 +1,4 @@
-"""Pages of a search: one row more than asked for tells whether there is another page."""
+"""Pages of a search: one row more than requested shows whether there is another page."""
 
 from collections.abc import Sequence
 from typing import Final

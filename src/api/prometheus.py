@@ -9,7 +9,7 @@ CONTENT_TYPE: Final = "text/plain; version=1.0.0; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line; `suffix` comes after the family's name."""
+    """One line; `suffix` follows the family's name."""
 
     value: float
     labels: Mapping[str, str]
@@ -29,7 +29,10 @@ class Family:
 def histogram(
     labels: Mapping[str, str], bounds: Sequence[float], counts: Sequence[int], total: float
 ) -> Iterator[Sample]:
-    """The samples of one histogram: `counts` are of what is at most each bound, and above the one before."""
+    """The samples of one histogram.
+
+    `counts` has, for each bound, the observations up to it and above the previous bound.
+    """
     below = 0
     for bound, count in zip((*map(_number, bounds), "+Inf"), counts, strict=True):
         below += count
@@ -39,7 +42,7 @@ def histogram(
 
 
 def exposition(families: Iterable[Family]) -> str:
-    """All families, those without samples included."""
+    """All families, including those without samples."""
     return "".join(f"{line}\n" for family in families for line in _lines(family))
 
 

@@ -1,4 +1,4 @@
-"""The JSON of rows as callers read it, put together from the JSON texts that the rows hold."""
+"""Rows as the JSON that callers read, composed from the JSON texts in the rows."""
 
 from collections.abc import Container
 from typing import Any, Final
@@ -34,7 +34,7 @@ _VERSION_SCALARS: Final = ("assistant_id", "version", "graph_id", "created_at", 
 
 
 def thread_text(thread: Thread, select: Container[str] | None = None, **more: Any) -> str:
-    """A thread; only the selected columns, if any are, and whatever more belongs to it."""
+    """A thread, or only its selected columns, and the fields in `more`."""
     fields = {name: compact_json(getattr(thread, name)) for name in _THREAD_STRINGS}
     fields |= {
         "metadata": thread.metadata,
@@ -49,7 +49,7 @@ def thread_text(thread: Thread, select: Container[str] | None = None, **more: An
 
 
 def assistant_text(assistant: Assistant, select: Container[str] | None = None) -> str:
-    """An assistant; only the selected columns, if any are."""
+    """An assistant, or only its selected columns."""
     fields = {name: compact_json(getattr(assistant, name)) for name in _ASSISTANT_SCALARS}
     fields |= {"config": assistant.config, "context": assistant.context, "metadata": assistant.metadata}
     return join_object({name: fields[name] for name in AssistantObject.model_fields if not select or name in select})
@@ -63,14 +63,14 @@ def assistant_version_text(version: AssistantVersion) -> str:
 
 
 def cron_text(cron: Cron, select: Container[str] | None = None) -> str:
-    """A cron; only the selected columns, if any are."""
+    """A cron, or only its selected columns."""
     fields = {name: compact_json(getattr(cron, name)) for name in _CRON_SCALARS}
     fields |= {"payload": cron.payload, "metadata": cron.metadata, "enabled": "true" if cron.enabled else "false"}
     return join_object({name: fields[name] for name in CronObject.model_fields if not select or name in select})
 
 
 def cron_fire_text(fire: Fire) -> str:
-    """What came of a cron's time."""
+    """The outcome of a cron's time."""
     outcome = "created" if fire.run_id else "skipped"
     return compact_json(
         {name: outcome if name == "outcome" else getattr(fire, name) for name in CronFireObject.model_fields}

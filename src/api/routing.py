@@ -1,4 +1,4 @@
-"""From a method and a path to a route: a tree of path segments, built once from the table in `routes.py`.
+"""Finds the route for a method and a path, in a tree of path segments built once from the table in `routes.py`.
 
 A literal segment wins over a parameter at the same place, in whatever order the table lists them.
 """
@@ -38,7 +38,7 @@ Kind: TypeAlias = Literal[
     "long_poll",
 ]
 
-#: Path parameters that must be UUIDs, and what a caller reads when they are not.
+#: Path parameters that must be UUIDs, and the kind of id that error messages name.
 _UUID_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType(
     {"thread_id": "thread", "run_id": "run", "assistant_id": "assistant", "cron_id": "cron"}
 )
@@ -49,27 +49,27 @@ class Route:
     """One operation."""
 
     method: str
-    #: Segments in braces are parameters.
+    #: The path; segments in braces are parameters.
     path: str
-    #: What it does, for people: "Create a thread".
+    #: What the operation does: "Create a thread".
     summary: str
     handler: Handler
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
-    #: The body of a handler that reads it itself, because its refusals are in the words of another protocol.
+    #: The body of a handler that parses it itself, because its refusals have the form of another protocol.
     reads: type[BaseModel] | None = None
-    #: What the caller must be allowed to do. None if everybody may do it, or if the handler asks by itself.
+    #: The permission that the caller needs. None if everybody may call, or if the handler asks for permission itself.
     on: Event | None = None
-    #: Whether it is answered without asking who calls.
+    #: Whether the operation is answered without authentication.
     is_public: bool = False
-    #: Whether `assistant_id` may be any text, such as a graph's name; the handler finds out what it is.
+    #: Whether `assistant_id` may be any text, such as a graph's name, which the handler resolves.
     takes_graph_names: bool = False
-    #: What a success looks like: a model, or a Python type over models.
+    #: The type of a success: a model, or a Python type over models.
     returns: Any = None
     answers: Kind = "json"
 
     def identifies(self, parameter: str) -> str | None:
-        """What a parameter of the path is the UUID of, such as "thread"; None when it may be any text."""
+        """The kind of id that a path parameter is, such as "thread"; None if it may be any text."""
         return None if parameter == "assistant_id" and self.takes_graph_names else _UUID_PARAMETERS.get(parameter)
 
 
@@ -111,7 +111,7 @@ class Router:
     def match(self, method: str, path: str) -> Match:
         """The route for a request; `path` is percent-encoded. Raises NotFound or MethodNotAllowed.
 
-        HEAD goes where GET goes, except to routes that answer with a stream: opening one only to drop it has effects.
+        HEAD takes the route of GET, except if that answers with a stream: opening a stream only to drop it has effects.
         """
         found = _find(self._root, [_decoded(segment) for segment in _segments(path)], ())
         if found is None:

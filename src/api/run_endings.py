@@ -1,4 +1,4 @@
-"""Runs that somebody wants to end: cancelled one by one or many at once, or deleted."""
+"""Ends runs on request: cancels them one by one or many at once, or deletes them."""
 
 import logging
 from typing import Final
@@ -39,7 +39,7 @@ class CancelQuery(ActionQuery):
 
 
 async def cancel(call: Call[None, CancelQuery]) -> Reply:
-    """Cancel a run: keep what it did (interrupt), or nothing of it (rollback)."""
+    """Cancel a run, and keep its effect (interrupt) or undo it (rollback)."""
     thread_id, run_id = call.path["thread_id"], call.path["run_id"]
     await ask_to_stop(call, thread_id, [run_id], call.query.action)
     if not call.query.wait:
@@ -50,7 +50,7 @@ async def cancel(call: Call[None, CancelQuery]) -> Reply:
 
 
 async def cancel_many(call: Call[RunsCancel, ActionQuery]) -> Reply:
-    """Cancel some runs of a thread, or all that have a status."""
+    """Cancel some runs of a thread, or all runs with a status."""
     body, action = call.body, call.query.action
     if body.thread_id is not None and body.run_ids is not None:
         await ask_to_stop(call, body.thread_id, body.run_ids, action)
@@ -71,7 +71,7 @@ async def cancel_many(call: Call[RunsCancel, ActionQuery]) -> Reply:
 
 
 async def delete(call: Call[None, None]) -> Reply:
-    """Delete a run with its checkpoints; one that has not ended is rolled back."""
+    """Delete a run with its checkpoints; an unfinished run is rolled back."""
     services, thread_id, run_id = call.services, call.path["thread_id"], call.path["run_id"]
     stop = cancellation.wish("rollback", "run deleted via DELETE /threads/{thread_id}/runs/{run_id}")
     match await cancellation.ask(services.db, thread_id, [run_id], stop, call.access, services.stamp()):
@@ -89,7 +89,7 @@ async def delete(call: Call[None, None]) -> Reply:
 
 
 async def ask_to_stop(call: Call[object, object], thread_id: str, run_ids: list[str], action: CancelAction) -> None:
-    """Ask runs of one thread to stop, and its object to look; raises NotFound when none of them can."""
+    """Ask runs of one thread to stop, and its object to look at them. Raises NotFound if none of them can stop."""
     stop = cancellation.cancelled_by_caller(action)
     match await cancellation.ask(call.services.db, thread_id, run_ids, stop, call.access, call.services.stamp()):
         case "unknown":
@@ -104,6 +104,6 @@ async def _tell(services: Services, thread_id: str) -> None:
     try:
         await services.thread_objects.wake(thread_id)
     except Unavailable:
-        # The wish is stored: whoever looks at the rows next carries it out, the sweeper at the latest.
+        # The wish is stored, and whoever reads the rows next carries it out, at the latest after the sweeper's message.
         said = "the thread's object was not told that runs are to stop; the sweeper tells it"
         logger.warning(said, exc_info=True, extra={"thread_id": thread_id})

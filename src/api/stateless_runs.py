@@ -1,4 +1,4 @@
-"""Several runs at once, each with a temporary thread of its own, which is deleted when the run has ended."""
+"""Creates several runs at once, each on a temporary thread of its own, which is deleted when the run has ended."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from wire.runs import RunBatch
 
 
 async def _make(call: Call[RunBatch, None]) -> Sequence[Run]:
-    """All, or on an error none."""
+    """Create all runs or, on an error, none."""
     services = call.services
     calls = [await authorization.authorized("threads.create_run", replace(call, body=body)) for body in call.body.root]
     return await creation.create_stateless_runs(

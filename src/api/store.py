@@ -1,7 +1,7 @@
-"""The store over HTTP: the one that graphs get as `runtime.store`.
+"""The store over HTTP, the same that graphs get as `runtime.store`.
 
-The project's handlers may put another namespace into the value they are asked about, and that one is used: this is how
-each user gets a part of the store. Items have no metadata, so filters that handlers return have no effect here.
+The project's handlers may change the namespace in the value they are asked about, and the changed one is used: so each
+user gets a part of the store. Items have no metadata, so filters that handlers return have no effect here.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The server about itself: whether it is up, and what it is."""
+"""The server about itself: whether it is up, its versions and features."""
 
 from importlib.metadata import version
 from typing import Final
@@ -12,7 +12,7 @@ from ports import Statement
 from settings import VERSION
 from wire.queries import Query
 
-#: What a deployment of LangGraph's platform would say about where it runs.
+#: The host information of a deployment on LangGraph's platform.
 _HOST: Final = {
     "kind": "self-hosted",
     "project_id": None,
@@ -36,7 +36,7 @@ async def ok(call: Call[None, OkQuery]) -> Reply:
 
 
 async def info(call: Call[None, None]) -> Reply:
-    """Versions and features; the names of the graphs only where nothing is a secret."""
+    """Versions and features; the names of the graphs only if the server is open to everybody."""
     services = call.services
     return json_response(
         compact_json(

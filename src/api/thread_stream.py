@@ -1,4 +1,4 @@
-"""What happens on a thread, run by run, as one stream that never ends."""
+"""The stream of a thread: its events, run by run, without an end."""
 
 import re
 from itertools import chain
@@ -32,7 +32,10 @@ class ThreadStreamQuery(Query):
 
 
 async def stream(call: Call[None, ThreadStreamQuery]) -> Reply:
-    """Stream what happens on a thread; one that is not the caller's might as well not exist, and its object sleeps."""
+    """Stream the events of a thread.
+
+    One out of reach is treated as if it did not exist, and its object is not woken.
+    """
     given = chain.from_iterable(text.split(",") for text in (*call.query.stream_modes, *call.query.stream_mode))
     modes = [mode.strip() for mode in given if mode.strip()] or ["run_modes"]
     for mode in modes:
@@ -62,7 +65,7 @@ async def follow(call: Call[Any, Any], request: FollowRequest) -> Reply:
 
 
 async def standing(call: Call[Any, Any]) -> Standing:
-    """What the thread is to the caller. Who may do everything has all threads, those to come as well."""
+    """The caller's relation to the thread. A caller who may do everything has all threads, future ones included."""
     if call.services.gatekeeper.is_open:
         return "theirs"
     thread_id = call.path["thread_id"]

@@ -27,7 +27,7 @@ from wire.json_objects import join_array
 from wire.state_updates import Superstep, SuperstepUpdate
 from wire.threads import ThreadCount, ThreadCreate, ThreadPatch, ThreadPrune, ThreadQuery, ThreadSearch, ThreadTtl
 
-#: How often a change of metadata is tried again when others change them at the same moment.
+#: How often a change of metadata is tried again if it is changed at the same moment.
 _MERGE_TRIES: Final = 5
 
 
@@ -38,7 +38,7 @@ def thread_not_found(thread_id: str) -> NotFound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """A thread, and what else was asked for and could not be done."""
+    """A thread, and the part of the request that could not be carried out."""
 
     thread: Thread
     problem: str | None = None
@@ -62,7 +62,10 @@ async def _create(call: Call[ThreadCreate, None]) -> Created:
 
 
 async def _create_with_state(call: Call[ThreadCreate, None], thread: Thread, steps: Sequence[Superstep]) -> Created:
-    """The thread and its state in one batch; without a state if the graph refuses it, and then the answer says so."""
+    """Create a thread with its state in one batch.
+
+    If the graph refuses the state, create it without; the response says so.
+    """
     db, thread_id = call.services.db, thread.thread_id
     open_graph = partial(call.open_graph, access="threads.update")
     try:
@@ -90,7 +93,7 @@ def _written(update: SuperstepUpdate) -> Any:
 
 
 def _remembered(call: Call[ThreadCreate, None], thread_id: str, problem: str | None = None) -> list[Statement]:
-    """What belongs before the thread in the batch that inserts it."""
+    """The statements that come before the thread in the batch that inserts it."""
     return idempotency_keys.remember_making(call.key, [thread_id, problem], ("threads", {"thread_id": thread_id}))
 
 
@@ -132,7 +135,7 @@ def _included(thread: Thread, include: Sequence[str]) -> JsonObject:
 
 
 async def update(call: Call[ThreadPatch, None]) -> Reply:
-    """Set keys of a thread's metadata, the others stay; or how long it lives."""
+    """Merge a thread's metadata, or change its TTL."""
     db, now = call.services.db, clock.now_iso()
     for _ in range(_MERGE_TRIES):
         thread = await threads.get(db, call.path["thread_id"], call.access)
@@ -151,7 +154,7 @@ def _ttl(given: ThreadTtl | None) -> Ttl | None:
 
 
 async def delete(call: Call[None, None]) -> Reply:
-    """Delete a thread with its runs, checkpoints and crons: all of it, or nothing when it has a run to finish."""
+    """Delete a thread with its runs, checkpoints and crons, all or nothing; refused if it has an unfinished run."""
     services, thread_id = call.services, call.path["thread_id"]
     head, unfinished = await services.db.batch(
         [threads.select_head(thread_id, call.access), runs.unfinished_of_thread(thread_id)]
@@ -167,7 +170,7 @@ async def delete(call: Call[None, None]) -> Reply:
 
 
 async def prune(call: Call[ThreadPrune, None]) -> Reply:
-    """Delete threads, or all but their latest checkpoints; those with a run to finish are left alone."""
+    """Delete threads, or all but their latest checkpoints; threads with an unfinished run are left alone."""
     services, thread_ids = call.services, list(dict.fromkeys(call.body.thread_ids))
     if call.body.strategy == "delete":
         pruned = await thread_deletion.delete(services.db, services.thread_objects, thread_ids, call.access)
@@ -179,7 +182,7 @@ async def prune(call: Call[ThreadPrune, None]) -> Reply:
 
 
 async def _copy(call: Call[None, None]) -> Created:
-    """A new thread with the state and all checkpoints of another."""
+    """Create a thread with the state and all checkpoints of another."""
     db, source, target = call.services.db, call.path["thread_id"], ids.time_ordered()
     [found] = await db.batch([threads.select_head(source, call.access)])
     if not found:
@@ -199,7 +202,7 @@ copy: Final = Create(_copy, _find, _answer)
 
 
 async def storage(call: Call[None, None]) -> Reply:
-    """What a thread takes in the database."""
+    """How much space a thread takes in the database."""
     thread_id = call.path["thread_id"]
     head, *measured = await call.services.db.batch(
         [threads.select_head(thread_id, call.access), *thread_storage.statements(thread_id)]

@@ -1,4 +1,4 @@
-"""`GET …/timeline`: what happened to a run, for programs and, as a picture, for people."""
+"""`GET …/timeline`: what happened to a run, as JSON or as a picture."""
 
 from typing import Final, Literal
 
@@ -29,9 +29,9 @@ class TimelineQuery(Query):
 
 
 async def get(call: Call[None, TimelineQuery]) -> Reply:
-    """A page of what happened to a run, oldest first; `text/html` is the same as a picture."""
+    """A page of a run's events, oldest first; `text/html` shows them as a picture."""
     thread_id, run_id, query = call.path["thread_id"], call.path["run_id"], call.query
-    # One more checkpoint tells whether there is another page, and the one named `after` is read for its time.
+    # One more checkpoint shows whether there is another page, and the one named `after` is read for its time.
     page = run_checkpoints.select_page(thread_id, run_id, start=query.after, limit=query.limit + 2)
     head, found, checkpoints, tasks, sent = await call.services.db.batch(
         [

@@ -1,6 +1,6 @@
-"""What happened to a run as a picture: a bar for each event, from the one before it; colours tell attempts apart.
+"""The timeline of a run as a picture: a bar for each event, from the previous one; colours distinguish attempts.
 
-A page that needs nothing else and runs no script. Everything in it that somebody chose is escaped.
+The page needs no other resource and runs no script. All text that a user chose is escaped.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ td.bar i { display: block; height: .9rem; margin-top: .2rem; min-width: 3px; bor
 .failed i { background: #dc2626 !important }
 """
 
-#: What the time before an event was, when it is not a super-step's.
+#: The kind of the time before an event, if it is not a super-step's.
 _CLASSES: Final = {
     **dict.fromkeys(("due", "started", "redriven"), "waiting"),
     **dict.fromkeys(("webhook_sent", "webhook_due"), "afterwards"),
@@ -43,13 +43,13 @@ _CLASSES: Final = {
     "failed": "failed",
 }
 
-#: What is not among the details of an event.
+#: Fields that are not among the details of an event.
 _ELSEWHERE: Final = {"at", "event", "seconds", "step", "checkpoint_id"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Bar:
-    """One line of the picture; seconds are from the run's creation."""
+    """One bar of the picture; seconds are from the run's creation."""
 
     label: str
     kind: str
@@ -61,10 +61,10 @@ class _Bar:
 
 
 def page(timeline: TimelineObject, *, now: str) -> str:
-    """The page; a run that has not ended has a last bar up to now."""
+    """The page; an unfinished run has a last bar up to now."""
     bars = [*_bars(timeline), *_present(timeline, now)]
     first = min((bar.start for bar in bars), default=0)
-    # Webhooks may be tried for a day: what is after the run would leave it no room.
+    # Webhooks may be tried for a day. Whatever follows the run would leave it no room.
     span = max((bar.end for bar in bars if bar.kind != "afterwards"), default=first) - first
     run_id, more = escape(timeline.run_id), ""
     if timeline.next:

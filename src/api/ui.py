@@ -1,4 +1,4 @@
-"""Generative UI: what `LoadExternalComponent` of the React SDK puts on a page."""
+"""Generative UI: what `LoadExternalComponent` of the React SDK loads."""
 
 import json
 from html import escape
@@ -12,7 +12,7 @@ from wire.ui import ComponentRequest
 
 _MEDIA_TYPES: Final = {"js": "text/javascript", "css": "text/css"}
 
-#: The SDK puts the id of the element's shadow root in its place.
+#: The SDK replaces this by the id of the element's shadow root.
 _SHADOW_ROOT: Final = "{{shadowRootId}}"
 
 
@@ -28,7 +28,7 @@ async def component(call: Call[ComponentRequest, None]) -> Reply:
 
 
 def _element(url: str, graph_id: str, name: str) -> str:
-    """A style, or the script that registers the components and renders one when it is there."""
+    """A style, or the script that registers the components and renders one once it is loaded."""
     if url.endswith(".css"):
         return f'<link rel="stylesheet" href="{escape(url)}" />'
     variable = "__LGUI_" + "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in graph_id)

@@ -1,4 +1,4 @@
-"""What became of webhooks, and delivering them once more."""
+"""The list of webhooks, and redelivery."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 async def redeliver(call: Call[WebhooksRedeliver, None]) -> Reply:
-    """Try webhooks that were not delivered for another day, beginning at once."""
+    """Try undelivered webhooks for another day, beginning at once."""
     services, body, now = call.services, call.body, clock.now_iso()
     if body.run_ids is not None:
         chosen = webhooks.redeliver(body.run_ids, call.access, now=now)

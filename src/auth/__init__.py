@@ -1,1 +1,1 @@
-"""Who calls, and what they may touch."""
+"""Who calls, and which rows they may read and write."""

@@ -1,7 +1,7 @@
-"""Authentication without any code: the secret `API_KEYS` names who may call.
+"""Authentication without any code: the secret `API_KEYS` lists who may call.
 
-A name is a tenant: keys of one name see the same rows, and nobody else's. The rows carry the name in their metadata,
-store namespaces begin with it. A key without a name is the operator's: it sees everything and marks nothing.
+A name is a tenant: all keys of one name see the same rows, and no others. The rows carry the name in their metadata,
+and store namespaces begin with it. A key without a name is the operator's: it sees everything and marks nothing.
 """
 
 import hashlib
@@ -19,30 +19,30 @@ from errors import AccessRefused
 from http_messages import HttpRequest
 from tables.access import EVERYTHING, Access
 
-#: Where rows carry the name of the keys that they belong to.
+#: The metadata field in which rows carry the name of their owner's keys.
 OWNER_KEY: Final = "api_key_name"
 
-#: The name of keys without one.
+#: The name of nameless keys.
 OPERATOR: Final = "*"
 
 #: A shorter key could be guessed.
 MIN_KEY_CHARS: Final = 16
 
-#: It is also the first label of namespaces, which has no periods.
+#: A name is also the first label of namespaces, which may not contain periods.
 _NAME: Final = re.compile(r"\*|[\w@-]{1,100}", re.ASCII)
 _FORM: Final = 'API_KEYS must be `key`, `name:key, other:key`, or JSON such as {"name": ["key", "next key"]}'
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key, as far as anybody needs to know it."""
+    """A key, as a digest only."""
 
     name: str
     digest: bytes
 
 
 class ApiKeys:
-    """Lets those in who send a known key, each to the rows of its name."""
+    """Admits callers with a known key, each to the rows of its name."""
 
     is_open = False
 
@@ -61,7 +61,7 @@ class ApiKeys:
         return Principal.of(User({"identity": name}))
 
     def name_of(self, request: HttpRequest) -> str | None:
-        """Whose key a request carries; None for none that is known. Takes the same time for all keys."""
+        """The name of the key in a request; None if the key is unknown. Takes the same time for all keys."""
         digest = _digest(_sent(request.headers.get("x-api-key"), request.headers.get("authorization")))
         names = [key.name for key in self._keys if hmac.compare_digest(key.digest, digest)]
         return names[0] if names else None
@@ -81,7 +81,7 @@ class ApiKeys:
 
 
 def parse(text: str) -> tuple[ApiKey, ...]:
-    """The keys of the secret; ValueError says what is wrong with it, and no key."""
+    """Parse the secret; ValueError says what is wrong with it, without any key."""
     keys = tuple(_keys(text.strip()))
     if len({key.digest for key in keys}) != len(keys):
         raise ValueError("API_KEYS lists a key twice")

@@ -1,4 +1,4 @@
-"""A request in the words of an `authenticate` handler: the parameters it may declare by name."""
+"""A request in the form of an `authenticate` handler: the parameters that it may declare by name."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from http_messages import HttpRequest
 
 
 class Url:
-    """What handlers read of a URL."""
+    """The part of a URL that handlers read."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.path = unquote(request.path)
@@ -30,11 +30,11 @@ class RequestView:
         self.path_params: dict[str, str] = {}
 
     async def body(self) -> bytes:
-        """The body as it came."""
+        """The raw body."""
         return _bytes(self._request.body)
 
     async def json(self) -> Any:
-        """The body, decoded."""
+        """The decoded body."""
         return json.loads(self._request.body)
 
 
@@ -48,7 +48,7 @@ def _bytes(text: bytes | str) -> bytes:
 
 
 def _body(request: HttpRequest) -> Any:
-    """The decoded body; an empty object for one that is no JSON, which the operation itself will refuse."""
+    """The decoded body; an empty object if it is not JSON, which the operation itself will refuse."""
     try:
         return json.loads(request.body) if request.body else {}
     except (ValueError, RecursionError):
@@ -59,7 +59,7 @@ def _headers(request: HttpRequest) -> dict[bytes, bytes]:
     return {name.encode(errors="replace"): value.encode(errors="replace") for name, value in request.headers.items()}
 
 
-#: What there is to ask for, by name.
+#: The parameters that a handler may declare, by name.
 ARGUMENTS: Final[Mapping[str, Callable[[HttpRequest], Any]]] = {
     "request": RequestView,
     "body": _body,

@@ -1,4 +1,4 @@
-"""A server that was told neither who may call nor that everybody may: it serves nobody."""
+"""A server that is configured neither to authenticate nor to be open: it serves nobody."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ HELP: Final = (
 
 
 class ClosedDoor:
-    """Refuses everybody, saying what to configure."""
+    """Refuses everybody, and says what to configure."""
 
     is_open = False
 

@@ -1,4 +1,4 @@
-"""Which gatekeeper the configuration asks for."""
+"""Which gatekeeper the configuration selects."""
 
 import logging
 
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 
 def gatekeeper(config: AuthConfig, handlers: Auth | None, settings: Settings) -> Gatekeeper:
-    """The project's handlers, API keys, an open door because the settings say so, or else a closed one.
+    """The project's handlers, API keys, an open door if the settings say so, or else a closed one.
 
-    Raises ValueError with what is wrong with the configuration.
+    Raises ValueError if the configuration is wrong, with the reason.
     """
     keys = ApiKeys(api_keys.parse(settings.api_keys)) if settings.api_keys else None
     if handlers is not None:
@@ -33,7 +33,7 @@ def gatekeeper(config: AuthConfig, handlers: Auth | None, settings: Settings) ->
 
 
 def _studio_trust(config: AuthConfig, keys: ApiKeys | None, settings: Settings) -> StudioTrust:
-    """Studio sends a LangSmith key, which only LangSmith could check: here it must be one of `API_KEYS`."""
+    """Studio sends a LangSmith key that only LangSmith could check, so here it must be one of `API_KEYS`."""
     if config.disable_studio_auth:
         return lambda _request: False
     if keys:

@@ -1,4 +1,4 @@
-"""What an `on` handler returns, as the rows that the caller may touch."""
+"""Turns what an `on` handler returns into the rows that the caller may read and write."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -8,7 +8,7 @@ from tables.access import EVERYTHING, Access
 
 
 def access(result: Any) -> Access:
-    """The rows that a handler's result allows; raises AccessRefused for `False`, TypeError for what means nothing."""
+    """The rows that a handler's result allows. Raises AccessRefused for `False`, TypeError for an invalid result."""
     if result is None or result is True:
         return EVERYTHING
     if result is False:

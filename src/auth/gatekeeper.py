@@ -1,4 +1,4 @@
-"""The one place that every operation passes: who is it, may they do this, and on which rows."""
+"""The check that every operation passes: who calls, may they do this, and on which rows."""
 
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -6,7 +6,7 @@ from auth.principal import ANYONE, Principal
 from http_messages import HttpRequest
 from tables.access import EVERYTHING, Access
 
-#: What an operation does, as `langgraph_sdk.Auth` names it: the resource and the action of `@auth.on.…` handlers.
+#: An operation in the terms of `langgraph_sdk.Auth`: the resource and the action of `@auth.on.…` handlers.
 Event: TypeAlias = Literal[
     "assistants.create",
     "assistants.read",
@@ -33,7 +33,7 @@ Event: TypeAlias = Literal[
 
 
 class Gatekeeper(Protocol):
-    """Decides for every request; the route table says what each operation asks."""
+    """Decides about every request; the route table says which permission each operation needs."""
 
     #: Whether everybody may do everything.
     is_open: bool

@@ -1,4 +1,4 @@
-"""The project's own handlers: a `langgraph_sdk.Auth`, which langgraph.json names as `auth.path`."""
+"""The project's own handlers: a `langgraph_sdk.Auth`, named by `auth.path` in langgraph.json."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -18,11 +18,11 @@ from http_messages import HttpRequest
 from project_config.sections import AuthCache
 from tables.access import Access
 
-#: What LangSmith's Studio calls itself.
+#: The identity of LangSmith's Studio.
 STUDIO: Final = "langgraph-studio-user"
 
 
-#: Whether a request that says it comes from Studio does so with a key that is known here.
+#: Whether a request that claims to come from Studio has a key that is known here.
 StudioTrust: TypeAlias = Callable[[HttpRequest], bool]
 
 
@@ -36,7 +36,7 @@ class Handlers:
     is_open = False
 
     def __init__(self, auth: Auth, *, cache: AuthCache | None = None, trusts_studio: StudioTrust = _nobody) -> None:
-        # The SDK promises servers to keep the names of these, though they are not public.
+        # The SDK promises servers to keep these names, though they are not public.
         authenticate: Callable[..., Any] | None = auth._authenticate_handler  # pyright: ignore[reportPrivateUsage]
         self._handlers = auth._handlers  # pyright: ignore[reportPrivateUsage]
         self._global_handlers = auth._global_handlers  # pyright: ignore[reportPrivateUsage]
@@ -74,14 +74,14 @@ class Handlers:
         return filters.access(await self._ask(handler, {"ctx": context, "value": value}))
 
     def _handler(self, resource: str, action: str) -> Callable[..., Any] | None:
-        """The most specific one."""
+        """The most specific handler."""
         for key in ((resource, action), (resource, "*"), ("*", action)):
             if found := self._handlers.get(key):
                 return found[0]
         return self._global_handlers[0] if self._global_handlers else None
 
     async def _ask(self, handler: Callable[..., Any], given: Mapping[str, Any]) -> Any:
-        """Call a handler; what it raises to refuse becomes AccessRefused, all else is an error of the project."""
+        """Call a handler; a refusal becomes AccessRefused, any other exception is an error of the project."""
         try:
             result = handler(**given)
             return await result if inspect.isawaitable(result) else result
@@ -100,7 +100,7 @@ def _studio() -> Principal:
 
 
 def _refusal(error: Exception) -> AccessRefused | None:
-    """An HTTPException of the SDK, or of Starlette or FastAPI, which look alike."""
+    """An HTTPException of the SDK, Starlette or FastAPI, which have the same attributes."""
     status, detail = getattr(error, "status_code", None), getattr(error, "detail", None)
     if not isinstance(status, int):
         return None
@@ -108,7 +108,7 @@ def _refusal(error: Exception) -> AccessRefused | None:
 
 
 def _parameters(authenticate: Callable[..., Any]) -> frozenset[str]:
-    """What the handler asks for by name; ValueError for what no server gives."""
+    """The parameters that the handler declares; ValueError for unknown ones."""
     wanted: set[str] = set()
     for name, parameter in inspect.signature(authenticate).parameters.items():
         if name in ARGUMENTS:

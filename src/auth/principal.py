@@ -1,4 +1,4 @@
-"""Who calls: known from the first line of a request, and handed on to the runs that the request creates."""
+"""The caller of a request, who is handed on to the runs that the request creates."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from auth.user import User
 class Principal:
     """A caller; without authentication everybody is `ANYONE`."""
 
-    #: What handlers and graphs know the caller by; "" for `ANYONE`.
+    #: How handlers and graphs identify the caller; "" for `ANYONE`.
     identity: str
     permissions: tuple[str, ...] = ()
-    #: What `authenticate` returned, JSON values only: a graph's `langgraph_auth_user`. None for `ANYONE`.
+    #: The fields that `authenticate` returned, JSON values only: a graph's `langgraph_auth_user`. None for `ANYONE`.
     user: Mapping[str, Any] | None = None
     #: The object that `on` handlers get as `ctx.user`.
     handle: Any = field(default=None, compare=False)
 
     @classmethod
     def of(cls, user: User) -> "Principal":
-        """The caller whom a handler has recognised."""
+        """The caller whom a handler has authenticated."""
         return cls(identity=user.identity, permissions=tuple(user.permissions), user=user.to_dict(), handle=user)
 
 
-#: The caller of a server that asks nobody who they are.
+#: The caller of a server without authentication.
 ANYONE: Final = Principal(identity="")

@@ -1,4 +1,4 @@
-"""Who called lately, by the headers that `auth.cache` names, so that not every request asks the handler."""
+"""A cache of recent callers by the headers that `auth.cache` names, so that not every request calls the handler."""
 
 import clock
 from auth.principal import Principal
@@ -7,21 +7,21 @@ from project_config.sections import AuthCache
 
 
 class RecentCallers:
-    """A bounded memory of one isolate; requests without any of the headers are not remembered."""
+    """A bounded cache in one isolate; requests without any of these headers are not cached."""
 
     def __init__(self, config: AuthCache) -> None:
         self._config = config
         self._names = tuple(name.lower() for name in config.cache_keys)
-        #: In the order in which they expire.
+        #: In the order of their expiry.
         self._callers: dict[tuple[str | None, ...], tuple[int, Principal]] = {}
 
     def find(self, request: HttpRequest) -> Principal | None:
-        """The caller with these headers, unless that was too long ago."""
+        """The cached caller with these headers; None if there is none, or if the entry has expired."""
         expires_at, principal = self._callers.get(self._key(request), (0, None))
         return principal if clock.now_ms() < expires_at else None
 
     def remember(self, request: HttpRequest, principal: Principal) -> None:
-        """Know the caller again for as long as the configuration says."""
+        """Cache the caller for as long as the configuration says."""
         key = self._key(request)
         if not any(key):
             return

@@ -1,10 +1,10 @@
-"""The caller as handlers and graphs see them: one object with attributes and items alike."""
+"""The caller as handlers and graphs see them: an object with the same attributes and items."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-#: What an object that `authenticate` returned is asked for, when it cannot tell its fields itself.
+#: The attributes that are read from an object which cannot list its fields itself.
 _NAMES: Final = ("identity", "is_authenticated", "display_name", "permissions")
 
 
@@ -22,7 +22,10 @@ class User(Mapping[str, Any]):
 
     @classmethod
     def of(cls, result: Any) -> "User":
-        """The user whom `authenticate` returned: a name, a mapping, or an object with an `identity`; else TypeError."""
+        """The user whom `authenticate` returned: a name, a mapping, or an object with an `identity`.
+
+        Raises TypeError.
+        """
         if isinstance(result, str):
             return cls({"identity": result})
         fields = _fields(result)
@@ -35,22 +38,22 @@ class User(Mapping[str, Any]):
 
     @property
     def identity(self) -> str:
-        """Who it is."""
+        """The user's id."""
         return self._fields["identity"]
 
     @property
     def is_authenticated(self) -> bool:
-        """Whether anybody checked that."""
+        """Whether the user was authenticated."""
         return self._fields["is_authenticated"]
 
     @property
     def display_name(self) -> str:
-        """What to call them."""
+        """The user's name for people."""
         return self._fields["display_name"]
 
     @property
     def permissions(self) -> Sequence[str]:
-        """What they may do, in words of the project's own."""
+        """The user's permissions, in the project's own terms."""
         return self._fields.get("permissions") or []
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What of a caller's context a graph gets."""
+"""The part of a caller's context that a graph gets."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -8,9 +8,10 @@ from pydantic import BaseModel
 
 
 def context_for(schema: Any, given: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """A caller's context without the keys that the graph's context schema does not know.
+    """A caller's context without keys that are unknown to the graph's context schema.
 
-    A graph with a schema always has a context, so that the schema's defaults count, and what it requires is asked for.
+    A graph with a schema always gets a context, so that the schema's defaults apply and its required fields are
+    checked.
     """
     fields = _fields(schema)
     if fields is None:
@@ -19,7 +20,7 @@ def context_for(schema: Any, given: Mapping[str, Any] | None) -> Mapping[str, An
 
 
 def context_object(schema: Any, given: Mapping[str, Any] | None) -> Any:
-    """The same as the object that a node finds in `runtime.context`."""
+    """The context as the object that a node finds in `runtime.context`."""
     context = context_for(schema, given)
     is_class = isinstance(schema, type) and (dataclasses.is_dataclass(schema) or issubclass(schema, BaseModel))
     return schema(**(context or {})) if is_class else context

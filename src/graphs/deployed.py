@@ -1,6 +1,6 @@
-"""The project this Worker was deployed with; importing this module loads it, so that it is part of the snapshot.
+"""The project that this Worker was deployed with. Importing this module loads it, so that it is part of the snapshot.
 
-Mutable only by what user code keeps in its own modules.
+Its only mutable state is what user code keeps in its own modules.
 """
 
 from pathlib import Path
@@ -15,17 +15,17 @@ PROJECT: Final = Path(__file__).parent.parent / "project"
 
 REGISTRY: Final = Registry.load(PROJECT)
 
-#: What langgraph.json says besides its graphs.
+#: The sections of langgraph.json other than its graphs.
 CONFIG: Final = read_config(PROJECT)
 
-#: The handlers that langgraph.json names as `auth.path`.
+#: The handlers named by `auth.path` in langgraph.json.
 AUTH: Final = load_auth(PROJECT, CONFIG.auth)
 
-#: How the store's items are embedded, if langgraph.json says so.
+#: How the store's items are embedded, if langgraph.json configures that.
 EMBEDDINGS: Final = load_embeddings(PROJECT, CONFIG.store.index)
 
-#: The components that langgraph.json names as `ui`.
+#: The components named by `ui` in langgraph.json.
 UI: Final = UiBundles(PROJECT)
 
-#: Names the project's code: another after every change.
+#: A digest of the project's files.
 RELEASE: Final = digest(PROJECT)

@@ -1,4 +1,4 @@
-"""A graph as nodes and edges, for people to look at."""
+"""Drawings of graphs as nodes and edges."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from langgraph.pregel import Pregel
 
 
 async def drawn(graph: Pregel[Any, Any, Any, Any], config: RunnableConfig, *, xray: bool | int) -> dict[str, Any]:
-    """The graph; `xray` opens its subgraphs, all of them or down to a depth."""
+    """The drawn graph; `xray` also opens its subgraphs, all of them or down to a depth."""
     drawing = (await graph.aget_graph(config, xray=xray)).to_json()
     for node in drawing["nodes"]:
         data = node.get("data")

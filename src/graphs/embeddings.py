@@ -1,4 +1,4 @@
-"""How the project embeds texts for its store: a function of its own, or a provider's model."""
+"""How the project embeds texts for its store: by a function of its own, or by a provider's model."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -13,15 +13,15 @@ from errors import GraphLoadError
 from graphs.registry import load_object
 from project_config.sections import StoreIndex
 
-#: Makes them at their first use: a client may not be made while the Worker's memory is snapshotted.
+#: Makes the embeddings at their first use, because no client may be made before the memory snapshot is taken.
 MakeEmbeddings: TypeAlias = Callable[[], Embeddings]
 
-#: Packages of LangChain that are not called after the one provider they are for.
+#: LangChain packages whose names differ from their provider's.
 _PACKAGES: Final[Mapping[str, str]] = {"azure_openai": "langchain_openai", "bedrock": "langchain_aws"}
 
 
 def load_embeddings(project: Path, index: StoreIndex | None) -> MakeEmbeddings | None:
-    """What langgraph.json names as `store.index.embed`; raises `GraphLoadError`."""
+    """The embeddings named by `store.index.embed` in langgraph.json. Raises `GraphLoadError`."""
     if index is None:
         return None
     name, _, _ = index.embed.partition(":")

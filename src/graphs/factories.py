@@ -1,4 +1,4 @@
-"""Graph factories: what they are given, and how the graphs that they make are opened and closed."""
+"""Graph factories: their arguments, and how the graphs that they make are opened and closed."""
 
 import asyncio
 import inspect
@@ -21,7 +21,7 @@ from graphs.contexts import context_object
 
 logger = logging.getLogger(__name__)
 
-#: How long a factory may take to make a graph that is only used for reading, and to close what it has opened.
+#: How long a factory may take to make a graph that is only read with, and to close what it has opened.
 READING_SECONDS: Final = 10
 CLOSING_SECONDS: Final = 10
 
@@ -30,22 +30,22 @@ Factory: TypeAlias = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """What a graph is needed for; its factory may ask for that."""
+    """The purpose for which a graph is made, which its factory may ask for."""
 
     access: AccessContext
     config: RunnableConfig
     store: BaseStore
     #: The authenticated user; None on a server without authentication.
     user: Any = None
-    #: For a run: the context that its caller has given.
+    #: For a run: the context from its caller.
     context: Any = None
 
 
 @asynccontextmanager
 async def made(factory: Factory, purpose: Purpose) -> AsyncGenerator[Any]:
-    """What a factory makes: returned, awaited, or opened by a context manager, which is closed after the block.
+    """The graph that a factory makes: returned, awaited, or opened by a context manager, which the block's end closes.
 
-    An error while it closes is only logged, because the work with the graph is done. Raises `TimeoutError`.
+    An error on closing is only logged, because the work with the graph is done. Raises `TimeoutError`.
     """
     async with AsyncExitStack() as stack:
         # A run that takes too long is stopped elsewhere.
@@ -71,7 +71,7 @@ async def made(factory: Factory, purpose: Purpose) -> AsyncGenerator[Any]:
 
 
 def _called(factory: Factory, purpose: Purpose) -> Any:
-    """Call a factory with what it declares: the run's config, a `ServerRuntime`, both or neither."""
+    """Call a factory with the parameters that it declares: the run's config, a `ServerRuntime`, both or neither."""
     positional: list[Any] = []
     named: dict[str, Any] = {}
     hints = _hints(factory)
@@ -93,7 +93,7 @@ def _called(factory: Factory, purpose: Purpose) -> Any:
 
 
 def _hints(factory: Factory) -> dict[str, Any]:
-    """The annotations of a function; those that cannot be resolved stay text."""
+    """The annotations of a function; an annotation that cannot be resolved stays text."""
     try:
         return typing.get_type_hints(inspect.unwrap(factory))
     except Exception:  # noqa: BLE001 - annotations are arbitrary code, and only names are needed of them

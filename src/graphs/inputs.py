@@ -1,7 +1,7 @@
-"""What a graph takes, for callers that know it by its schema alone: tools of MCP, agents of A2A.
+"""The input of a graph, for callers that know only its schema: MCP tools and A2A agents.
 
-A conversation is one text to them, so the schema gets short; it is kept, because describing LangChain's messages takes
-a Worker a tenth of a second.
+To them, a conversation is one text, which keeps the schema short. Inputs are cached, because describing LangChain's
+messages takes a Worker a tenth of a second.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ _MESSAGE: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """What a graph takes, always as an object, and how a run's input is made of one."""
+    """The input of a graph, always in the form of an object, and how a run's input is made from one."""
 
     schema: JsonSchema
-    #: `messages` is a conversation, and a text in the schema.
+    #: `messages` is a conversation, which the schema describes as a text.
     has_conversation: bool = False
-    #: The graph takes no object; what it takes is `input` in the object.
+    #: The graph's input is not an object; it is the member `input` of this one.
     is_wrapped: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The names in the object."""
+        """The names of the object's members."""
         return tuple(self.schema.get("properties", {}))
 
     def run_input(self, arguments: JsonSchema) -> Any:
@@ -41,15 +41,15 @@ class Input:
         return arguments
 
 
-#: An input that nothing is known of.
+#: An input about which nothing is known.
 ANYTHING: Final = Input(schema={"type": "object"})
 
-#: A graph that a factory made anew is not found here.
+#: A graph that a factory made for this call is not in here.
 _known: Final[WeakKeyDictionary[Graph, Input]] = WeakKeyDictionary()
 
 
 def input_of(graph: Graph, graph_id: str) -> Input:
-    """What a graph takes; `graph_id` is its name in langgraph.json."""
+    """The input of a graph; `graph_id` is its name in langgraph.json."""
     if graph not in _known:
         _known[graph] = _described(input_schema(graph.copy({"name": graph_id})))
     return _known[graph]

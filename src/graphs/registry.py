@@ -1,8 +1,8 @@
 """The project's graphs by name, loaded once when the Worker starts.
 
 `tools/bundle_project.py` copies the project beside this code and writes `manifest.json`. Loading imports every graph's
-module, so graphs compile into the memory snapshot; whatever is wrong with any of them is reported together, before the
-first request.
+module, so that graphs are compiled into the memory snapshot. All errors are reported together, before the first
+request.
 """
 
 import hashlib
@@ -36,14 +36,14 @@ MANIFEST: Final = "manifest.json"
 class _Entry:
     """One entry of `graphs` in langgraph.json, loaded."""
 
-    #: `agent/graph.py:graph`, for messages.
+    #: Such as `agent/graph.py:graph`, for messages.
     source: str
     description: str | None
     graph: Graph | Factory
 
 
 class Registry:
-    """What langgraph.json names; never changes once loaded."""
+    """The graphs of langgraph.json; immutable once loaded."""
 
     def __init__(self, entries: Mapping[str, _Entry], stored_classes: Iterable[tuple[str, ...]] = ()) -> None:
         self._entries = entries
@@ -75,14 +75,15 @@ class Registry:
         return tuple(self._entries)
 
     def description(self, graph_id: str) -> str | None:
-        """What langgraph.json says about a graph; raises `NotFound`."""
+        """The description of a graph in langgraph.json. Raises `NotFound`."""
         return self._entry(graph_id).description
 
     @asynccontextmanager
     async def open(self, graph_id: str, purpose: Purpose) -> AsyncGenerator[Graph]:
-        """A graph, without a checkpointer; one that a factory makes is made anew, and closed at the end of the block.
+        """Open a graph, without a checkpointer. A factory makes it anew, and it is closed at the end of the block.
 
-        Raises `NotFound` for an unknown name, `GraphLoadError` if a factory makes no graph, and what a factory raises.
+        Raises `NotFound` for an unknown name, `GraphLoadError` if a factory makes no graph, and any exception of a
+        factory.
         """
         entry = self._entry(graph_id)
         if graph := _compiled(entry.graph):
@@ -95,7 +96,7 @@ class Registry:
             yield self._allowed(graph)
 
     def _allowed(self, graph: Graph) -> Graph:
-        """The graph, whose checkpoints may also hold the classes that the project lists besides its schemas."""
+        """The graph, whose checkpoints may also contain the classes that the project lists besides its schemas."""
         if self._stored_classes:
             known: set[tuple[str, ...]] | None = graph._serde_allowlist  # pyright: ignore[reportPrivateUsage]
             graph._serde_allowlist = {*(known or ()), *self._stored_classes}  # pyright: ignore[reportPrivateUsage]
@@ -108,7 +109,7 @@ class Registry:
 
 
 def read_config(project: Path) -> ProjectConfig:
-    """The sections of langgraph.json besides `graphs`, as the bundle step left them."""
+    """The sections of langgraph.json other than `graphs`, as the bundle step has stored them."""
     return read_sections(_read_manifest(project).get("config", {}))
 
 
@@ -123,7 +124,7 @@ def load_auth(project: Path, config: AuthConfig) -> Auth | None:
 
 
 def load_object(project: Path, source: str) -> Any:
-    """What a section of langgraph.json names as `file.py:variable`; raises `GraphLoadError`."""
+    """The object that a section of langgraph.json names as `file.py:variable`. Raises `GraphLoadError`."""
     module_path, _, attribute = source.rpartition(":")
     found = getattr(_import(project, module_path), attribute, None)
     if found is None:
@@ -132,7 +133,7 @@ def load_object(project: Path, source: str) -> Any:
 
 
 def digest(project: Path) -> str:
-    """A name for the project's files as they are."""
+    """A digest of the project's files."""
     hashed = hashlib.sha256()
     for path in sorted(path for path in project.rglob("*") if path.is_file() and path.suffix != ".pyc"):
         hashed.update(path.relative_to(project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -140,7 +141,7 @@ def digest(project: Path) -> str:
 
 
 def export_environment(variables: Mapping[str, object]) -> None:
-    """Put the text variables where libraries look for their keys: `os.environ`, which is empty in a Worker."""
+    """Put text variables into `os.environ`, where libraries look for their keys and which is empty in a Worker."""
     os.environ.update({name: value for name, value in variables.items() if isinstance(value, str)})
 
 
@@ -171,7 +172,7 @@ def _import(project: Path, module_path: str) -> ModuleType:
             return importlib.import_module(name)
         return _import_file(name, path)
     except (Exception, SystemExit) as error:
-        # User code: whatever its import raises is the reason, `sys.exit("no key")` among it.
+        # User code: any exception of its import is the reason, even `sys.exit("no key")`.
         raise GraphLoadError(f"importing {module_path} failed: {_reason(error, project)}") from error
 
 

@@ -1,7 +1,7 @@
-"""What a graph takes, gives and keeps, as JSON schemas.
+"""A graph's input, output and state as JSON schemas.
 
-A graph's types are user code, and not every Python type has a JSON schema: what has none is described as anything, so
-that the rest of a state can still be read.
+A graph's types are user code, and not every Python type has a JSON schema. A type without one is described as any
+value, so that the rest of a state can still be described.
 """
 
 import logging
@@ -23,7 +23,7 @@ _DEFINITIONS: Final = "$defs"
 
 
 def schemas(graph: Graph) -> dict[str, JsonSchema | None]:
-    """All five schemas. A graph without a context schema takes any configuration."""
+    """All five schemas. A graph without a context schema accepts any configuration."""
     context = _context(graph)
     return {
         "input_schema": input_schema(graph),
@@ -35,7 +35,7 @@ def schemas(graph: Graph) -> dict[str, JsonSchema | None]:
 
 
 def input_schema(graph: Graph) -> JsonSchema:
-    """What a run of the graph takes."""
+    """The schema of the input of a run."""
     return _schema(graph.get_input_jsonschema, graph, "Input", _input_channels(graph))
 
 
@@ -79,14 +79,14 @@ def _field(kind: Any, definitions: dict[str, JsonSchema]) -> JsonSchema:
 
 
 def _type(graph: Graph, name: str) -> Any:
-    """What may be written to a channel."""
+    """The type of values that may be written to a channel."""
     channel = graph.channels[name]
     assert isinstance(channel, BaseChannel), "managed values are in no list of channels"
     return channel.UpdateType
 
 
 def _input_channels(graph: Graph) -> Iterable[str]:
-    """A state graph has one input channel, from which its first super-step fills those of its input schema."""
+    """A state graph has one input channel, from which its first super-step fills the channels of its input schema."""
     if isinstance(graph, CompiledStateGraph):
         return graph.builder.schemas[graph.builder.input_schema]
     return _listed(graph.input_channels)
