@@ -85,6 +85,29 @@ async def test_everything_that_is_created_is_created_once(client: LangGraphClien
     await client.crons.delete(cron["cron_id"])
 
 
+@pytest.mark.parametrize("method", ["tools/call", "message/send", "message/stream"])
+async def test_messages_of_other_protocols_are_answered_once(
+    client: LangGraphClient, http: httpx.AsyncClient, method: str
+) -> None:
+    (assistant,) = await client.assistants.search(graph_id="sequence", metadata={"created_by": "system"})
+    said = {"role": "user", "kind": "message", "messageId": "1", "parts": [{"kind": "data", "data": {"topic": "S"}}]}
+    path, params = (
+        ("/mcp", {"name": "sequence", "arguments": {"topic": "S"}})
+        if method == "tools/call"
+        else (f"/a2a/{assistant['assistant_id']}", {"message": said})
+    )
+    headers = {**with_key(), "accept": "application/json, text/event-stream"}
+    answers = [
+        await http.post(
+            path, json={"jsonrpc": "2.0", "id": number, "method": method, "params": params}, headers=headers
+        )
+        for number in (1, 2)
+    ]
+    assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true"]
+    ends = [json.loads(answer.text.split("data: ")[-1])["result"] for answer in answers]
+    assert ends[0] == ends[1]
+
+
 async def test_a_key_of_another_request_is_refused(http: httpx.AsyncClient) -> None:
     headers = with_key()
     await http.post("/threads", json={}, headers=headers)

@@ -73,6 +73,18 @@ async def test_what_is_no_json_is_a_400(path: str, body: str | bytes) -> None:
     assert "JSON" in await Api().detail("POST", f"/threads/{THREAD}/{path}", body, status=400)
 
 
+async def test_what_is_nested_too_deeply_is_nobodys_fault_but_the_callers() -> None:
+    """What can be read just so cannot be written any more."""
+    api = Api()
+    for depth in range(850, 1000, 2):
+        params = '{"assistant_id":"sequence","input":' + '{"a":' * depth + "1" + "}" * (depth + 1)
+        body = f'{{"id":1,"method":"run.start","idempotency_key":"{depth}","params":{params}}}'
+        answer = await api.ask("POST", f"/threads/{THREAD}/commands", body)
+        assert isinstance(answer, HttpResponse)
+        assert answer.status in (200, 400), depth
+    assert answer.status == 400
+
+
 @pytest.mark.parametrize(
     ("method", "params", "code"),
     [
