@@ -10,12 +10,12 @@ _SORTED: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, all
 
 
 def compact_json(value: Any) -> str:
-    """Encode what came from a JSON body; Unprocessable for what JSON cannot spell, or not here."""
+    """Encode what came from a JSON body; Unprocessable if that is impossible."""
     return _encoded(_COMPACT, value)
 
 
 def sorted_json(value: Any) -> str:
-    """The same text for all values that mean the same, in whatever order their objects' members are."""
+    """Encode with sorted members, so that equal values have the same text."""
     return _encoded(_SORTED, value)
 
 

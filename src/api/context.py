@@ -96,9 +96,9 @@ class Call(Generic[BodyT_co, QueryT_co]):
     query: QueryT_co
     #: By which a retry finds what this request creates; `api.creates` sees to it.
     key: IdempotencyKey | None = None
-    #: What makes a request the same one when it is sent again, as JSON data; None if that is its whole body.
+    #: The part of the request that must be the same in a retry, as JSON data; None means the whole body.
     says: Any = None
-    #: What the answer has in its headers besides; shared with the calls that this one is replaced by.
+    #: Headers to add to the response; all copies of this call share them.
     reply_headers: dict[str, str] = field(default_factory=dict[str, str])
 
     async def authorize(self, event: Event, value: dict[str, Any]) -> Access:

@@ -92,7 +92,7 @@ def _key(call: Call[Any, Any]) -> IdempotencyKey | None:
 
 
 def _is_of(first: Remembered, call: Call[Any, Any]) -> bool:
-    """Whether it was this request that came first; the key of a release before may have counted the whole body."""
+    """Whether the key was stored for this same request; earlier releases always hashed the whole body."""
     return first.fingerprint in (call.key and call.key.fingerprint, _fingerprint(call, call.request.body))
 
 

@@ -100,11 +100,11 @@ class Commands(Create[Run | JsonObject]):
 
 
 def _of_command(call: Call[Any, Any], command: Command) -> CommandCall:
-    """The call of a command, which is the same one whatever its number, and may carry the header's key itself."""
+    """The call of a command, with the key of its envelope as the header. Retries may have another id."""
     headers, key = call.request.headers, command.idempotency_key
     if key is not None:
         if headers.get(HEADER, key).strip() != key:
-            message = "idempotency_key: the header Idempotency-Key says something else; send one of them."
+            message = "idempotency_key: differs from the header Idempotency-Key; send only one of them."
             raise CommandRefused("invalid_argument", message, command.id)
         headers = {**headers, HEADER: key}
     says = {"method": command.method, "params": command.params}

@@ -50,7 +50,7 @@ class CommandMessage(BaseModel):
         None,
         min_length=1,
         max_length=MAX_KEY_CHARS,
-        description="The same as the header `Idempotency-Key`, for clients of a WebSocket, who have no headers.",
+        description="The same as the header `Idempotency-Key`, which a command over a WebSocket cannot have.",
     )
 
 
@@ -61,7 +61,7 @@ class Command:
     id: int
     method: str
     params: JsonObject
-    #: By which a command that is sent again is known, where there is no header for it: on a WebSocket.
+    #: The same as the header `Idempotency-Key`, which a command over a WebSocket cannot have.
     idempotency_key: str | None
 
 
