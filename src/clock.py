@@ -12,7 +12,7 @@ def now_iso() -> str:
 
 
 def moment() -> str:
-    """Now, with random microseconds, which tell what this caller stores from all else of the same millisecond."""
+    """Now, with random microseconds, which distinguish this caller's writes from all others of the same millisecond."""
     milliseconds = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
     return f"{milliseconds}{random.randrange(1000):03}+00:00"  # noqa: S311
 
@@ -23,12 +23,12 @@ def now_ms() -> int:
 
 
 def shifted(iso: str, seconds: float) -> str:
-    """The stored time `seconds` later (or earlier, when negative); OverflowError beyond the year 9999."""
+    """The stored time `seconds` later (or earlier, if negative). Raises OverflowError beyond the year 9999."""
     return (datetime.fromisoformat(iso) + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
 
 
 def seconds_between(earlier: str, later: str) -> float:
-    """From one stored time to another; 0 when the clocks of two machines have them the other way round."""
+    """The seconds between two stored times; 0 if the clocks of two machines have them in reverse order."""
     return max(0.0, (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds())
 
 
@@ -38,5 +38,5 @@ def epoch_ms(iso: str) -> int:
 
 
 def iso_of_ms(ms: int) -> str:
-    """A time in milliseconds since 1970 as a stored one, without the fraction of its second."""
+    """A time in milliseconds since 1970 in the stored form, without the fraction of its second."""
     return datetime.fromtimestamp(ms // 1000, UTC).isoformat()

@@ -1,4 +1,4 @@
-"""Which sites' scripts may call this server and read its answers: CORS."""
+"""CORS: which origins' scripts may call this server and read its responses."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from project_config.sections import CorsConfig
 
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
 
-#: What the JavaScript SDK reads of an answer, and what says that it is the answer to an earlier request.
+#: The headers that the JavaScript SDK reads, and the one that marks the response to a repeated request.
 EXPOSED: Final = (
     "x-pagination-total",
     "x-pagination-next",
@@ -24,7 +24,7 @@ EXPOSED: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrossOrigin:
-    """The rules; made by `policy`."""
+    """The CORS rules; made by `policy`."""
 
     origins: tuple[str, ...]
     origin_pattern: re.Pattern[str] | None
@@ -36,7 +36,10 @@ class CrossOrigin:
     max_age_seconds: int
 
     def response_headers(self, origin: str | None) -> dict[str, str]:
-        """What lets a script at `origin` read an answer. Always `vary`, so that a cache never mixes answers up."""
+        """The headers that let a script at `origin` read a response.
+
+        Always with `vary`, so that a cache keeps origins apart.
+        """
         allowed = self._allowed(origin)
         if allowed is None:
             return {"vary": "Origin"}
@@ -48,7 +51,7 @@ class CrossOrigin:
         }
 
     def preflight(self, request: Mapping[str, str]) -> HttpResponse:
-        """The answer to OPTIONS on any path: that to the request itself says what is wrong with it."""
+        """The response to OPTIONS on any path; the request itself learns what is wrong with the path."""
         asked_headers = request.get("access-control-request-headers", "")
         refused = [
             name
@@ -72,7 +75,7 @@ class CrossOrigin:
         return HttpResponse(200, headers, "OK")
 
     def _allowed(self, origin: str | None) -> str | None:
-        """What to say to `origin`; None for nothing."""
+        """The `access-control-allow-origin` for `origin`; None for no header."""
         if "*" in self.origins:
             return "*"
         if origin is None:
@@ -90,7 +93,7 @@ class CrossOrigin:
 
 @lru_cache(maxsize=8)
 def policy(config: CorsConfig | None, allow_origins: str) -> CrossOrigin:
-    """The rules of `http.cors` in langgraph.json, or else those of the setting `CORS_ALLOW_ORIGINS`."""
+    """The rules of `http.cors` in langgraph.json, otherwise those of the setting `CORS_ALLOW_ORIGINS`."""
     chosen = config or CorsConfig(allow_origins=tuple(origin.strip() for origin in allow_origins.split(",")))
     return CrossOrigin(
         origins=chosen.allow_origins,

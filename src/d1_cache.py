@@ -1,7 +1,7 @@
-"""The node cache of graphs that bring none of their own: what nodes with a `CachePolicy` wrote, in D1, for all threads.
+"""The node cache of graphs without a cache of their own: results of nodes with a `CachePolicy`, in D1, for all threads.
 
-It is in D1 because hardly anything is ever found again in the memory of an isolate. An entry is a hint: if the database
-does not answer, that is a miss and never an error of a run.
+It is in D1 because the memory of an isolate lives too briefly for hits. An entry is a hint: if the database does not
+answer, that is a miss and never an error of a run.
 """
 
 import logging
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 #: How long results are kept if the node's policy names no time to live.
 DEFAULT_TTL_SECONDS: Final = 30 * 24 * 3600
-#: Longer values are not kept: a row may have 2 MB, and a value takes twice its length as text.
+#: Longer values are not cached: a row takes 2 MB, and a value is sent as text of twice its length.
 MAX_VALUE_BYTES: Final = 900_000
 
 
-#: Opens the cache of a graph, which names the classes that its values may have.
+#: Opens the cache for a graph, whose serializer knows the classes that its values may have.
 OpenCache: TypeAlias = Callable[[SerializerProtocol], BaseCache[Any]]
 
 
@@ -40,7 +40,7 @@ class D1Cache(BaseCache[Any]):
         self._release = release
 
     async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, Any]:
-        """The values that are there; one round trip."""
+        """The values that exist; one round trip."""
         wanted = [(_text(namespace), key) for namespace, key in keys]
         statement = node_cache.select(self._release, wanted, now_ms=clock.now_ms())
         try:
@@ -53,7 +53,7 @@ class D1Cache(BaseCache[Any]):
         }
 
     async def aset(self, pairs: Mapping[FullKey, tuple[Any, int | None]]) -> None:
-        """Put values with their times to live in seconds; one round trip."""
+        """Store values with their times to live in seconds; one round trip."""
         statements = [
             node_cache.put(self._release, (_text(namespace), key), kind, value, expires_at_ms=_expiry_ms(ttl))
             for (namespace, key), (writes, ttl) in pairs.items()

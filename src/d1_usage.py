@@ -1,6 +1,6 @@
-"""How much is asked of D1, counted for the run in whose context a batch is sent.
+"""The use of D1, counted for the run in whose context a batch is sent.
 
-A `ContextVar` carries the count to every task that execution starts, so nothing has to be passed around.
+A `ContextVar` carries the count to every task that the execution starts, so nothing has to be passed around.
 """
 
 from collections.abc import Generator
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class D1Usage:
-    """A growing count; rows are counted as Cloudflare bills them."""
+    """A running count; rows are counted as Cloudflare bills them."""
 
     batches: int = 0
     rows_read: int = 0
     rows_written: int = 0
-    #: From sending each batch to having its answer.
+    #: From sending each batch to receiving its answer.
     seconds: float = 0.0
 
 
@@ -25,7 +25,7 @@ _CURRENT: ContextVar[D1Usage | None] = ContextVar("d1_usage", default=None)
 
 @contextmanager
 def counting_on(usage: D1Usage) -> Generator[None]:
-    """Add to `usage` what is asked in the block and by the tasks that are started in it."""
+    """Add to `usage` the use of D1 in the block and in the tasks that it starts."""
     token = _CURRENT.set(usage)
     try:
         yield
@@ -34,12 +34,12 @@ def counting_on(usage: D1Usage) -> Generator[None]:
 
 
 def so_far() -> D1Usage:
-    """What this context has counted; a count of nothing if it does not count."""
+    """The count of this context; an empty count if it does not count."""
     return _CURRENT.get() or D1Usage()
 
 
 def count(*, rows_read: int, rows_written: int, seconds: float) -> None:
-    """One batch was answered."""
+    """Count a batch that was answered."""
     if usage := _CURRENT.get():
         usage.batches += 1
         usage.rows_read += rows_read

@@ -1,4 +1,4 @@
-"""What this Worker's bindings, variables and project make together."""
+"""Assembles the services of this Worker from its bindings, variables and project."""
 
 from functools import lru_cache
 
@@ -19,12 +19,15 @@ from webhooks.delivery import Courier
 
 @lru_cache(maxsize=1)
 def gatekeeper() -> Gatekeeper:
-    """Who decides about requests from outside, chosen at an isolate's first one; ValueError if nobody can."""
+    """The gatekeeper for external requests, chosen at an isolate's first one.
+
+    Raises ValueError if none can be configured.
+    """
     return configured.gatekeeper(CONFIG.auth, AUTH, process_environment.read_settings())
 
 
 def services(decides: Gatekeeper) -> Services:
-    """What the API works with; ValueError for variables that are wrong."""
+    """The services of the API. Raises ValueError for invalid variables."""
     return Services(
         db=database(),
         queue=run_queue(),
@@ -42,7 +45,7 @@ def services(decides: Gatekeeper) -> Services:
 
 
 def courier() -> Courier:
-    """What takes webhooks to their receivers; ValueError for variables that are wrong."""
+    """The courier that delivers webhooks. Raises ValueError for invalid variables."""
     settings = process_environment.read_settings()
     return Courier(
         db=database(),

@@ -1,4 +1,4 @@
-"""What happens each minute: every job does a bounded part of its work, and one that fails does not stop the others.
+"""The jobs of each minute: every job does a bounded part of its work, and a failure does not stop the others.
 
 All jobs together stay below the 1,000 calls to D1 that one invocation of a Worker may make.
 """
@@ -27,22 +27,22 @@ class Tick:
     """One minute."""
 
     services: Services
-    #: The minute that it was scheduled for, counted since 1970: so a late tick takes no other tick's turn.
+    #: The minute of the schedule, counted since 1970, so that a late tick does not take the turn of another.
     minute: int
 
     def is_turn(self, interval_minutes: float | None) -> bool:
-        """Whether a job that is due every so many minutes (each minute, if None) is due at this one."""
+        """Whether a job with this interval (each minute, if None) is due at this minute."""
         return self.minute % max(1, round(interval_minutes or 1)) == 0
 
 
 Job: TypeAlias = Callable[[Tick], Awaitable[None]]
 
-#: How many threads one minute deletes, and how many it prunes, unless langgraph.json says so.
+#: How many threads one minute deletes, and how many it prunes, unless langgraph.json says otherwise.
 MAX_RETIRED_THREADS: Final = 1000
 #: How many rows one transaction deletes (they may be large), and how many transactions a job makes each minute.
 PAGE_EXPIRED: Final = 200
 MAX_EXPIRED_PAGES: Final = 30
-#: How often webhooks that were settled long ago are looked for.
+#: How often webhooks are deleted that were settled long ago.
 FORGET_WEBHOOKS_MINUTES: Final = 5
 
 #: How long after its last run a Worker version stays in the metrics.
@@ -51,7 +51,7 @@ METRICS_SWEEP_MINUTES: Final = 60
 
 
 async def tick(services: Services, *, scheduled_ms: int) -> None:
-    """Do what is due at the minute that the tick was scheduled for; the tick may come late, twice or never."""
+    """Run the jobs of the minute for which the tick was scheduled; the tick may come late, twice or never."""
     minute = Tick(services=services, minute=scheduled_ms // cron_fires.MINUTE_MS)
     await asyncio.gather(*(_attempt(job, minute) for job in _JOBS))
 
@@ -75,19 +75,19 @@ async def fire_crons(tick: Tick) -> None:
 
 
 async def announce_stale_runs(tick: Tick) -> None:
-    """Remind the queue of runs that nobody works on."""
+    """Send queue messages for runs that nobody works on."""
     announced = await sweep.announce_stale(tick.services.db, tick.services.queue, now=clock.now_iso())
     if announced:
         logger.warning("announced %d threads with unfinished runs again", announced, extra={"event": "runs_swept"})
 
 
 async def announce_overdue_webhooks(tick: Tick) -> None:
-    """Remind the queue of webhooks that nobody sends."""
+    """Send queue messages for webhooks that nobody sends."""
     await sweep.announce_overdue_webhooks(tick.services.db, tick.services.webhook_queue, now=clock.now_iso())
 
 
 async def forget_dead_letters(tick: Tick) -> None:
-    """Delete dead letters past their retention, and the circuits of graphs that have been well for long."""
+    """Delete dead letters past their retention, and circuits of graphs that have long been healthy."""
     await tick.services.db.batch(dead_letters.forget(clock.now_iso(), tick.services.settings))
 
 
@@ -101,7 +101,7 @@ async def forget_webhooks(tick: Tick) -> None:
 
 
 async def delete_threads(tick: Tick) -> None:
-    """Delete threads whose TTL has passed, where that says `delete`."""
+    """Delete threads whose TTL has passed, if its strategy is `delete`."""
     services = tick.services
     if limit := _most_retired(tick):
         retired = await thread_pruning.delete_expired_threads(
@@ -111,13 +111,13 @@ async def delete_threads(tick: Tick) -> None:
 
 
 async def prune_threads(tick: Tick) -> None:
-    """Prune threads whose TTL has passed, where that says `keep_latest`."""
+    """Prune threads whose TTL has passed, if its strategy is `keep_latest`."""
     if limit := _most_retired(tick):
         _log_retired(await thread_pruning.prune_expired_threads(tick.services.db, now=clock.now_iso(), limit=limit))
 
 
 def _most_retired(tick: Tick) -> int:
-    """How many threads this minute may retire; 0 while it is not their turn."""
+    """How many threads this minute may delete or prune; 0 if it is not its turn."""
     ttl = tick.services.config.checkpointer.ttl
     if not tick.is_turn(ttl and ttl.sweep_interval_minutes):
         return 0
@@ -130,12 +130,12 @@ def _log_retired(number: int) -> None:
 
 
 async def tell_objects(tick: Tick) -> None:
-    """Tell the objects of deleted threads, where whoever deleted them could not."""
+    """Tell the objects of deleted threads, if the deletion did not."""
     await thread_deletion.tell_objects(tick.services.db, tick.services.thread_objects)
 
 
 async def sweep_store(tick: Tick) -> None:
-    """Delete expired store items, which readers no longer see anyway."""
+    """Delete expired store items, which readers no longer see."""
     ttl, now = tick.services.config.store.ttl, clock.now_iso()
     if tick.is_turn(ttl and ttl.sweep_interval_minutes):
         await _page_by_page(lambda: store_items.delete_expired(tick.services.db, now=now, limit=PAGE_EXPIRED))
@@ -148,7 +148,7 @@ async def sweep_node_cache(tick: Tick) -> None:
 
 
 async def sweep_idempotency_keys(tick: Tick) -> None:
-    """Delete expired idempotency keys: each minute looks at its share of all keys."""
+    """Delete expired idempotency keys, each minute in one share of all keys."""
     db, seconds = tick.services.db, tick.services.settings.idempotency_key_seconds
     share, before = tick.minute % idempotency_keys.SHARES, clock.shifted(clock.now_iso(), -seconds)
     await _page_by_page(lambda: idempotency_keys.delete_expired(db, share, before=before, limit=PAGE_EXPIRED))
@@ -161,7 +161,7 @@ async def _page_by_page(delete: Callable[[], Awaitable[int]]) -> None:
 
 
 async def forget_unused_metrics(tick: Tick) -> None:
-    """Delete the sums of Worker versions that have had no run for long."""
+    """Delete the sums of Worker versions without recent runs."""
     if tick.is_turn(METRICS_SWEEP_MINUTES):
         before = clock.shifted(clock.now_iso(), -METRICS_KEPT_SECONDS)
         await tick.services.db.batch([run_metrics.delete_unused(since=before)])

@@ -1,25 +1,25 @@
-"""When Python's garbage is collected: all of it at once, now and then, and never by itself.
+"""When Python's garbage is collected: completely, now and then, and never automatically.
 
-By itself CPython 3.14 collects in increments, and walks the frames of all stacks for it. A stack that is put aside
-while synchronous code waits is not where its frames point to: the interpreter dies of "memory access out of bounds". A
-full collection looks at no stack (docs/decisions/0026).
+Automatic collection in CPython 3.14 is incremental and walks the frames of all stacks. The frames of a stack that is
+suspended while synchronous code waits point to memory that other code uses by then, and the interpreter dies of "memory
+access out of bounds". A full collection looks at no stack (docs/decisions/0026).
 """
 
 import gc
 from typing import Final
 
-#: A run leaves about a thousand objects in cycles; so many are looked at in some milliseconds, and are about 1.4 MiB.
+#: A run leaves about a thousand objects in cycles. This many take some milliseconds to collect, and about 1.4 MiB.
 NEW_OBJECTS: Final = 5_000
 
 
 def keep_what_is_there() -> None:
-    """Once, when all is imported: it stays, and no collection looks at it again."""
+    """Exclude all present objects from later collections; called once, when all imports are done."""
     gc.disable()
     gc.collect()
     gc.freeze()
 
 
 def collect_if_due() -> None:
-    """Call it often; costs next to nothing while it is too early."""
+    """Collect if enough objects are new. Call it often: it costs next to nothing while no collection is due."""
     if gc.get_count()[0] > NEW_OBJECTS:
         gc.collect()

@@ -10,7 +10,7 @@ from project_config.sections import HeaderPatterns
 
 JSON_HEADERS: Final[Mapping[str, str]] = MappingProxyType({"content-type": "application/json"})
 
-#: The headers of every event stream; `location` and `content-location` come on top.
+#: The headers of every event stream; `location` and `content-location` are added to them.
 EVENT_STREAM_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "content-type": "text/event-stream; charset=utf-8",
@@ -30,12 +30,12 @@ class HttpRequest:
     query: list[tuple[str, str]]
     headers: Mapping[str, str]
     body: bytes | str = b""
-    #: Scheme and host by which the caller reached the server: `https://agents.example`.
+    #: The scheme and host under which the caller reached the server: `https://agents.example`.
     origin: str = ""
 
 
 def announced_bytes(headers: Mapping[str, str]) -> int:
-    """The length of the body by its `content-length`; 0 if there is none, or it is no number."""
+    """The length of the body by its `content-length`; 0 if that is missing or not a number."""
     length = headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
@@ -51,7 +51,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Passthrough:
-    """A response object of the platform, to pass on with these headers in addition to its own."""
+    """A response object of the platform, to pass on with these additional headers."""
 
     foreign: object
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -69,18 +69,18 @@ Reply: TypeAlias = HttpResponse | Passthrough | Streamed
 
 
 def json_response(text: str, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> HttpResponse:
-    """A response whose body is JSON that was already encoded."""
+    """A response with a body that is JSON text already."""
     return HttpResponse(status, {**JSON_HEADERS, **headers}, text)
 
 
-#: Headers with credentials: a pattern does not choose them, only their exact name does.
+#: Headers with credentials: only their exact names select them, not patterns.
 _SECRET_HEADERS: Final = frozenset(
     {"authorization", "cookie", "x-api-key", "x-tenant-id", "x-service-key", "x-auth-scheme"}
 )
 
 
 def chosen_headers(headers: Mapping[str, str], patterns: HeaderPatterns) -> dict[str, str]:
-    """The headers that a project has chosen by these patterns."""
+    """The headers that these patterns of the project select."""
     return {name: value for name, value in headers.items() if _is_chosen(name, patterns)}
 
 

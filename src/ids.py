@@ -6,14 +6,14 @@ import time
 import uuid
 from typing import Final
 
-#: The namespace in which every LangGraph server derives the assistant of a graph from the graph's name.
+#: The namespace from which every LangGraph server derives the id of a graph's assistant, by the graph's name.
 ASSISTANT_NAMESPACE: Final = uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.ASCII)
 
 
 def time_ordered() -> str:
-    """A new UUIDv7. Ids sort by creation time, to a quarter of a microsecond where the clock is that fine.
+    """A new UUIDv7. Ids sort by creation time, to a quarter of a microsecond if the clock is that fine.
 
     Not `uuid_utils`: its generator may be seeded while the Worker's memory snapshot is taken, with fixed entropy.
     """
@@ -24,7 +24,7 @@ def time_ordered() -> str:
 
 
 def earliest(ms: int) -> str:
-    """An id before all that `time_ordered` makes from this time on, given in milliseconds since 1970."""
+    """An id before all ids that `time_ordered` makes from this time on, in milliseconds since 1970."""
     return str(uuid.UUID(int=ms << 80))
 
 
@@ -34,15 +34,15 @@ def random_id() -> str:
 
 
 def system_assistant(graph_id: str) -> str:
-    """The id of the assistant that every graph has without anyone creating it."""
+    """The id of a graph's system assistant."""
     return str(uuid.uuid5(ASSISTANT_NAMESPACE, graph_id))
 
 
 def derived(owner: str, name: str) -> str:
-    """The id of something that belongs to the owner with this UUID; the same every time."""
+    """The id of a part of the owner with this UUID; always the same for the same name."""
     return str(uuid.uuid5(uuid.UUID(owner), name))
 
 
 def canonical(text: str) -> str | None:
-    """`text` in the one spelling a UUID is stored in, or None when it is not a UUID."""
+    """`text` in the one form in which a UUID is stored, or None if it is not a UUID."""
     return str(uuid.UUID(text)) if _UUID.fullmatch(text.lower()) else None

@@ -1,7 +1,8 @@
 """`langgraph_sdk.get_client()` without a URL, as graphs use it: a client of the server that they run in.
 
-Its requests go straight to the API, in the object or Worker where the graph runs. They are the project's own code, so
-nobody asks who calls. Importing this module prepares the SDK; before the graphs, whose modules may make a client.
+Its requests go directly to the API, in the object or Worker where the graph runs, without authentication, because they
+come from the project's own code. Importing this module prepares the SDK. Import it before the graphs, whose modules may
+make a client.
 """
 
 import os
@@ -23,7 +24,7 @@ class InProcessTransport(httpx.AsyncBaseTransport):
     """Answers requests by calling the API."""
 
     def __init__(self, app: Any = None, root_path: str = "") -> None:
-        """Takes what the SDK gives to httpx's transport for ASGI applications, and needs none of it."""
+        """Takes the arguments that the SDK gives to httpx's ASGI transport, and needs none of them."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See httpx."""
@@ -57,7 +58,7 @@ async def _encoded(texts: AsyncGenerator[str]) -> AsyncGenerator[bytes]:
 
 
 class _Stream(httpx.AsyncByteStream):
-    """A body that is read piece by piece."""
+    """A body that is read part by part."""
 
     def __init__(self, pieces: AsyncGenerator[bytes]) -> None:
         self._pieces = pieces
@@ -73,5 +74,5 @@ class _Stream(httpx.AsyncByteStream):
 assert hasattr(sdk, "get_asgi_transport"), "langgraph-sdk makes in-process clients in another way now"
 os.environ["__LANGGRAPH_DEFER_LOOPBACK_TRANSPORT"] = "true"
 sdk.get_asgi_transport = lambda: InProcessTransport  # type: ignore[assignment]
-# The SDK would keep every transport for ever, to tell it of an application that this one does not need.
+# The SDK would keep every transport for ever, to register an application that this transport does not need.
 sdk._registered_transports = deque(maxlen=0)  # type: ignore[assignment] # pyright: ignore[reportPrivateUsage]

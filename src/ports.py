@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
-#: What a statement may bind: no bools (bind `int(x)`), no integers beyond 2**53 (bind text).
+#: The types that a statement may bind: no bools (bind `int(x)`), no integers beyond 2**53 (bind text).
 SqlValue: TypeAlias = str | int | float | bytes | None
 
 #: One result row by column name: str, int, float, None, or bytes for a BLOB.
@@ -51,9 +51,9 @@ class ObjectStorage(Protocol):
     """
 
     def execute(self, sql: str, *params: SqlValue) -> list[Row]:
-        """Run one statement; its rows. Consecutive calls without an `await` between them commit together.
+        """Run one statement and return its rows. Consecutive calls without an `await` between them commit together.
 
-        Raises `errors.StorageUnavailable`, for example when another incarnation has taken over.
+        Raises `errors.StorageUnavailable`, for example if another incarnation has taken over.
         """
         ...
 
@@ -66,10 +66,10 @@ class ObjectStorage(Protocol):
 
 
 class Alarm(Protocol):
-    """The one alarm of a Durable Object: at least once, kept through crashes."""
+    """The one alarm of a Durable Object: it fires at least once, even after crashes."""
 
     async def set(self, at_ms: int) -> None:
-        """Set it (replacing an earlier time), in epoch milliseconds."""
+        """Set the alarm, replacing an earlier time; in milliseconds since 1970."""
         ...
 
 

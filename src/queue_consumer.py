@@ -1,7 +1,7 @@
 """A queued run → its thread's object, a queued webhook → its receiver: ack, or retry later.
 
 A message only says "look at this row", so it may come twice, late or never. Looking in vain costs one call, and the
-sweeper finds the rows that no message named.
+sweeper finds the rows without a message.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ Keep: TypeAlias = Callable[[str, Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of one delivery."""
+    """What happens to one delivery."""
 
     action: Literal["ack", "retry"]
     delay_seconds: int = 0
@@ -45,12 +45,12 @@ ACK = Verdict("ack")
 async def deliver_batch(
     messages: Iterable[QueuedMessage], thread_objects: ThreadObjects, send_webhook: SendWebhook, keep: Keep
 ) -> None:
-    """Deliver messages side by side: one that fails or hangs does not hold up the others."""
+    """Deliver messages side by side, so that one that fails or hangs does not delay the others."""
     await _settle(messages, lambda message: deliver(message, thread_objects, send_webhook, keep))
 
 
 async def keep_batch(messages: Iterable[QueuedMessage], keep: Keep) -> None:
-    """Keep each message of the dead-letter queue where an operator finds it."""
+    """Keep each message of the dead-letter queue for an operator."""
     await _settle(
         messages, lambda message: _attempt(_keep(message, keep), message.attempts, "could not keep a message")
     )

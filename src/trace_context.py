@@ -1,8 +1,8 @@
-"""W3C Trace Context: the trace that a request, its runs and everything they lead to belong to.
+"""W3C Trace Context: the trace of a request, its runs and everything that they cause.
 
-A caller's own trace is kept in the run's row; a request without one begins a trace, whose id is derived from the
-request's. So whoever works on a run, in any attempt, knows its trace, and also the run's own span, whose id is derived
-from the run's.
+A caller's own trace is kept in the run's row. A request without one begins a trace, whose id is derived from the
+request's id. So every attempt of a run knows its trace, and also the run's own span, whose id is derived from the run's
+id.
 """
 
 import logging
@@ -25,49 +25,49 @@ logger = logging.getLogger(__name__)
 TRACEPARENT: Final = "traceparent"
 TRACESTATE: Final = "tracestate"
 
-#: Version, trace, the caller's span, flags; later versions may say more behind another hyphen.
+#: Version, trace, the caller's span, flags; later versions may add more after another hyphen.
 _TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 _SAMPLED: Final = 0b01
 _KNOWN_FLAGS: Final = 0b11
 
-#: A list of `key=value`, of which some may be empty; what is longer need not be passed on.
+#: A list of `key=value`, some of which may be empty; a longer list need not be passed on.
 _STATE: Final = re.compile(r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]+=[\x20-\x2b\x2d-\x3c\x3e-\x7e]+")
 MAX_STATE_MEMBERS: Final = 32
 MAX_STATE_CHARACTERS: Final = 512
 
-#: Where a run's configuration keeps what its caller said.
+#: The key of a run's configuration that keeps its caller's trace context.
 CONFIGURABLE: Final = "__trace_context__"
 
-#: What makes a trace id out of a request id that is not a UUID.
+#: The namespace in which a request id that is not a UUID becomes a trace id.
 _REQUESTS: Final = "6f1d2c0e-3a52-5c0b-9d5f-0d3f4c6a7b81"
 
-#: What to send along with requests made just now.
+#: The headers of requests made in this context.
 _outgoing: Final = ContextVar[Mapping[str, str]]("trace_context", default=MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceContext:
-    """A place in a trace: below the span `parent_id`, or at its top where that is None."""
+    """A place in a trace: below the span `parent_id`, or at the top if that is None."""
 
     trace_id: str
     parent_id: str | None = None
     flags: int = _SAMPLED
-    #: What other vendors say about the trace.
+    #: The `tracestate`, with data of other vendors.
     state: str = ""
 
     @property
     def is_sampled(self) -> bool:
-        """Whether whoever began the trace wants it recorded."""
+        """Whether the beginner of the trace wants it recorded."""
         return bool(self.flags & _SAMPLED)
 
     def headers(self, span_id: str) -> dict[str, str]:
-        """How to tell somebody who is called from a span of the trace."""
+        """The headers of a request that is made in this span of the trace."""
         state = {TRACESTATE: self.state} if self.state else {}
         return {TRACEPARENT: f"00-{self.trace_id}-{span_id}-{self.flags:02x}", **state}
 
 
 def of(headers: Mapping[str, str], request_id: str) -> TraceContext:
-    """The place that a caller says in headers, or the top of the request's own trace."""
+    """The place that a caller's headers name, or the top of the request's own trace."""
     place = received(headers)
     caller_records = place and place.is_sampled
     place = place or TraceContext(trace_id=UUID(ids.canonical(request_id) or ids.derived(_REQUESTS, request_id)).hex)
@@ -77,7 +77,7 @@ def of(headers: Mapping[str, str], request_id: str) -> TraceContext:
 
 @lru_cache(maxsize=1)
 def sampling() -> Sampling:
-    """Which traces are recorded, read at the first request: a Worker has its variables by then."""
+    """Which traces are recorded; read at the first request, when a Worker has its variables."""
     try:
         return Sampling.from_environment(os.environ)
     except ValueError as error:
@@ -86,7 +86,7 @@ def sampling() -> Sampling:
 
 
 def received(headers: Mapping[str, str]) -> TraceContext | None:
-    """The place that a caller says; None for one that says nothing, or nothing that can be understood."""
+    """The place that a caller's headers name; None if they name none, or are invalid."""
     found = _TRACEPARENT.fullmatch(headers.get(TRACEPARENT, "").strip())
     if not found or (found[1] == "00" and found[5]) or not int(found[2], 16) or not int(found[3], 16):
         return None
@@ -102,18 +102,18 @@ def received(headers: Mapping[str, str]) -> TraceContext | None:
 
 
 def of_run(run_id: str, configurable: Mapping[str, Any]) -> TraceContext:
-    """The trace of a run, by the `configurable` of its row."""
+    """The trace of a run, from the `configurable` of its row."""
     return of(configurable.get(CONFIGURABLE) or {}, configurable.get("langgraph_request_id") or run_id)
 
 
 def span_of(run_id: str) -> str:
-    """The span that is a run, of ours or of LangChain's: the half of its id that is random."""
+    """The id of the span for a run, of ours or of LangChain's: the random half of the run's id."""
     return UUID(run_id).hex[16:]
 
 
 @contextmanager
 def within(context: TraceContext, span_id: str) -> Generator[None]:
-    """Requests that are made in the block belong to a span."""
+    """Requests made in the block belong to a span."""
     token = _outgoing.set(context.headers(span_id))
     try:
         yield
@@ -122,5 +122,5 @@ def within(context: TraceContext, span_id: str) -> Generator[None]:
 
 
 def outgoing() -> Mapping[str, str]:
-    """The headers for a request that is made just now; none outside of a trace."""
+    """The headers for a request made now; none outside of a trace."""
     return _outgoing.get()
