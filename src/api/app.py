@@ -1,4 +1,4 @@
-"""From a request to a response: the one place that parses, routes, turns errors into answers and adds CORS headers."""
+"""From a request to a response: the one place that parses, routes, maps errors to responses and adds CORS headers."""
 
 import logging
 import re
@@ -56,14 +56,14 @@ async def handle(request: HttpRequest, services: Services) -> Reply:
 
 
 def _identified(request: HttpRequest) -> HttpRequest:
-    """The request with an id: the caller's own, if it is fit for a log line."""
+    """The request with an id: the caller's own if it is fit for a log line, otherwise a new one."""
     given = request.headers.get(REQUEST_ID, "")
     request_id = given if _REQUEST_ID.fullmatch(given) else ids.random_id()
     return replace(request, headers={**request.headers, REQUEST_ID: request_id})
 
 
 def misconfigured(error: ValueError) -> HttpResponse:
-    """The answer to every request while a variable is wrong."""
+    """The response to every request while a variable is invalid."""
     logger.error("every request is refused until this is set right: %s", error)
     return json_response(compact_json({"detail": f"The server is misconfigured: {error}"}), 503)
 
@@ -136,7 +136,7 @@ def _checked(route: Route, name: str, value: str) -> str:
 
 
 def _below(prefix: str, request: HttpRequest) -> HttpRequest:
-    """The request without the mount prefix, which health checks need not have."""
+    """The request without the mount prefix, which health checks may omit."""
     if not prefix or request.path in ("/", "/ok"):
         return request
     path = request.path.removeprefix(prefix)
@@ -157,7 +157,10 @@ def _refusal(
 
 
 def _refused_code(error: AccessRefused, request: HttpRequest) -> int:
-    """The status of a refusal. A WebSocket's handshake gets 403 in any case: its clients understand no other."""
+    """The status of a refusal.
+
+    A WebSocket handshake gets 403 in any case, the only status that its clients understand.
+    """
     return 403 if request.headers.get("upgrade", "").lower() == "websocket" else error.code
 
 

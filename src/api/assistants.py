@@ -1,4 +1,4 @@
-"""Assistants: graphs with a configuration and a history of versions; each graph has one by itself."""
+"""Assistants: graphs with a configuration and a history of versions. Each graph has a system assistant."""
 
 import json
 from dataclasses import replace
@@ -38,10 +38,10 @@ from wire.queries import Query
 
 UNNAMED: Final = "Untitled"
 
-#: How often a change is tried again when others change the same assistant at the same moment.
+#: How often a change is tried again if the assistant is changed at the same moment.
 _TRIES: Final = 5
 
-#: How many threads are deleted at once with an assistant.
+#: How many threads are deleted at a time together with an assistant.
 _PAGE_THREADS: Final = 100
 
 
@@ -102,7 +102,7 @@ async def get(call: Call[None, None]) -> Reply:
 
 
 async def _update(call: Call[AssistantPatch, None]) -> Assistant:
-    """Make the next version of an assistant."""
+    """Create the next version of an assistant."""
     if call.body.graph_id is not None:
         _check_graph(call.services, call.body.graph_id)
     for _ in range(_TRIES):
@@ -120,7 +120,7 @@ update: Final = Create(_update, _find, _answer)
 
 
 async def set_latest(call: Call[AssistantLatest, None]) -> Reply:
-    """Make an earlier version the current one, with all that it says."""
+    """Restore an earlier version, with all its fields."""
     assistant_id, version = call.path["assistant_id"], call.body.version
     for _ in range(_TRIES):
         current, known = await read(call, assistant_versions.select_number(assistant_id, version))
@@ -147,9 +147,9 @@ async def versions(call: Call[AssistantVersionSearch, None]) -> Reply:
 
 
 async def delete(call: Call[None, DeleteQuery]) -> Reply:
-    """Delete an assistant with its versions; that of a graph begins anew.
+    """Delete an assistant with its versions; a system assistant is reset.
 
-    Its threads go first, so that a call that was cut off can be repeated. Those with a run to finish stay.
+    Its threads are deleted first, so that a call that was cut off can be repeated. Threads with an unfinished run stay.
     """
     assistant_id = call.path["assistant_id"]
     if call.query.delete_threads:
@@ -198,9 +198,9 @@ async def count(call: Call[AssistantCount, None]) -> Reply:
 
 
 async def read(call: Call[object, object], and_also: Statement | None = None) -> tuple[Assistant, list[Row]]:
-    """The assistant of the path, and the rows of one more statement of the same batch.
+    """The assistant of the path, and the rows of one more statement in the same batch.
 
-    NotFound for one that is not the caller's, or that belongs to a graph which is not served any more.
+    Raises NotFound if it is out of the caller's reach, or if its graph is no longer served.
     """
     more = [and_also] if and_also else []
     selected = assistants.select(call.path["assistant_id"], call.access)
@@ -212,7 +212,7 @@ async def read(call: Call[object, object], and_also: Statement | None = None) ->
 
 
 def ensure_system(services: Services) -> Statement:
-    """Make sure of the assistants that graphs have by themselves; belongs before everything that reads assistants."""
+    """The statement that inserts missing system assistants; must come before everything that reads assistants."""
     now = clock.now_iso()
     return assistants.ensure(
         assistants.system(graph_id, description=description, now=now)
@@ -248,7 +248,7 @@ def _patched(current: Assistant, body: AssistantPatch) -> Assistant:
 def _configuration(
     body: AssistantContent, current_config: JsonObject, current_context: JsonObject
 ) -> tuple[JsonObject, JsonObject]:
-    """The `config` and `context` after a change: the caller gives one of them, the other one mirrors it."""
+    """The `config` and `context` after a change: the caller gives one of them, which the other one mirrors."""
     if body.context and body.config and body.config.configurable:
         raise BadRequest(creation.BOTH_CONTEXTS)
     config = {} if body.config is None else body.config.model_dump(exclude_none=True)

@@ -1,4 +1,4 @@
-"""Runs whose outcome this Worker reads itself, to tell it in the words of another protocol (MCP, A2A)."""
+"""Runs whose outcome this Worker reads itself, to answer in another protocol (MCP, A2A)."""
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -51,7 +51,7 @@ async def _create(call: Call[Any, Any], request: RunCreate, thread_id: str | Non
 
 
 async def result(call: Call[Any, Any], run: Run) -> Any:
-    """What `/wait` answers for a run that was just created: its final values, `__interrupt__` or `__error__`."""
+    """The answer of `/wait` for a run that was just created: its final values, `__interrupt__` or `__error__`."""
     return await patiently(lambda: _result(call, run), run.thread_id, run.run_id)
 
 

@@ -35,7 +35,7 @@ from tables.threads import Ttl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What `entry.py` puts together from the Worker's bindings."""
+    """The services that `entry.py` assembles from the Worker's bindings."""
 
     db: Database
     queue: RunQueue
@@ -43,37 +43,37 @@ class Services:
     thread_objects: ThreadObjects
     registry: Registry
     settings: Settings
-    #: What langgraph.json says besides its graphs.
+    #: The sections of langgraph.json other than its graphs.
     config: ProjectConfig
     gatekeeper: Gatekeeper
     #: A new checkpoint saver over the Worker's database.
     checkpointer: Callable[[], D1Saver]
-    #: What graphs get as `runtime.store`.
+    #: The store that graphs get as `runtime.store`.
     store: BaseStore
     ui: UiBundles
     #: The id of the Worker version that runs here.
     version: str
 
     def stamp(self) -> Stamp:
-        """What says in a run's history that something was done to it here and now."""
+        """A stamp for changes to runs, made here and now."""
         return Stamp(clock.moment(), self.version)
 
     @property
     def cross_origin(self) -> CrossOrigin:
-        """Which sites' scripts may call."""
+        """The CORS rules."""
         return cross_origin.policy(self.config.http.cors, self.settings.cors_allow_origins)
 
     @property
     def mount_prefix(self) -> str:
-        """The path before all others, or nothing."""
+        """The prefix of every path; "" for none."""
         return self.config.http.mount_prefix or self.settings.mount_prefix
 
     def graphs(self) -> dict[str, str | None]:
-        """For each graph its description."""
+        """The description of each graph."""
         return {graph_id: self.registry.description(graph_id) for graph_id in self.registry.graph_ids()}
 
     def default_ttl(self) -> Ttl | None:
-        """How long threads live unless their creator says otherwise: `checkpointer.ttl` of langgraph.json."""
+        """The default TTL of threads: `checkpointer.ttl` in langgraph.json."""
         ttl = self.config.checkpointer.ttl
         return Ttl(minutes=ttl.default_ttl, strategy=ttl.strategy) if ttl and ttl.default_ttl else None
 
@@ -84,12 +84,13 @@ QueryT_co = TypeVar("QueryT_co", covariant=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[BodyT_co, QueryT_co]):
-    """One request to one route; ids in `path` are UUIDs in their stored spelling."""
+    """One request to one route; ids in `path` are UUIDs in their stored form."""
 
     services: Services
     request: HttpRequest
     principal: Principal
-    #: The rows on which the caller may do what the route is `on`; none for a route on nothing: its handler asks itself.
+    #: The rows within the caller's reach for the permission `on` of the route. Without `on` no rows: the handler asks
+    #: itself.
     access: Access
     path: Mapping[str, str]
     body: BodyT_co
@@ -106,7 +107,7 @@ class Call(Generic[BodyT_co, QueryT_co]):
         return await self.services.gatekeeper.authorize(self.principal, event, value)
 
     async def creator(self) -> Creator:
-        """The caller of a route on `threads.create_run`, who needs to read the assistant as well."""
+        """The caller of a route with the permission `threads.create_run`, who needs to read the assistant as well."""
         assistants = await self.runnable_assistants(cast(Any, self.body).assistant_id)
         return Creator(
             version=self.services.version,
@@ -121,7 +122,10 @@ class Call(Generic[BodyT_co, QueryT_co]):
         )
 
     async def runnable_assistants(self, assistant_id: str) -> Access:
-        """The assistants on which the caller may start a run; a graph's own are for everybody, so nobody is asked."""
+        """The assistants of which the caller may create a run.
+
+        System assistants are open to everybody without asking.
+        """
         graph_ids = self.services.registry.graph_ids()
         if assistant_id in {*graph_ids, *map(ids.system_assistant, graph_ids)}:
             return EVERYTHING
@@ -131,7 +135,10 @@ class Call(Generic[BodyT_co, QueryT_co]):
     def open_graph(
         self, graph_id: str, config: RunnableConfig, access: AccessContext
     ) -> AbstractAsyncContextManager[Graph]:
-        """A graph for something else than a run; see `Registry.open`. Its config says who asks, whatever was stored."""
+        """A graph for another purpose than a run; see `Registry.open`.
+
+        Its config names the caller, whatever was stored.
+        """
         principal = self.principal
         configurable = {
             **config.get("configurable", {}),

@@ -1,6 +1,7 @@
 """The Model Context Protocol: every assistant is a tool, every call a run without a thread.
 
-Over stateless Streamable HTTP: there are no sessions, the server sends nothing by itself, answers are plain JSON.
+Over stateless Streamable HTTP: there are no sessions, the server sends no messages of its own, and responses are plain
+JSON.
 """
 
 from typing import Any, Final, cast
@@ -21,7 +22,7 @@ PROTOCOL_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-2
 
 
 async def post(call: AnyCall) -> Reply:
-    """Answer one message. Notifications and answers of the client are only accepted."""
+    """Answer one message. Notifications and responses of the client are only accepted."""
     accepted = call.request.headers.get("accept", "")
     if not any(kind in accepted for kind in ("application/json", "text/event-stream", "application/*", "*/*")):
         return _malformed("Accept header must include application/json or text/event-stream")
@@ -43,12 +44,12 @@ async def post(call: AnyCall) -> Reply:
 
 
 async def open_stream(_call: AnyCall) -> Reply:
-    """Refuse: the server sends nothing by itself."""
+    """Refuse, because the server sends no messages of its own."""
     return HttpResponse(405, {"allow": "POST"})
 
 
 async def end_session(_call: AnyCall) -> Reply:
-    """There are no sessions."""
+    """Refuse, because there are no sessions."""
     return HttpResponse(404)
 
 

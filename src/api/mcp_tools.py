@@ -1,4 +1,4 @@
-"""The tools of MCP: assistants, what they take as arguments, and runs of them."""
+"""The tools of MCP: assistants, the schemas of their arguments, and their runs."""
 
 from dataclasses import replace
 from functools import partial
@@ -66,7 +66,7 @@ def _tool(name: str, assistant: Assistant, takes: Input) -> JsonObject:
 
 
 async def call_tool(call: AnyCall, params: JsonObject) -> JsonObject:
-    """Run an assistant and wait for it; a run that fails is a result that says so."""
+    """Run an assistant and wait for it; a failed run is a result with `isError`."""
     name, arguments = params.get("name"), params.get("arguments", {})
     if not is_object(arguments):
         raise RpcRefusal(INVALID_PARAMS, "arguments must be an object")

@@ -1,4 +1,4 @@
-"""THE table: every operation, one line each."""
+"""The table of all operations, one line each."""
 # ruff: noqa: E501 - one line for each operation
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Commands that come over a WebSocket: each is treated as a request of its own by whoever opened the socket."""
+"""Commands over a WebSocket: each is treated as a separate request of the client that opened the socket."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from api.creates import HEADER, REPLAYED
 from http_messages import HttpRequest, HttpResponse
 from wire import protocol
 
-#: Headers that were about the opening request alone, and say nothing about who sent it.
+#: Headers that concern only the opening request, and do not identify its sender.
 _OF_THE_HANDSHAKE: Final = frozenset(
     {
         *("connection", "upgrade", "host", "content-length", "content-type"),
@@ -20,7 +20,7 @@ _OF_THE_HANDSHAKE: Final = frozenset(
 
 
 def handshake_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Those headers of a request that opens a socket which may say who sent it."""
+    """The headers of a handshake that may identify its sender."""
     return {
         name: value
         for name, value in headers.items()
@@ -31,7 +31,7 @@ def handshake_headers(headers: Mapping[str, str]) -> dict[str, str]:
 async def carry_out(
     services: Services, thread_id: str, handshake: Mapping[str, Any], command: str
 ) -> tuple[bool, dict[str, Any]]:
-    """The answer to a command, and whether its sender may see the thread now."""
+    """The response to a command, and whether its sender may see the thread now."""
 
     async def ask(method: str, path: str, body: str = "") -> HttpResponse:
         request = HttpRequest(method, path, [*map(tuple, handshake["query"])], handshake["headers"], body)

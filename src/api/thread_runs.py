@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 
-#: When a thread's object is reset, as by a deploy, the calls under way fail, and the next ones find a new object.
+#: When a thread's object is reset, as by a deploy, the calls under way fail, and later ones reach a new object.
 OPEN_TRIES: Final = 3
 
 
@@ -108,7 +108,7 @@ async def announce(services: Services, created: Sequence[Run]) -> None:
     try:
         await services.queue.send_batch([(run.thread_id, run.run_id) for run in created])
     except Unavailable:
-        # The rows are there and the sweeper will find them; an error would make a caller start other runs.
+        # The rows are stored and the sweeper will find them; an error would make the caller create other runs.
         said = "%d runs were stored but not announced, the first is %s; the sweeper finds them"
         logger.warning(said, len(created), created[0].run_id, exc_info=True, extra={"event": "run_not_announced"})
 
@@ -128,7 +128,7 @@ async def open_created(
 
 
 async def open_run(call: Call[Any, Any], thread_id: str, request: RunRequest) -> Reply:
-    """Ask the thread's object about a run; its answer."""
+    """Ask the thread's object about a run; returns its response."""
     path = object_paths.build(request)
 
     async def answer() -> Passthrough:
@@ -138,9 +138,9 @@ async def open_run(call: Call[Any, Any], thread_id: str, request: RunRequest) ->
 
 
 async def patiently(ask: Callable[[], Awaitable[AnswerT]], thread_id: str, run_id: str) -> AnswerT:
-    """What a thread's object answers about a run, asked several times if need be.
+    """The answer of a thread's object about a run, after several tries if need be.
 
-    An error would make the creator of the run start a second one, whereas asking again has no effect.
+    An error would make the creator of the run create a second one, whereas asking again has no effect.
     """
     for _ in range(OPEN_TRIES - 1):
         try:
@@ -155,7 +155,7 @@ async def list_runs(call: Call[None, ListQuery]) -> Reply:
     """A page of a thread's runs, newest first."""
     db, thread_id, query = call.services.db, call.path["thread_id"], call.query
     page = runs.list_of_thread(thread_id, status=query.status, limit=min(query.limit, MAX_LIMIT), offset=query.offset)
-    # Handlers are asked about both: reading the thread, and looking for something.
+    # Handlers are asked about both: reading the thread, and searching.
     also = await call.authorize("threads.search", {"thread_id": UUID(thread_id), "metadata": {}})
     head, found, rows = await db.batch(
         [threads.select_head(thread_id, call.access), threads.select_head(thread_id, also), page]
@@ -180,7 +180,7 @@ async def get(call: Call[None, None]) -> Reply:
 
 
 async def join(call: Call[None, JoinQuery]) -> Reply:
-    """Wait for the final values of a run that exists. Callers read errors out of a 200, as those of the run itself."""
+    """Wait for the final values of an existing run. Callers take errors in a 200 for those of the run itself."""
     match await _missing(call):
         case "thread":
             raise NotFound("Thread not found")
@@ -191,7 +191,7 @@ async def join(call: Call[None, JoinQuery]) -> Reply:
 
 
 async def join_stream(call: Call[None, StreamQuery]) -> Reply:
-    """Stream the events of a run that exists. Callers read errors out of the stream, as those of the run itself."""
+    """Stream the events of an existing run. Callers take errors in the stream for those of the run itself."""
     missing = await _missing(call)
     if missing:
         return error_stream(f"404: {missing.capitalize()} not found")
@@ -199,7 +199,7 @@ async def join_stream(call: Call[None, StreamQuery]) -> Reply:
 
 
 async def _missing(call: Call[None, JoinQuery]) -> Literal["thread", "run"] | None:
-    """What of the path does not exist; an object is only woken for what does."""
+    """Which part of the path does not exist; an object is only woken for a run that exists."""
     thread_id = call.path["thread_id"]
     head, run = await call.services.db.batch(
         [threads.select_head(thread_id, call.access), runs.exists(thread_id, call.path["run_id"])]
@@ -244,7 +244,7 @@ def _array(text: str) -> Iterable[str]:
 
 
 def error_stream(message: str) -> Reply:
-    """A stream of nothing but an error: callers look for errors there."""
+    """A stream that consists of an error, because callers look for errors there."""
     error = compact_json(_http_exception(message))
     return HttpResponse(200, EVENT_STREAM_HEADERS, f"event: error\r\ndata: {error}\r\n\r\n")
 
@@ -254,5 +254,5 @@ def _http_exception(message: str) -> dict[str, str]:
 
 
 def run_path(thread_id: str, run_id: str) -> str:
-    """Where a run is read."""
+    """The path of a run."""
     return f"/threads/{thread_id}/runs/{run_id}"

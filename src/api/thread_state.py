@@ -1,4 +1,4 @@
-"""The state of a thread, now and at earlier checkpoints: what its graph reads from the checkpointer."""
+"""The state of a thread, now and at earlier checkpoints, as its graph reads it from the checkpointer."""
 
 import json
 import logging
@@ -54,7 +54,7 @@ async def get(call: Call[None, StateQuery]) -> Reply:
 
 
 async def get_at(call: Call[None, StateQuery]) -> Reply:
-    """The state at a checkpoint; empty when there is no such checkpoint."""
+    """The state at a checkpoint; empty if the checkpoint does not exist."""
     ref = CheckpointRef(checkpoint_id=call.path["checkpoint_id"])
     return await _answer_state(call, ref, subgraphs=call.query.subgraphs)
 
@@ -65,18 +65,18 @@ async def get_at_checkpoint(call: Call[StateAtCheckpoint, None]) -> Reply:
 
 
 async def history(call: Call[None, HistoryQuery]) -> Reply:
-    """States from the latest back."""
+    """States, newest first."""
     search = HistorySearch(limit=call.query.limit, before=call.query.before)
     return await _answer_history(call, search)
 
 
 async def search_history(call: Call[HistorySearch, None]) -> Reply:
-    """States from the latest back."""
+    """States, newest first."""
     return await _answer_history(call, call.body)
 
 
 async def _update(call: Call[StateUpdate, None]) -> Mapping[str, Any]:
-    """Write to the state as a node would; the checkpoint that this makes."""
+    """Write to the state as a node would; returns the new checkpoint."""
     body = call.body
     address = body.checkpoint.model_dump(exclude_none=True) if body.checkpoint else {}
     if body.checkpoint_id is not None:
@@ -109,7 +109,7 @@ update: Final = Create(_update, _find, _answer)
 
 
 async def _tell_followers(call: Call[Any, Any], snapshot: StateSnapshot) -> None:
-    """The change is written: an error now would make the caller write it again."""
+    """Tell the thread's followers; a failure is only logged, since an error would make the caller write again."""
     thread_id = call.path["thread_id"]
     try:
         await call.services.thread_objects.state_updated(thread_id, dumps(state_object(snapshot)))
@@ -146,9 +146,9 @@ async def _answer_history(call: Call[Any, Any], search: HistorySearch) -> Reply:
 
 @asynccontextmanager
 async def _graph(call: Call[Any, Any], config: RunnableConfig, first: Question) -> AsyncGenerator[Graph | None]:
-    """The thread's graph with a checkpointer, or None when the thread never had one.
+    """The thread's graph with a checkpointer, or None if the thread has never had a graph.
 
-    What the graph will ask the checkpointer first is read together with the thread.
+    The graph's first question to the checkpointer is read together with the thread.
     """
     services, thread_id = call.services, call.path["thread_id"]
     saver = services.checkpointer()
@@ -167,7 +167,7 @@ async def _graph(call: Call[Any, Any], config: RunnableConfig, first: Question) 
 
 @contextmanager
 def _answering_what_it_raises() -> Generator[None]:
-    """A state that its graph's schema refuses, say, cannot be shown; the graph's error tells why."""
+    """Answer with the graph's error if its state cannot be shown, for example because its schema refuses it."""
     try:
         yield
     except SuperstepError:
@@ -177,7 +177,7 @@ def _answering_what_it_raises() -> Generator[None]:
 
 
 def _config(thread_id: str, ref: CheckpointRef) -> RunnableConfig:
-    """The config of a checkpoint of this thread, whatever thread the caller's checkpoint names."""
+    """The config of a checkpoint of this thread, whatever thread the caller's reference names."""
     return {"configurable": {**ref.model_dump(exclude_none=True), "thread_id": thread_id}}
 
 
@@ -193,7 +193,7 @@ def _before(thread_id: str, search: HistorySearch) -> RunnableConfig | None:
 
 
 def state_object(snapshot: StateSnapshot) -> JsonObject:
-    """A snapshot as callers read it."""
+    """A snapshot in the form that callers read."""
     checkpoint, parent = checkpoint_address(snapshot.config), checkpoint_address(snapshot.parent_config)
     return {
         "values": snapshot.values,

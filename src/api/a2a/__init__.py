@@ -1,6 +1,6 @@
 """The Agent2Agent protocol: an assistant is an agent, a thread a context, a run a task. Versions 0.3 and 1.0.
 
-Most Workers are never asked, so only what the route table needs is imported with it.
+Most Workers never serve it, so importing it imports only what the route table needs.
 """
 
 from typing import Any

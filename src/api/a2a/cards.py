@@ -1,4 +1,4 @@
-"""Agent cards: what an assistant is called, where it listens and what it takes. One card serves both versions."""
+"""Agent cards: the name of an assistant, its address and its input. One card serves both versions."""
 
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from wire.bodies import JsonObject
 
 MODES: Final = ["application/json", "text/plain"]
 
-#: The header by which callers choose whether a task comes with its own messages or with the whole conversation.
+#: The header by which callers choose whether a task contains only its own messages or the whole conversation.
 HISTORY_SCOPE: Final = "LangGraph-A2A-History-Scope"
 
 _CAPABILITIES: Final[JsonObject] = {

@@ -38,7 +38,7 @@ from wire.json_rpc import (
 AnyCall = Call[Any, Any]
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
 
-#: The methods of both versions, by what they do.
+#: The methods of both versions, with the operation and the version of each.
 _METHODS: Final[dict[str, tuple[str, Version]]] = {
     "message/send": ("send", "0.3"),
     "message/stream": ("stream", "0.3"),
@@ -119,7 +119,7 @@ async def _carried_out(call: AnyCall, request_id: RequestId, method: Any, params
 
 
 async def _assistant(call: AnyCall, assistant_id: str) -> tuple[Assistant, Input]:
-    """The assistant and what its graph takes."""
+    """The assistant, and the input of its graph."""
     canonical = ids.canonical(assistant_id)
     if canonical is None:
         raise RpcRefusal(INVALID_PARAMS, "Invalid assistant ID: must be a UUID")

@@ -1,4 +1,4 @@
-"""What a caller says as what a graph takes: texts and files are a message, data are the rest of the input."""
+"""Turns a caller's message into a graph's input: texts and files become a message, data the rest of the input."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from wire.json_rpc import INVALID_PARAMS, RpcRefusal, is_object
 
 
 def run_input(message: A2aMessage, fields: Sequence[str]) -> JsonObject:
-    """The input of a new run; `fields` are those that its graph takes."""
+    """The input of a new run; `fields` are those of the graph's input."""
     found = _data(message.parts)
     if content := _content(message.parts):
         if "messages" not in fields:
@@ -25,7 +25,7 @@ def run_input(message: A2aMessage, fields: Sequence[str]) -> JsonObject:
 
 
 def answer(message: A2aMessage) -> Any:
-    """The answer to a question that a graph waits with: data as they are, otherwise the text."""
+    """The answer to a graph's interrupt: the data, otherwise the text."""
     data = [part.data for part in message.parts if part.data is not None]
     return (data[0] if len(data) == 1 else data) if data else _content(message.parts)
 
@@ -42,7 +42,7 @@ def _data(parts: Sequence[A2aPart]) -> JsonObject:
 
 
 def _content(parts: Sequence[A2aPart]) -> str | list[JsonObject]:
-    """A text as such; with files among it as content blocks of LangChain."""
+    """A text as it is; with files, LangChain's content blocks."""
     blocks = [block for part in parts if (block := _block(part))]
     if all(block["type"] == "text" for block in blocks):
         return "\n".join(block["text"] for block in blocks)

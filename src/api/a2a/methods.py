@@ -1,4 +1,4 @@
-"""What a caller of A2A may ask of an assistant."""
+"""The methods of A2A."""
 
 import json
 from collections.abc import AsyncGenerator, Sequence
@@ -35,16 +35,16 @@ UNSUPPORTED: Final = -32004
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """An assistant as one caller asks it."""
+    """An assistant, on behalf of one caller."""
 
     call: Call[Any, Any]
     assistant_id: str
-    #: The fields that its graph takes.
+    #: The fields of the graph's input.
     fields: tuple[str, ...]
     speech: Speech
 
     async def send(self, params: SendParams) -> JsonObject:
-        """Run the assistant; the task as it ended, or as it began for who does not want to wait."""
+        """Run the assistant; returns the task as it ended, or as it began if the caller does not want to wait."""
         run = await self._create(params.message, ["values"])
         wanted = params.configuration
         history_length = wanted.history_length if wanted else None
@@ -55,7 +55,7 @@ class Agent:
         return self.speech.sent(self._shown(await self._ended(run, values), history_length))
 
     async def stream(self, params: SendParams) -> AsyncGenerator[JsonObject | None]:
-        """Run the assistant; what happens, event by event, and None now and then while nothing does."""
+        """Run the assistant; yields its events, and None now and then while there are none."""
         run = await self._create(params.message, ["messages-tuple", "values"])
         submitted = self._submitted(run, params.message)
         return updates(
@@ -81,7 +81,7 @@ class Agent:
         return await self.get(params)
 
     async def list_tasks(self, params: ListParams) -> JsonObject:
-        """A page of the assistant's tasks, the newest first."""
+        """A page of the assistant's tasks, newest first."""
         thread_id = None if params.context_id is None else _context_id(params.context_id)
         offset = _offset(params.page_token)
         value = {"metadata": {}, "limit": params.page_size, "offset": offset}
@@ -111,7 +111,7 @@ class Agent:
         return {"tasks": shown, "nextPageToken": more, "pageSize": params.page_size, "totalSize": counted["number"]}
 
     async def _create(self, message: A2aMessage, stream_mode: list[StreamMode]) -> Run:
-        """A run on the thread that the message names, or on a new one; the first one if the message comes again."""
+        """Create a run on the thread that the message names, or on a new one; a repeated message gets its first run."""
         return await awaited_runs.create(self.call, partial(self._request, message, stream_mode), _find)
 
     async def _request(self, message: A2aMessage, stream_mode: list[StreamMode]) -> tuple[RunCreate, str]:
@@ -152,7 +152,7 @@ class Agent:
         return TaskRow.from_row(found[0]), _context(thread, context[1])
 
     async def _ended(self, run: Run, values: Any) -> Task:
-        """The task of a run that this caller waited for, with the values that came of it."""
+        """The task of a run for which this caller has waited, with its final values."""
         row, context = await self._read(tasks.task_id(run.thread_id, run.run_id))
         if is_object(values) and "__error__" not in values:
             asked = values.get("__interrupt__", [])
@@ -196,7 +196,7 @@ class Agent:
 
 
 async def _find(call: Call[Any, Any], made: Sequence[tuple[str, str]]) -> Run | None:
-    """The run of a message that came before."""
+    """The run of an earlier message with the same key."""
     [(thread_id, run_id)] = made
     access = await call.authorize("threads.read", {"thread_id": UUID(thread_id), "run_id": UUID(run_id)})
     return await thread_runs.find(replace(call, access=access, path={"thread_id": thread_id}), made)
@@ -238,7 +238,7 @@ def _offset(token: str | None) -> int:
 
 
 def _statuses(state: str | None) -> list[Any] | None:
-    """The statuses of runs that a state stands for; one that waits for input is a success."""
+    """The statuses of runs that correspond to a state; a task that waits for input is a success."""
     if state is None or state == "TASK_STATE_UNSPECIFIED":
         return None
     wanted = state.removeprefix("TASK_STATE_").lower().replace("_", "-")

@@ -1,4 +1,4 @@
-"""Tasks in the words of one version of A2A: 0.3 tells objects apart by `kind`, 1.0 is JSON of protocol buffers."""
+"""Tasks in the form of one version of A2A: 0.3 distinguishes objects by `kind`, 1.0 is the JSON of protocol buffers."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
@@ -29,18 +29,18 @@ class Speech:
         }
 
     def sent(self, task: Task) -> JsonObject:
-        """A task as the answer to a message, which might have been a message in turn."""
+        """A task as the answer to a message, which might also have been a message."""
         return {"task": self.task(task)} if self._is_1 else self.task(task)
 
     def status_update(self, task_id: str, context_id: str, status: Status, *, is_final: bool) -> JsonObject:
-        """An event of a stream: a task is different now. The stream ends after the final one."""
+        """A stream event: the status of a task has changed. The stream ends after the final one."""
         update: JsonObject = {"taskId": task_id, "contextId": context_id, "status": self._status(status)}
         if self._is_1:
             return {"statusUpdate": update}
         return {**update, "kind": "status-update", "final": is_final}
 
     def artifact_update(self, task_id: str, context_id: str, artifact: Artifact) -> JsonObject:
-        """An event of a stream: something came of the task, whole."""
+        """A stream event: a complete artifact of the task."""
         update: JsonObject = {"taskId": task_id, "contextId": context_id, "artifact": self._artifact(artifact)}
         update |= {"append": False, "lastChunk": True}
         return {"artifactUpdate": update} if self._is_1 else {**update, "kind": "artifact-update"}

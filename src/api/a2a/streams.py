@@ -1,4 +1,4 @@
-"""The events of a run as updates of its task: every word of the agent as far as it is known, then what came of it."""
+"""The events of a run as updates of its task: the agent's text as it grows, then the artifacts."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import Any
@@ -19,9 +19,9 @@ async def updates(
     events: AsyncIterable[Event | None],
     ended: Callable[[Any], Awaitable[Task]],
 ) -> AsyncGenerator[JsonObject | None]:
-    """What a caller reads, beginning with the task as it was submitted; None where nothing happens for a while.
+    """The events for a caller, beginning with the task as it was submitted; None while nothing happens.
 
-    `ended` makes the task out of the run's last values, once the run is over.
+    `ended` makes the task from the run's last values, once the run has ended.
     """
     task_id, context_id = submitted.task_id, submitted.context_id
     yield speech.sent(submitted)
@@ -51,7 +51,7 @@ async def updates(
 
 
 def _grown(said: dict[str, JsonObject], chunk: JsonObject) -> JsonObject:
-    """The message that a chunk belongs to, with the chunk at its end."""
+    """The message of a chunk, with the chunk appended."""
     if chunk.get("type") != "AIMessageChunk" or not isinstance(chunk.get("content"), str):
         return chunk
     earlier = said.get(str(chunk.get("id")), {"content": ""})

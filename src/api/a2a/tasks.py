@@ -1,4 +1,4 @@
-"""A run as a task of A2A: what it is made of, whichever version of the protocol tells it."""
+"""A run as a task of A2A, independent of the version of the protocol."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ STATES: Final[Mapping[RunStatus, State]] = {
     "interrupted": "canceled",
 }
 
-#: What LangChain and LangGraph's clients call those who speak.
+#: How LangChain and LangGraph's clients name the roles in a conversation.
 _ROLES: Final[Mapping[str, Literal["user", "agent"]]] = {
     "human": "user",
     "user": "user",
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What somebody said; `task_id` is None when it is not known which task that was part of."""
+    """A message of the conversation; `task_id` is None if it is unknown which task it belongs to."""
 
     role: Literal["user", "agent"]
     parts: Sequence[Part]
@@ -56,7 +56,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """What came of a task."""
+    """A result of a task."""
 
     artifact_id: str
     name: str
@@ -66,7 +66,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How a task is, since when, and what there is to say about it."""
+    """The state of a task, since when, and an explanation."""
 
     state: State
     timestamp: str
@@ -75,7 +75,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A run."""
+    """A run, as a task."""
 
     task_id: str
     context_id: str
@@ -86,22 +86,22 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a task's thread knows."""
+    """The state of a task's thread."""
 
     values: Any
-    #: The questions that wait for an answer.
+    #: The interrupts that wait for an answer.
     interrupts: Sequence[JsonObject]
     #: The runs of the thread, oldest first, each with the id of the message that began it.
     turns: Sequence[tuple[str, str | None]]
 
 
 def task_id(thread_id: str, run_id: str) -> str:
-    """What a caller knows a run by."""
+    """The id by which callers know a run."""
     return f"{thread_id}:{run_id}"
 
 
 def task(row: TaskRow, context: Context, assistant_id: str) -> Task:
-    """A run with its thread's conversation; callers cut the history down to what they show."""
+    """A run with its thread's conversation; callers shorten the history to what they show."""
     is_latest = bool(context.turns) and context.turns[-1][0] == row.run_id
     history = conversation(row.thread_id, context)
     asks = is_latest and row.status == "success" and bool(context.interrupts)
@@ -122,7 +122,7 @@ def task(row: TaskRow, context: Context, assistant_id: str) -> Task:
 
 
 def conversation(thread_id: str, context: Context) -> list[Message]:
-    """The messages of a thread; each belongs to the task that the last message from outside began."""
+    """The messages of a thread; each belongs to the task that the last message from a caller began."""
     begun = {message_id: task_id(thread_id, run_id) for run_id, message_id in context.turns if message_id}
     messages: list[Message] = []
     current: str | None = None
@@ -138,12 +138,12 @@ def conversation(thread_id: str, context: Context) -> list[Message]:
 
 
 def role_of(stored: JsonObject) -> Literal["user", "agent"] | None:
-    """Who says a message of a graph's state; None for what is not shown, a system prompt above all."""
+    """The role of a message in a graph's state; None for messages that are not shown, above all system prompts."""
     return _ROLES.get(str(stored.get("type") or stored.get("role")))
 
 
 def parts_of(stored: JsonObject) -> list[Part]:
-    """What a message of a graph's state says; nothing for one that only calls tools."""
+    """The content of a message in a graph's state; empty for one that only calls tools."""
     text = _text(stored.get("content"))
     if stored.get("tool_call_id") is not None:
         result = {
@@ -157,7 +157,7 @@ def parts_of(stored: JsonObject) -> list[Part]:
 
 
 def response(run_id: str, assistant_id: str, own: Sequence[Message], values: Any) -> list[Artifact]:
-    """What came of a run: the agent's last words in it, or the graph's values when it has none."""
+    """The artifacts of a run: the agent's last message in it, or the graph's values if there is none."""
     words = [part for message in own if message.role == "agent" for part in message.parts if part.text]
     if words:
         parts = [words[-1]]
