@@ -77,7 +77,7 @@ class D1Saver(WaitingSaver):
         self._on_commit = on_commit
         self._on_writes: Callable[[str], None] | None = None
         self._on_read: Callable[[CheckpointTuple], None] | None = None
-        #: Rows that `read_ahead` has read, by the statements that will ask for them.
+        #: Rows that `read_ahead` has read, by the statements that will be sent for them.
         self._ahead: dict[tuple[Statement, ...], list[list[Row]]] = {}
 
     def observed(
@@ -86,7 +86,7 @@ class D1Saver(WaitingSaver):
         on_writes: Callable[[str], None] | None = None,
         on_read: Callable[[CheckpointTuple], None] | None = None,
     ) -> Self:
-        """A clone that shares everything, and tells more.
+        """A clone that shares everything, with additional observers.
 
         Its `on_commit` is called before the original's, `on_writes` with the id of each task whose writes are
         committed, `on_read` with each checkpoint that `aget_tuple` finds.
@@ -127,7 +127,7 @@ class D1Saver(WaitingSaver):
         return found[: len(also)]
 
     async def _read(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        """The rows of `statements`, everything that was put before included, unless they were read ahead."""
+        """The rows of `statements`, including everything that was put before, unless they were read ahead."""
         ahead = self._ahead.pop(tuple(statements), None)
         if ahead is not None:
             return ahead
@@ -154,7 +154,7 @@ class D1Saver(WaitingSaver):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
-        """Checkpoints, newest first, whose metadata has all of `filter`; a dict in it matches what contains it."""
+        """Checkpoints, newest first, whose metadata contains `filter`; a dict in it matches dicts that contain it."""
         wanted = filter or {}
         where = selection.listing(config, wanted, before)
         remaining = sys.maxsize if limit is None else limit
@@ -176,7 +176,7 @@ class D1Saver(WaitingSaver):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Commit a checkpoint and the values of the channels in `new_versions`; the config that names it."""
+        """Commit a checkpoint and the values of the channels in `new_versions`; returns the config that names it."""
         key = Key(*namespace_of(config), checkpoint["id"])
         stored_metadata = get_serializable_checkpoint_metadata(config, metadata)
         encoded = codec.encode_checkpoint(self.serde, checkpoint, new_versions)
@@ -190,7 +190,7 @@ class D1Saver(WaitingSaver):
         submitted = self._commits.submit([*_blob_inserts(key, blobs), Statement(sql.INSERT_CHECKPOINT, row)])
         if not self._write_behind:
             await asyncio.shield(submitted)
-        # Also when they are still to be committed: what is submitted later is committed later or not at all.
+        # Even if they are still to be committed, because whatever is submitted later is committed later or not at all.
         for blob, stored in zip(encoded.blobs, blobs, strict=True):
             self._appended.learn_stored(key.thread_id, key.checkpoint_ns, blob, stored)
         committed = CommittedCheckpoint(
@@ -217,7 +217,7 @@ class D1Saver(WaitingSaver):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        """Commit what a task wrote after the checkpoint of `config`; committing it twice changes nothing."""
+        """Commit a task's writes after the checkpoint of `config`; committing them twice changes nothing."""
         key = (*namespace_of(config), get_checkpoint_id(config), task_id)
         entries, data = codec.encode_writes(self.serde, writes)
         about = (codec.FORMAT, _run_id(config), task_path)
@@ -227,7 +227,7 @@ class D1Saver(WaitingSaver):
             statements.append(Statement(sql.INSERT_WRITES, (*key, part, *about, None, chunk.hex())))
         submitted = self._commits.submit(statements)
         if self._write_behind:
-            # If it fails, the next call raises that.
+            # If the commit fails, the next call raises its error.
             submitted.add_done_callback(lambda future: self._announce_later(future, self._on_writes, task_id))
             return
         await asyncio.shield(submitted)
@@ -235,11 +235,11 @@ class D1Saver(WaitingSaver):
             self._on_writes(task_id)
 
     async def adelete_thread(self, thread_id: str) -> None:
-        """Delete everything of a thread."""
+        """Delete everything that a thread has stored."""
         await deletion.delete_thread(self._commits, thread_id)
 
     async def adelete_for_runs(self, run_ids: Sequence[str], *, thread_id: str | None = None) -> None:
-        """Delete what these runs stored, of one thread or all; see `deletion.delete_for_runs`."""
+        """Delete what these runs have stored, in one thread or in all; see `deletion.delete_for_runs`."""
         await deletion.delete_for_runs(self._read, self._commits, run_ids, thread_id)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
@@ -261,11 +261,11 @@ class D1Saver(WaitingSaver):
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
-        """What delta channels are rebuilt from at the checkpoint of `config`; one round trip per 500 ancestors."""
+        """The history of delta channels up to the checkpoint of `config`; one round trip per 500 ancestors."""
         return await delta_history.of_channels(self._read, self.serde, config, channels)
 
     def get_next_version(self, current: str | None, channel: None) -> str:  # noqa: ARG002
-        """The version after `current`, spelled as other savers do; random, so that no two forks share one."""
+        """The version after `current`, in the format of other savers; random, so that no two forks share one."""
         number = 0 if current is None else int(str(current).split(".")[0])
         return f"{number + 1:032}.{random.random():016}"  # noqa: S311
 

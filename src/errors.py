@@ -1,4 +1,4 @@
-"""Every error Superstep raises on purpose; the class says when, and which HTTP status a caller sees."""
+"""Every error that Superstep raises on purpose. The class says when, and which HTTP status a caller sees."""
 
 import re
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from typing import ClassVar, Final
 
 
 class SuperstepError(Exception):
-    """Base of all errors with a message meant for the caller or the operator."""
+    """The base of all errors with a message for the caller or the operator."""
 
-    #: HTTP status of the answer when this reaches the HTTP boundary.
+    #: The HTTP status of the response.
     status: ClassVar[int] = 500
     #: Whether the same call may succeed later without a change.
     retryable: ClassVar[bool] = False
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the same may succeed later without a change, so that no operator is needed: a warning, not an error."""
+    """Whether the same may succeed later without a change: a warning, since no operator is needed."""
     return isinstance(error, SuperstepError) and error.retryable
 
 
@@ -26,13 +26,13 @@ class BadRequest(SuperstepError):
 
 
 class NotFound(SuperstepError):
-    """What the request names does not exist, or is not the caller's."""
+    """The resource does not exist, or is out of the caller's reach."""
 
     status = 404
 
 
 class AccessRefused(SuperstepError):
-    """The caller is unknown or may not do this. A project's own handler chooses the status, words and headers."""
+    """The caller is unknown or may not do this. A project's own handler chooses the status, message and headers."""
 
     def __init__(self, code: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -51,7 +51,7 @@ class MethodNotAllowed(SuperstepError):
 
 
 class Conflict(SuperstepError):
-    """The state of a thread or assistant forbids it just now, or the id is taken."""
+    """The present state of a thread or assistant forbids it, or the id is taken."""
 
     status = 409
 
@@ -63,16 +63,16 @@ class PayloadTooLarge(SuperstepError):
 
 
 class Unprocessable(SuperstepError):
-    """The body, a query parameter or a path id has the wrong shape, or asks for something that is not supported.
+    """The body, a query parameter or a path id has the wrong form, or asks for something unsupported.
 
-    Never a 5xx instead: the JavaScript SDK tries those again.
+    Never a 5xx instead, because the JavaScript SDK retries those.
     """
 
     status = 422
 
 
-#: What D1's message contains when D1 refused a batch: one of SQLite's codes, a check before it, or that this invocation
-#: asks too often. Every other message is about the way there (overloaded, reset, connection lost, …).
+#: Parts of D1's messages about a refused batch: SQLite's codes, a check before SQLite, or too many calls by this
+#: invocation. Every other message is about the connection (overloaded, reset, connection lost, …).
 _REFUSAL: Final = re.compile(
     r"SQLITE_(?!BUSY|LOCKED|IOERR|INTERRUPT)|D1_TYPE_ERROR|maximum (DB size|account storage)"
     r"|Too many (API requests|subrequests)"
@@ -80,32 +80,32 @@ _REFUSAL: Final = re.compile(
 
 
 class DatabaseError(SuperstepError):
-    """D1 refused a batch, and nothing of it was written. It may succeed later, when something else is stored."""
+    """D1 refused a batch, and nothing of it was written. It may succeed later, when other rows are stored."""
 
     status = 503
     retryable = True
 
     @staticmethod
     def saying(message: str) -> "DatabaseError":
-        """The error for a message of the database, which says nothing but that."""
+        """The error for a message of the database, which is all that the database says."""
         if "too big" in message:
             return ValueTooLarge(f"A value is too big: what is stored in one row may have 2 MB. {message}")
         return DatabaseError(message) if _REFUSAL.search(message) else DatabaseUnavailable(message)
 
 
 class DatabaseUnavailable(DatabaseError):
-    """D1 did not answer: either all of the batch was committed or nothing. The same batch may succeed later."""
+    """D1 did not answer: the batch was committed either completely or not at all. The same batch may succeed later."""
 
 
 class ValueTooLarge(DatabaseError):
-    """A value or a row is over the database's 2 MB, so it can never be stored; nothing of the batch was written."""
+    """A value or a row exceeds the database's 2 MB, so it can never be stored; nothing of the batch was written."""
 
     status = 413
     retryable = False
 
 
 class StorageUnavailable(SuperstepError):
-    """The object's own storage refused: the platform has cut this incarnation off, and another goes on in its place."""
+    """The object's own storage refused: the platform has cut this incarnation off, and another one takes its place."""
 
     status = 503
     retryable = True

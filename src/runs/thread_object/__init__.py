@@ -1,1 +1,1 @@
-"""What a thread's Durable Object does: its runs, one at a time, and the streams of those who follow them."""
+"""What a thread's Durable Object does: executes its runs, one at a time, and serves the streams of their followers."""

@@ -1,4 +1,4 @@
-"""Subscriptions to a whole thread, as the Worker asks a thread's object for them."""
+"""Subscriptions to a whole thread, as the Worker requests them from the thread's object."""
 
 import json
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from wire.protocol import Subscribing
 
 
 def thread_stream_options(modes: list[str], after: EventId | None) -> str:
-    """The options of kind `stream`, which begins after an event, or with `after` None, with what happens next."""
+    """The options of kind `stream`, which begins after an event or, with `after` None, with the next one."""
     return json.dumps({"modes": modes, "after": after})
 
 

@@ -1,4 +1,4 @@
-"""The paths by which the Worker asks a thread's object for streams and results; built and parsed here only."""
+"""The paths by which the Worker requests streams and results from a thread's object; built and parsed only here."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,32 +12,33 @@ Kind: TypeAlias = Literal["stream", "wait", "cancel", "delete"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What a caller wants of a run."""
+    """A caller's request about a run."""
 
     run_id: str
-    #: `stream`: the events; `wait`: the final values; `cancel` and `delete`: that the run, asked to stop, has ended.
+    #: `stream`: the events. `wait`: the final values. `cancel` and `delete`: wait until the run, which was asked to
+    #: stop, has ended.
     kind: Kind
-    #: Whether the caller joins a run that exists already; otherwise it has just created it and gets every event.
+    #: Whether the caller joins an existing run; otherwise it has just created the run and gets every event.
     joins: bool = False
     #: Only these stream modes; empty means all.
     stream_modes: tuple[str, ...] = ()
     #: The `Last-Event-ID` header as it was sent.
     last_event_id: str | None = None
     cancel_on_disconnect: bool = False
-    #: These two headers of the response depend on how the run was asked for.
+    #: These two headers of the response depend on the original request.
     location: str
     content_location: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowRequest:
-    """What a caller wants of a whole thread."""
+    """A caller's request about a whole thread."""
 
     #: `stream`: the thread stream; `events`: the thread streaming protocol; `socket`: the same as a WebSocket.
     kind: Literal["stream", "events", "socket"]
-    #: What the kind needs to know, as JSON.
+    #: Parameters of the kind, as JSON.
     options: str = "{}"
-    #: Whether nothing of the thread may be shown to the caller, because it is unknown or somebody else's.
+    #: Whether nothing of the thread may be shown to the caller, because it does not exist or belongs to somebody else.
     is_hidden: bool = False
 
 
@@ -85,7 +86,7 @@ def _first(values: Sequence[str] | None) -> str | None:
 
 
 def response_headers(request: RunRequest | FollowRequest) -> dict[str, str]:
-    """The headers of the object's answer; the Worker adds those that any answer has."""
+    """The headers of the object's response; the Worker adds those of every response."""
     if isinstance(request, FollowRequest):
         return {**EVENT_STREAM_HEADERS}
     return {

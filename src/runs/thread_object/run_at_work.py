@@ -1,4 +1,4 @@
-"""The run at work in a thread's object: a slice of it executes, then its end is stored, or a Workflow takes over."""
+"""The run that a thread's object executes: slice by slice, until its end is stored or a Workflow takes over."""
 
 import logging
 from collections.abc import Callable
@@ -43,24 +43,24 @@ class RunAtWork:
         self._workflow = workflow
         self._looks = looks
         self._stamp = stamp
-        #: The run, as its row was when it was read last.
+        #: The run, as its row was when it was last read.
         self.run: Run | None = None
-        #: The run that was executed last, and what its slices asked of D1.
+        #: The run that was executed last, and the D1 usage of its slices.
         self._usage = ("", D1Usage())
 
     def executes(self, run_id: str) -> bool:
-        """Whether it is this run, which then ends its streams by itself."""
+        """Whether this run executes here, and so ends its streams by itself."""
         return self.run is not None and self.run.run_id == run_id
 
     @property
     def batches(self) -> int:
-        """How often the run that was executed last has asked D1."""
+        """How many D1 batches the run that was executed last has sent."""
         return self._usage[1].batches
 
     async def execute_slice(self, run: Run) -> bool:
-        """Execute until the run ends or the slice's budget is spent; whether it goes on in a Workflow.
+        """Execute until the run ends or the slice's budget is spent; returns whether it goes on in a Workflow.
 
-        Raises `StaleAttempt` when the run was taken over.
+        Raises `StaleAttempt` if the run was taken over.
         """
         if self._usage[0] != run.run_id:
             self._usage = (run.run_id, D1Usage())
@@ -95,16 +95,16 @@ class RunAtWork:
             self._executor.flush_traces()
 
     async def _result(self, run: Run, stream: RunStream) -> Outcome | None:
-        """How the run, or this slice of it, ended; None when the run is not this executor's any more."""
+        """The outcome of the run, or of this slice; None if the run is not this executor's any more."""
         try:
             return await self._executor.execute(run, stream)
         except StaleAttempt:
             return None
 
     async def _as_asked(self, run: Run) -> Run | None:
-        """Take the run over from oneself in order to stop it, as its row now asks; None when it was deleted.
+        """Take the run over from itself in order to stop it, as its row now asks; None if it was deleted.
 
-        Raises `StaleAttempt` when somebody else took it over. What the old attempt still sends to D1 is refused.
+        Raises `StaleAttempt` if another executor took it over. D1 refuses what the old attempt still sends.
         """
         stored = await runs.get(self._database, run.thread_id, run.run_id)
         if stored is None:
@@ -118,16 +118,16 @@ class RunAtWork:
     async def _store_end(self, run: Run, result: Outcome) -> Outcome | None:
         """Store how the run ended, and claim the next one.
 
-        What was stored, or None if the run is no longer what this executor read. The run's streams may end only
+        Returns what was stored, or None if the run is no longer what this executor read. The run's streams may end only
         afterwards, because clients ask for the run right away.
         """
         self._looks.begin()
         finished = await completion.finish(self._database, run, result, self._stamp())
-        # If the run was not this executor's any more, the next one is not either.
+        # If the run was not this executor's any more, neither is the next one.
         self._looks.found(finished and finished.claim)
         return finished and finished.outcome
 
     async def tell_of_end(self, run: Run, ended: Outcome) -> None:
-        """Tell those who were not waiting for it."""
+        """Send the run's trace, and announce its webhook."""
         self._executor.trace_end(run, ended)
         await webhook_delivery.announce(self._webhook_queue, run)

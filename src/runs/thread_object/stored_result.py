@@ -1,4 +1,4 @@
-"""What `/wait` and `/join` answer for a run that is over, as far as D1's rows tell."""
+"""The answer of `/wait` and `/join` for a run that has ended, from D1's rows."""
 
 import json
 from typing import Any, Final, cast, get_args

@@ -1,4 +1,4 @@
-"""The Workflow that drives a long run: it asks for slice after slice, and the object watches that it does."""
+"""The Workflow that drives a long run by asking for slice after slice, while the object watches that it does."""
 
 import logging
 from typing import Final
@@ -12,7 +12,7 @@ from tables.runs import Run
 
 logger = logging.getLogger(__name__)
 
-#: A Workflow that asks for no slice for this long is taken for dead, and the object goes on by itself.
+#: A Workflow that asks for no slice for this long is considered dead, and the object goes on by itself.
 SILENCE_SECONDS: Final = 60
 
 
@@ -30,7 +30,7 @@ class WorkflowDrive:
         return run_id == self._run_id
 
     def expected_until_ms(self, run_id: str) -> int | None:
-        """Until when a Workflow is expected to ask for a slice of this run; None if none is expected, or too late."""
+        """Until when a Workflow should ask for a slice of this run; None if none should, or if it is too late."""
         return self._expected_until_ms if self.has(run_id) and clock.now_ms() < self._expected_until_ms else None
 
     async def hand_over(self, run: Run, stamp: Stamp) -> None:
@@ -40,7 +40,7 @@ class WorkflowDrive:
             await self._platform.database.batch([run_claims.hand_over(run, stamp)])
         self._run_id = run.run_id
         self._expected_until_ms = clock.now_ms() + SILENCE_SECONDS * 1000
-        # Set before the Workflow is started: if the object dies while it starts it, the alarm goes on with the run.
+        # Set before the Workflow is started: if the object dies meanwhile, the alarm goes on with the run.
         await self._looks.later(self._expected_until_ms)
         if is_first:
             await self._platform.workflows.start(run.thread_id, run.run_id, run.attempt)
