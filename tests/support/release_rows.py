@@ -43,6 +43,7 @@ FOLDER = Path(__file__).parents[1] / "unit" / "release_rows"
 
 WEBHOOK = "https://hooks.example.com/done"
 SETTINGS = {"sliced": Settings(slice_supersteps=1), "gave up": Settings(max_attempts=1)}
+MODES = ["values", "updates", "custom"]
 LONG_TOPIC = "long " * 300
 
 #: Values above this many bytes are stored in parts while a release writes its large values.
@@ -129,7 +130,7 @@ class Writer:
         await self._run("cached", "cached", input={"topic": "t"})
         with _small_parts():
             await self._run("large", "sequence", input={"topic": LONG_TOPIC}, webhook=WEBHOOK)
-        await self._run("sliced", "steps", input={}, stream_mode=["updates", "custom"])
+        await self._run("sliced", "steps", input={}, stream_mode=MODES)
         for name in ("cut off", "interrupted", "rolled back"):
             await self._cut_off(name)
         for name, action in (("interrupted", "interrupt"), ("rolled back", "rollback")):
@@ -181,12 +182,14 @@ class Writer:
 
     async def _cut_off(self, name: str) -> None:
         """A run in whose second super-step one of two tasks has ended."""
-        thread = await self._create(name, "steps", input={}, stream_mode=["updates", "custom"])
+        thread = await self._create(name, "steps", input={}, stream_mode=MODES)
         subscription = thread.streams.subscribe(self.runs[name], From.START)
         self._work.append(asyncio.ensure_future(thread.runner.work()))
         self.seen[name] = ""
         while '{"left":' not in self.seen[name]:
-            self.seen[name] += await asyncio.wait_for(subscription.next_chunk(), 20) or ""
+            chunk = await asyncio.wait_for(subscription.next_chunk(), 20)
+            assert chunk is not None
+            self.seen[name] += chunk
 
     async def _lose_answer(self, name: str) -> None:
         """A run of which D1 has stored what a task wrote, and its object died before it knew."""
@@ -194,12 +197,12 @@ class Writer:
 
         async def lose_answer(statements: Sequence[Statement]) -> list[list[Row]]:
             results = await batch(statements)
-            if any("INSERT INTO checkpoint_writes" in statement.sql for statement in statements):
+            if any("join:left" in str(statement.params) for statement in statements):
                 is_lost.set()
                 await asyncio.Event().wait()
             return results
 
-        thread = await self._create(name, "steps", input={}, stream_mode=["updates", "custom"])
+        thread = await self._create(name, "steps", input={}, stream_mode=MODES)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self.api.db, "batch", lose_answer)
             self._work.append(asyncio.ensure_future(thread.runner.work()))
@@ -236,6 +239,7 @@ class Writer:
         storages = {name: thread.storage.connection for name, thread in self.threads.items()}
         places = {D1: self.api.db.connection, **storages}
         return {
+            "at_ms": clock.now_ms(),
             "migrations": [migration.name for migration in sorted(MIGRATIONS.glob("*.sql"))],
             "object_schema": [row["sql"] for row in storages["ended"].execute("SELECT sql FROM sqlite_master")],
             "runs": {name: self._ids(name) for name in self.runs},
