@@ -1,4 +1,4 @@
-"""The same graphs run in this process: no server, no queue, no API. What every figure is compared with."""
+"""The same graphs run in this process, without server, queue and API: the baseline of every figure."""
 
 import importlib.util
 import json

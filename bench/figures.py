@@ -41,7 +41,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """How many times the bare figure; for throughput more is better, for all else less."""
+        """The multiple of the bare figure. For throughput more is better, for everything else less."""
         return self.value / self.bare if self.bare else None
 
 
@@ -59,5 +59,5 @@ def latency(name: str, samples: Samples, bare: Samples | None = None) -> Figure:
 
 
 def growth(early: Sequence[float], late: Sequence[float]) -> float:
-    """How many times the median of `early` the median of `late` is."""
+    """The median of `late` divided by the median of `early`."""
     return statistics.median(late) / statistics.median(early)

@@ -33,7 +33,7 @@ from tools.local_server import Server
 CLIENTS: Final = 12
 #: Local workerd lets an idle object go after ten seconds.
 PAUSE_SECONDS: Final = 20
-#: What an object held is freed on one side of the border when the other side's garbage is collected.
+#: An object on one side of the border may be freed only after the other side's garbage was collected.
 COLLECTIONS: Final = 3
 RUNS_OF_A_THREAD: Final = 10
 
@@ -41,10 +41,11 @@ RUNS_OF_A_THREAD: Final = 10
 WARM_UP: Final = 0.4
 #: Flat is what grows by less than this from the warm-up to the end, by the line that fits best.
 TOLERANCE: Final = 0.05
-#: The heap grows in steps of a fifth, a little after what is in use reaches its end; workerd has more than the Worker.
+#: The wasm heap grows in steps of a fifth, a little after its use reaches the end; workerd contains more than the
+#: Worker.
 NOT_JUDGED: Final = ("runs", "wasm_heap_mib", "workerd_mib")
 
-#: What Cloudflare lets an isolate have: 128 MB.
+#: Cloudflare's limit for an isolate: 128 MB.
 LIMIT_MIB: Final = 128e6 / 2**20
 
 
@@ -63,23 +64,23 @@ class Sample:
 
     @property
     def isolate_mib(self) -> float:
-        """What counts for the limit of an isolate. A wasm heap never shrinks, so it is at its peak."""
+        """What counts towards an isolate's limit. A wasm heap never shrinks, so its size is its peak."""
         return self.wasm_heap_mib + self.js_heap_mib
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one figure."""
+    """The judgement of one figure."""
 
     name: str
     begin: float
     end: float
-    #: From the warm-up to the end, as a part of the mean.
+    #: From the warm-up to the end, as a fraction of the mean.
     growth: float
 
     @property
     def is_flat(self) -> bool:
-        """Whether it is no leak by the rule above."""
+        """Whether the figure is flat by the rule above."""
         return self.growth < TOLERANCE
 
 
@@ -130,7 +131,7 @@ class Soak:
         return thread_id
 
     async def sample(self, runs: int) -> Sample:
-        """Look at the server when nothing happens."""
+        """Measure the server while nothing happens."""
         await asyncio.sleep(PAUSE_SECONDS)
         memory: dict[str, int] = {}
         async with Inspector(self._http, self._server.inspector_port) as inspector:
@@ -190,7 +191,7 @@ def tables(samples: list[Sample], found: list[Verdict]) -> list[Table]:
 
 
 def conclusion(samples: list[Sample], found: list[Verdict]) -> str:
-    """What came of it, in a line each for growth and size."""
+    """The result, in one line each for growth and size."""
     growing = [one.name.replace("_", " ") for one in found if not one.is_flat]
     largest = max(sample.isolate_mib for sample in samples)
     return (

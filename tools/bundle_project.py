@@ -1,8 +1,8 @@
 """Copies the graph project that `langgraph.json` names to `src/project/`, where wrangler finds it.
 
-The build step of every `wrangler dev` and `deploy`, so it needs Python 3.11 and nothing else. It writes only what
-changed (wrangler watches the target) and refuses what could not be served, naming the entry and the reason; what can
-be known only by importing the graphs is checked by the Worker when it starts.
+This is the build step of every `wrangler dev` and `deploy`, so it needs only Python 3.11. It writes only changed files
+(wrangler watches the target) and refuses what cannot be served, naming the entry and the reason. The Worker checks at
+its start what can be known only by importing the graphs.
 """
 
 import argparse
@@ -31,19 +31,19 @@ REQUIREMENTS: Final = ROOT / ".superstep" / "project-requirements.txt"
 
 MANIFEST: Final = "manifest.json"
 
-#: What wrangler.toml's rule for `project/` ships besides Python files.
+#: Suffixes of data files that wrangler.toml's rule for `project/` ships in addition to Python files.
 DATA_SUFFIXES: Final = frozenset({
     ".csv", ".html", ".j2", ".jinja", ".jinja2", ".json", ".jsonl",
     ".md", ".sql", ".toml", ".txt", ".xml", ".yaml", ".yml",
 })  # fmt: skip
 
-#: What UI components are made of.
+#: Suffixes of the sources of UI components.
 UI_SOURCES: Final = frozenset({".tsx", ".ts", ".jsx", ".js", ".css"})
 
-#: Folders that hold no part of a graph; any hidden folder and any virtual environment neither.
+#: Folders that contain no part of a graph, like hidden folders and virtual environments.
 SKIPPED_FOLDERS: Final = frozenset({"__pycache__", "node_modules", "python_modules", "build", "dist"})
 
-#: Read here, and of no use to the Worker.
+#: Files that are read here and that the Worker does not need.
 SKIPPED_FILES: Final = frozenset({"langgraph.json", "requirements.txt", "pyproject.toml"})
 
 
@@ -61,10 +61,10 @@ class Project:
     sections: Mapping[str, Any]
     #: File to copy by its path below the target.
     files: Mapping[str, Path]
-    #: What was made of other files: the UI components.
+    #: Generated content: the UI components.
     built: Mapping[str, bytes]
     requirements: tuple[str, ...]
-    #: What a server has to watch.
+    #: The paths that a server has to watch.
     inputs: tuple[Path, ...]
     warnings: tuple[str, ...]
 
@@ -101,7 +101,7 @@ def read_project(config_path: Path) -> Project:
 
 
 def check_names(files: Iterable[str], taken: Mapping[str, str]) -> None:
-    """Refuse a project whose modules could not be imported: `taken` says what else has a name."""
+    """Refuse a project whose modules could not be imported; `taken` maps names in use to their owners."""
     for name in sorted({file.partition("/")[0].removesuffix(".py") for file in files if file.endswith(".py")}):
         if name in taken:
             raise ProjectError(
@@ -111,7 +111,7 @@ def check_names(files: Iterable[str], taken: Mapping[str, str]) -> None:
 
 
 def taken_names() -> dict[str, str]:
-    """Top-level module names that a project cannot use, and whose they are."""
+    """Top-level module names that a project cannot use, with their owners."""
     standard = dict.fromkeys(sys.stdlib_module_names, "a module of Python's standard library")
     vendored = {_module_name(path): "an installed package" for path in _entries(PYTHON_MODULES)}
     ours = {_module_name(path): "a module of Superstep" for path in _entries(SOURCE) if path != TARGET}
@@ -143,7 +143,7 @@ def write_folder(files: Mapping[str, bytes], target: Path) -> None:
 
 
 def write_requirements(requirements: tuple[str, ...], path: Path) -> None:
-    """Leave the project's own requirements for `worker_packages`; no file when there are none."""
+    """Write the project's own requirements for `worker_packages`; no file if there are none."""
     text = "".join(f"{spec}\n" for spec in requirements)
     if not text:
         path.unlink(missing_ok=True)
@@ -174,7 +174,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _split_dependencies(entries: Any, folder: Path) -> tuple[list[Path], list[str]]:
-    """Local folders and pip requirements, told apart as LangGraph does: a local one begins with a dot."""
+    """Local folders and pip requirements; as in LangGraph, a local one begins with a dot."""
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
         raise ProjectError("langgraph.json: 'dependencies' must be a list of strings")
     local: list[Path] = []
@@ -200,7 +200,7 @@ def _import_root(folder: Path) -> Path:
 
 
 def _declared_requirements(folder: Path) -> Iterator[str]:
-    """What a local dependency's own packaging files ask for."""
+    """The requirements in a local dependency's own packaging files."""
     requirements = folder / "requirements.txt"
     if requirements.exists():
         lines = (line.partition(" #")[0].strip() for line in requirements.read_text().splitlines())
@@ -297,7 +297,7 @@ def _located(label: str, text: str, folder: Path, roots: Iterable[Path]) -> tupl
 
 
 def _source_file(label: str, text: str, folder: Path, roots: Iterable[Path]) -> Path:
-    """The file that is meant, which may also be named as a module: `agent.graph`."""
+    """The source file of an entry, which may also be named as a module: `agent.graph`."""
     if text.endswith((".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx")):
         raise ProjectError(f"{label}: {text} is not Python; only Python can be served")
     if text.endswith(".py") or "/" in text:

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/ that the code knows better: `python -m tools.doc_tables`. A test keeps them true."""
+"""Generates the tables of docs/ from the code: `python -m tools.doc_tables`. A test keeps them current."""
 
 import inspect
 import re

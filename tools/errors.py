@@ -1,4 +1,4 @@
-"""The one error of the tools: something the developer can put right."""
+"""The error of the tools, for problems that the developer can solve."""
 
 
 class SetupError(Exception):

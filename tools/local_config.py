@@ -18,14 +18,14 @@ DEVELOPMENT_FLAGS: Final = ("python_workers_development", "experimental")
 
 
 def localised(production: dict[str, Any]) -> dict[str, Any]:
-    """A production configuration with the flags that only local workerd accepts, and for this machine alone: open."""
+    """A production configuration with the flags that only local workerd accepts, and without authentication."""
     flags = [*production.get("compatibility_flags", []), *DEVELOPMENT_FLAGS]
     variables = {**production.get("vars", {}), "AUTH": "none"}
     return {**production, "compatibility_flags": flags, "dev": {"ip": "127.0.0.1"}, "vars": variables}
 
 
 def production_config() -> dict[str, Any]:
-    """What `wrangler.toml` says."""
+    """The content of `wrangler.toml`."""
     return tomllib.loads(paths.PRODUCTION_CONFIG.read_text())
 
 

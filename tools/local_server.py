@@ -134,11 +134,11 @@ class Server:
         return pid
 
     def kill(self) -> None:
-        """SIGKILL everything at once, as a power cut would; the state directory stays."""
+        """SIGKILL all processes at once, as a power cut would; the state directory stays."""
         self._signal(signal.SIGKILL)
 
     def stop(self) -> None:
-        """End everything in good order, and by force when that takes too long."""
+        """Stop all processes gracefully, or by force if that takes too long."""
         self._signal(signal.SIGTERM)
 
     def restart(self) -> None:
@@ -201,9 +201,9 @@ def serve(
     log_path: Path | None = None,
     inspector_port: int = 0,
 ) -> Generator[Server]:
-    """A running server, stopped at the end; without `persist_to` its state is thrown away.
+    """A running server, stopped at the end; without `persist_to` its state is deleted.
 
-    `config` is a configuration for local workerd: unless given, that of a copy of the checkout as it is now.
+    `config` is a configuration for local workerd; by default that of a copy of the checkout as it is now.
     """
     with contextlib.ExitStack() as stack:
         state = persist_to or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="superstep-")))
@@ -237,7 +237,7 @@ def prepare_copy() -> Path:
 
 
 def wrangler_environment() -> dict[str, str]:
-    """The environment in which wrangler uses our workerd and asks nobody for anything."""
+    """The environment in which wrangler uses our workerd and never prompts."""
     bundle = pyodide_bundle.ensure_bundle()
     return {
         # Recording every span of every D1 call for the local explorer takes a third of a run's time.
@@ -295,7 +295,7 @@ def _migrate(config: Path, persist_to: Path) -> None:
 
 
 def require_free_port(port: int) -> None:
-    """Raise when somebody listens on the port already."""
+    """Raise an error if the port is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -5,19 +5,19 @@ import re
 import time
 from typing import Any, Final
 
-#: wrangler puts a sign and colours around what is worse than information.
+#: wrangler adds a symbol and colours to lines above information.
 _LINE: Final = re.compile(r'\{"level": .*\}')
 
 _LEVELS: Final = {"debug": "\x1b[2m", "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 _DIM: Final = "\x1b[2m"
 _RESET: Final = "\x1b[0m"
 
-#: What a developer, who looks at one version and a few runs, need not see; it is in the line of a deployed Worker.
+#: Fields that a developer with one version and a few runs does not need; a deployed Worker's lines have them.
 _HIDDEN: Final = frozenset({"level", "logger", "message", "event", "version", "request_id", "trace_id", "traceback"})
 
 
 def shown(line: str) -> str | None:
-    """A log line as it is shown, with a line end; None for what is no log line."""
+    """A log line in the form to show, with a line end; None if it is no log line."""
     found = _LINE.search(line)
     try:
         fields: dict[str, Any] = json.loads(found[0]) if found else {}

@@ -1,6 +1,6 @@
 """The JavaScript side: Node, wrangler and workerd from `node_modules`, whatever Node the machine has.
 
-wrangler needs a newer Node than many machines offer; the npm package `node` carries one.
+wrangler needs a newer Node than many machines offer; the npm package `node` contains one.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Every operation of the LangGraph Server API, and the methods of the official clients that ask for it."""
+"""Every operation of the LangGraph Server API, and the methods of the official clients that call it."""
 
 import csv
 import sys
@@ -50,7 +50,7 @@ _ROUTER: Final = Router(Route(operation.method, operation.path, "", _unserved) f
 
 
 def asked_for(method: str, path: str) -> str:
-    """The name of the operation that a request asks for; its path may have a query."""
+    """The name of the operation that a request calls; its path may have a query."""
     if method == "OPTIONS":
         return "OPTIONS /{any}"
     try:

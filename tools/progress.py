@@ -1,4 +1,4 @@
-"""Shows what takes long: a spinner on a terminal, one plain line elsewhere."""
+"""Shows the progress of slow steps: a spinner on a terminal, one plain line elsewhere."""
 
 import contextlib
 import time
@@ -11,7 +11,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 @contextlib.contextmanager
 def step(title: str) -> Generator[None]:
-    """Name what is being done, and how long it took once it is done."""
+    """Show what is being done and, at the end, how long it took."""
     started = time.monotonic()
     if console.is_terminal:
         with console.status(title):

@@ -1,4 +1,4 @@
-"""What wrangler says, without what nobody reads; and out of it, why a Worker did not start."""
+"""wrangler's output without its noise, and the reason in it why a Worker did not start."""
 
 import re
 import sys
@@ -9,14 +9,14 @@ from typing import IO, Final
 
 from tools import log_view
 
-#: Lines that nobody needs: wrangler lists two thousand modules at every start, and says that nothing calls crons,
-#: which `minute_ticks` does.
+#: Noise: wrangler lists two thousand modules at every start, and warns that nothing fires crons, although
+#: `minute_ticks` does.
 _NEEDLESS: Final = re.compile(
     r"\s*[┌├└│]|.*(Scheduled Workers are not auto|To manually trigger a scheduled|/local/scheduled|/cron-triggers/)"
 )
 
-#: When the bundle step fails, wrangler shows its reason, and then pushes that off the screen with all that it knows
-#: about the process, from one of these lines to the other.
+#: When the bundle step fails, wrangler shows the reason and then everything it knows about the process, which scrolls
+#: the reason off the screen: from one of these lines to the other.
 _DUMP: Final = re.compile(r".*Process exited with non-zero status")
 _AFTER_DUMP: Final = re.compile(r".*Running custom build .* failed")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
@@ -32,7 +32,7 @@ KEPT_LINES: Final = 400
 
 
 def start_error(output: str) -> str | None:
-    """Why the Worker did not start, in the words of its last Python error; None when there was none."""
+    """Why the Worker did not start, from its last Python error; None if there was none."""
     lines = _COLOURS.sub("", output).splitlines()
     begins = [number for number, line in enumerate(lines) if line.endswith(_TRACEBACK)]
     after = lines[begins[-1] + 1 :] if begins else []
@@ -45,7 +45,7 @@ def start_error(output: str) -> str | None:
 
 
 class Relay(threading.Thread):
-    """Shows a process's output as it comes, at a terminal readably, and keeps the end of it."""
+    """Shows a process's output as it comes, readably on a terminal, and keeps the end of it."""
 
     def __init__(self, source: IO[bytes]) -> None:
         super().__init__(daemon=True)

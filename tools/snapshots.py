@@ -1,8 +1,9 @@
 """Memory snapshots of the started Worker, so that a local server and its restarts take a second instead of eight.
 
-On Cloudflare a Worker starts from a snapshot of its memory after its top-level code ran, made at upload; locally
-workerd can do the same. A snapshot holds the code it was made from, so it is kept under a fingerprint of everything
-that went into it, variables included (top-level code may read them). Servers that reload on changes must not use one.
+On Cloudflare a Worker starts from a snapshot of its memory, made at upload after its top-level code has run. Local
+workerd can do the same. A snapshot contains the code from which it was made, so it is stored under a fingerprint of
+everything that went into it, variables included (top-level code may read them). Servers that reload on changes must not
+use one.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ KEPT: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The snapshot of one Worker with one set of variables; it need not exist yet."""
+    """The snapshot of one Worker with one set of variables; it may not exist yet."""
 
     config: Path
     variables: Mapping[str, str]
@@ -37,11 +38,11 @@ class Snapshot:
         return cls(config, variables, fingerprint(config, variables))
 
     def environment(self) -> dict[str, str]:
-        """What the workerd wrapper needs to load it, or to save it for `keep`."""
+        """The environment in which the workerd wrapper loads the snapshot, or saves it for `keep`."""
         return {"SUPERSTEP_SNAPSHOT": str(self._folder), "SUPERSTEP_NEW_SNAPSHOT": str(self._new_folder)}
 
     def keep(self) -> None:
-        """Put what workerd saved where the next start finds it, unless the files have changed since."""
+        """Move what workerd saved to where the next start finds it, unless the files have changed since."""
         if (self._new_folder / FILE_NAME).exists() and fingerprint(self.config, self.variables) == self.fingerprint:
             with contextlib.suppress(OSError):  # another server was faster
                 self._new_folder.rename(self._folder)
@@ -51,7 +52,7 @@ class Snapshot:
 
     @property
     def file(self) -> Path:
-        """Where it is once it exists."""
+        """The path of the snapshot, once it exists."""
         return self._folder / FILE_NAME
 
     @property
@@ -66,7 +67,7 @@ class Snapshot:
 def fingerprint(config: Path, variables: Mapping[str, str]) -> str:
     """A digest of the Worker that a configuration describes: its sources, packages, settings and variables.
 
-    Not of where it lies: the Worker does not see that, and two copies of one Worker share a snapshot.
+    The Worker's folder does not count: the Worker does not see it, and two copies of one Worker share a snapshot.
     """
     digest = hashlib.sha256(repr(sorted(variables.items())).encode())
     for file in _inputs(config.parent):

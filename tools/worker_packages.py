@@ -1,8 +1,8 @@
-"""Vendors the Worker's Python packages into `python_modules/`, from PyPI alone and by hash.
+"""Vendors the Worker's Python packages into `python_modules/`, only from PyPI and by hash.
 
-PyPI carries wheels for CPython on WebAssembly, and pip installs them from any machine. What has none there comes as a
-shim from `vendor/`, or, for PyYAML, as the pure-Python part of a native wheel. Files a Worker never reads are dropped:
-the upload's size and the number of modules are paid for at every cold start.
+PyPI has wheels for CPython on WebAssembly, and pip installs them from any machine. A package without such a wheel is
+replaced by a shim from `vendor/` or, for PyYAML, by the pure-Python part of a native wheel. Files that a Worker never
+reads are dropped, because every cold start pays for the size of the upload and the number of modules.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ WORKER_PLATFORM: Final = (
 #: How uv names the platform with the Worker's environment markers.
 RESOLUTION: Final = ("--python-version=3.14", "--python-platform=wasm32-pyodide2024")
 
-#: Any native platform does: only the pure-Python files are kept.
+#: Any native platform will do: only the pure-Python files are kept.
 NATIVE_PLATFORM: Final = ("--platform=manylinux2014_x86_64", "--python-version=3.14", "--implementation=cp")
 
-#: Glob patterns of what no Worker reads.
+#: Glob patterns of files that no Worker reads.
 DROPPED: Final = (
     "bin",
     "**/__pycache__",
@@ -44,7 +44,7 @@ DROPPED: Final = (
     "**/*.c",
     "**/*.pyx",
     "**/*.pxd",
-    # Its sources do the same without a table of 2.7 MiB in the wasm heap.
+    # Its Python sources do the same without a table of 2.7 MiB on the wasm heap.
     "charset_normalizer/*.so",
 )
 
@@ -110,7 +110,7 @@ def add_pure_packages(target: Path) -> None:
 
 
 def add_project_packages(target: Path) -> None:
-    """Install what the graph project asks for beyond the Worker's own packages, in versions that fit those."""
+    """Install the packages that the graph project needs beyond the Worker's own, in compatible versions."""
     if not paths.PROJECT_REQUIREMENTS.exists():
         return
     locked = dict(locked_versions(paths.WORKER_LOCK.read_text()))

@@ -1,8 +1,8 @@
-"""Where two recordings of one script differ.
+"""The differences between two recordings of one script.
 
-Each server makes its own ids. They are equal when they always stand at the same places: the first time that two ids
-meet, they become partners, and neither may have another one afterwards. Keys have no order, so of ids that are
-keys those meet that have the same behind them.
+Each server makes its own ids. Two ids are equal if they always occur at the same places: when two ids first meet they
+become partners, and neither may have another partner afterwards. Keys have no order, so among ids that are keys, those
+with equal values meet.
 """
 
 import re
@@ -17,16 +17,16 @@ from tools.differential.normal_form import NormalExchange
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ID: Final = re.compile(rf"{_UUID}|\b[0-9a-f]{{32}}\b")
 
-#: A place, what the reference server has there, and what Superstep has.
+#: A place, the value of the reference server there, and that of Superstep.
 Unequal: TypeAlias = Iterator[tuple[str, Any, Any]]
 
-#: In place of a value that one side does not have.
+#: Stands for a value that one side does not have.
 MISSING: Final = "(nothing)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One place where Superstep answers something else."""
+    """One place where Superstep's answer differs."""
 
     #: The script's area and name: `threads.copy`.
     script: str
@@ -41,7 +41,7 @@ class Difference:
 def differences(
     script: str, reference: Sequence[NormalExchange], superstep: Sequence[NormalExchange]
 ) -> Iterator[Difference]:
-    """All differences, exchange by exchange, up to where the script itself went another way."""
+    """All differences, exchange by exchange, up to where the script itself took another path."""
     comparison = _Comparison()
     for theirs, ours in zip_longest(reference, superstep):
         if theirs is None or ours is None:
@@ -77,18 +77,18 @@ class _Comparison:
     """Of two recordings: which ids are partners."""
 
     def __init__(self) -> None:
-        #: Of the reference server's, and of Superstep's.
+        #: The partners of the reference server's ids, and of Superstep's.
         self._partners: tuple[dict[str, str], dict[str, str]] = ({}, {})
 
     def _copy(self) -> "_Comparison":
-        """For a trial: what it finds to be partners is forgotten with it."""
+        """A copy for a trial, whose partners are forgotten with it."""
         copy = _Comparison()
         theirs, ours = self._partners
         copy._partners = (dict(theirs), dict(ours))
         return copy
 
     def of_exchanges(self, reference: NormalExchange, superstep: NormalExchange) -> Unequal:
-        """Everything that is unequal."""
+        """All differences of two exchanges."""
         yield from self._of_values(reference.request, superstep.request, "request")
         if reference.status != superstep.status:
             yield "status", reference.status, superstep.status
@@ -127,7 +127,7 @@ class _Comparison:
             yield f"{at}.{key}", MISSING, value
 
     def _partner(self, key: str, value: Any, others: Mapping[str, Any]) -> str | None:
-        """The key that has the same behind it, or else the first that may be equal: the order of ids is chance."""
+        """The key with an equal value, or else the first whose value may be equal: the order of ids is random."""
         if not _ID.search(key):
             return key if key in others else None
         trials = [(other, self._copy()) for other in others]
@@ -136,7 +136,7 @@ class _Comparison:
         return next(same, next((other for other, _ in possible), None))
 
     def _of_streams(self, reference: Sequence[Any], superstep: Sequence[Any], at: str) -> Unequal:
-        """Events in another order, and each event of a name with its counterpart."""
+        """A different order of events, and the differences between each event and its counterpart."""
         theirs, ours = ([frame["event"] for frame in frames] for frames in (reference, superstep))
         if any(True for _ in self._of_values(theirs, ours, at)):
             yield f"{at}.events", theirs, ours

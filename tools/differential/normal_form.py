@@ -1,6 +1,6 @@
 """The form in which exchanges are compared: without what differs between any two executions, except ids.
 
-Times become `<time>`, those of schedules stay. Of a refusal's wording only its presence counts.
+Times become `<time>`, except those of schedules. Of a refusal's wording, only its presence is compared.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any, Final
 from tools import operations
 from tools.differential.recording import Exchange
 
-#: Answered headers that clients act on.
+#: Response headers that clients act on.
 HEADERS: Final = (
     "allow",
     "cache-control",
@@ -22,7 +22,7 @@ HEADERS: Final = (
     "x-pagination-next",
     "x-pagination-total",
 )
-#: Under these keys is what the host is, not what it did.
+#: Keys whose values describe the host.
 HOST_KEYS: Final = frozenset(
     {
         "langgraph_api_url",
@@ -34,7 +34,7 @@ HOST_KEYS: Final = frozenset(
         "host",
     }
 )
-#: Under these keys are times that somebody asked for.
+#: Keys whose values are times that a caller asked for.
 SCHEDULE_KEYS: Final = frozenset({"next_run_date", "end_time", "schedule"})
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3,6})?\+00:00")
@@ -44,7 +44,7 @@ _MILLISECONDS: Final = range(1_700_000_000_000, 3_000_000_000_000)
 
 @dataclass(frozen=True, slots=True)
 class NormalExchange:
-    """What is compared of one exchange; what was sent is there to be looked at."""
+    """The compared part of one exchange; the request is included for people."""
 
     #: Method and path template.
     operation: str
@@ -56,7 +56,7 @@ class NormalExchange:
 
 
 def normal_form(exchange: Exchange, url: str) -> NormalExchange:
-    """What is compared of an exchange with the server at `url`."""
+    """The compared part of an exchange with the server at `url`."""
     request = f"{exchange.method} {_text(exchange.path, url)}"
     body = _wordless(_value(exchange.body, url))
     headers = {name: _text(exchange.headers[name], url) for name in HEADERS if name in exchange.headers}
@@ -89,7 +89,7 @@ def _text(text: str, url: str) -> str:
 
 
 def _wordless(body: Any) -> Any:
-    """A refusal without its wording: that is each server's own."""
+    """A refusal without its wording, which differs between servers."""
     match body:
         case {"detail": str(detail), **rest} if detail and not rest:
             return {"detail": "<wording>"}

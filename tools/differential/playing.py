@@ -1,4 +1,4 @@
-"""Plays scripts on both servers and says what came of it."""
+"""Plays scripts on both servers and compares the recordings."""
 
 import asyncio
 import inspect
@@ -25,13 +25,13 @@ class Script:
     area: str
     name: str
     play: Play
-    #: What the servers serve: its module's PROJECT.
+    #: The project that the servers serve: its module's PROJECT.
     project: str
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What one server answered to a script, and how the script ended there."""
+    """The answers of one server to a script, and how the script ended there."""
 
     exchanges: Sequence[NormalExchange]
     #: The error that ended the script; empty if it came to its end.
@@ -40,7 +40,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one script."""
+    """The result of one script."""
 
     script: Script
     recordings: Mapping[str, Recording]
@@ -83,7 +83,7 @@ async def play(script: Script, servers: projects.Servers) -> Outcome:
 
 
 def _other_ending(name: str, reference: Recording, superstep: Recording) -> Difference:
-    """The script met an error on one server, or not the same one, though all answers are equal."""
+    """The script failed on one server, or with different errors, although all answers are equal."""
     operation = superstep.exchanges[-1].operation
     return Difference(
         script=name, operation=operation, at="script", reference=reference.reason, superstep=superstep.reason

@@ -1,4 +1,4 @@
-"""The projects that both servers serve: the graphs of the end-to-end tests, open to all or guarded by handlers."""
+"""The projects that both servers serve: the graphs of the end-to-end tests, open or guarded by handlers."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What a script has in its hands: one server, as plain HTTP and as the official SDK, and patience."""
+"""What a script works with: one server, over plain HTTP and through the official SDK, and waiting for conditions."""
 
 import asyncio
 import contextlib
@@ -44,11 +44,11 @@ class Session:
 
     @property
     def exchanges(self) -> list[Exchange]:
-        """Everything so far."""
+        """All exchanges so far."""
         return self._transport.exchanges
 
     def becomes(self, name: str | None) -> None:
-        """Call as this user from now on; None calls as nobody. For scripts of the guarded project."""
+        """Call as this user from now on; None calls without credentials. For scripts of the guarded project."""
         self._http.headers.pop("authorization", None)
         if name:
             self._http.headers["authorization"] = f"Bearer {name}"
@@ -67,7 +67,7 @@ class Session:
         headers: dict[str, str] | None = None,
         content: bytes | None = None,
     ) -> httpx.Response:
-        """Any request, whatever comes of it; `content` is sent as it is, `body` as JSON."""
+        """Send any request, whatever its answer is; `content` is sent as it is, `body` as JSON."""
         return await self._http.request(method, path, json=body, headers=headers, content=content)
 
     async def get(self, path: str) -> Any:
@@ -110,7 +110,7 @@ class Session:
             return type(error).__name__
 
     async def settled(self, thread_id: str, run_id: str) -> Any:
-        """A run once it is over; how often it was asked for in between is not recorded."""
+        """A run once it has ended; the polling in between is not recorded."""
         return await self._until(f"/threads/{thread_id}/runs/{run_id}", lambda run: run["status"] not in UNFINISHED)
 
     async def running(self, thread_id: str, run_id: str) -> Any:
@@ -122,14 +122,14 @@ class Session:
         return await self._until(f"/threads/{thread_id}", lambda thread: thread["status"] != "busy")
 
     async def asleep(self, thread_id: str) -> None:
-        """Return once the graph `slow` has done its first node; not recorded."""
+        """Return once the graph `slow` has completed its first node; not recorded."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         state: Any = {}
         while state.get("next") != ["sleep"] and time.monotonic() < deadline:
             state = (await self._http.get(f"/threads/{thread_id}/state", extensions={UNRECORDED: True})).json()
 
     async def gone(self, thread_id: str) -> Any:
-        """The answer for a thread once it is not there any more."""
+        """The answer for a thread once it no longer exists."""
         return await self._until(f"/threads/{thread_id}", lambda _: False)
 
     async def _until(self, path: str, holds: Callable[[Any], bool]) -> Any:
@@ -152,7 +152,7 @@ class Listener:
         self._text = ""
 
     async def until(self, holds: Callable[[Frames], bool], seconds: float = PATIENCE_SECONDS) -> Frames:
-        """All frames so far, once they are as wished, the stream has ended, or the time is up."""
+        """All frames so far, once `holds` is true, the stream has ended, or the time is up."""
         with contextlib.suppress(TimeoutError, StopAsyncIteration):
             async with asyncio.timeout(seconds):
                 while not holds(frames(self._text)):
