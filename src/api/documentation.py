@@ -54,7 +54,9 @@ _DETAIL: Final = {"application/json": {"schema": {"$ref": _REF.format(model="Err
 #: The answers to what is no message, or not asked of this server, in the words of another protocol.
 _NO_MESSAGE: Final = {
     "description": "This is no message.",
-    "content": {"application/json": {"schema": {"type": "object", "required": ["error"]}}},
+    "content": {
+        "application/json": {"schema": {"type": "object", "anyOf": [{"required": ["error"]}, {"required": ["detail"]}]}}
+    },
 }
 _NEVER: Final = {status: {"description": "This server never does."} for status in ("404", "405")}
 
@@ -128,7 +130,8 @@ def _header_parameters(route: Route) -> Iterator[JsonObject]:
 
 
 def _responses(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
-    return {**_successes(route, schemas), **_errors(route)}
+    refusal = {"400": _NO_MESSAGE} if route.reads else {}
+    return {**_successes(route, schemas), **_errors(route), **refusal}
 
 
 def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
@@ -147,7 +150,7 @@ def _successes(route: Route, schemas: dict[str, JsonSchemaValue]) -> JsonObject:
             return {"202": {"description": "Will stop."}, "200": _success(route, schemas)}
         case "json_rpc" | "json_rpc_or_events":
             nothing = {"description": "There is nothing to answer."}
-            return {"200": _success(route, schemas), "202": nothing, "400": _NO_MESSAGE}
+            return {"200": _success(route, schemas), "202": nothing}
         case _ if route.method == "PATCH":
             minimal = {"description": "Done, with `Prefer: return=minimal`."}
             return {"200": _success(route, schemas), "204": minimal}
