@@ -3,7 +3,7 @@
 import asyncio
 import gc
 
-from js import Error, Promise, addEventListener
+from js import Error, Promise, globalThis
 from pyodide.ffi import create_proxy
 from pyodide_js import _module
 
@@ -67,7 +67,7 @@ async def test_synchronous_code_does_not_wait_for_ever_either(database):
 
 async def test_what_comes_too_late_is_heard_by_nobody_and_leaves_nothing(database):
     unhandled = []
-    addEventListener("unhandledrejection", create_proxy(lambda event: unhandled.append(str(event.reason))))
+    globalThis.addEventListener("unhandledrejection", create_proxy(lambda event: unhandled.append(str(event.reason))))
 
     async def given_up_and_answered():
         silent = Silent(database, 2)
@@ -77,7 +77,7 @@ async def test_what_comes_too_late_is_heard_by_nobody_and_leaves_nothing(databas
         silent.kept = None
         await asyncio.sleep(0.1)
 
-    Promise.reject(Error.new("this one is heard"))
+    Promise.withResolvers().reject(Error.new("this one is heard"))
     references = []
     for _ in range(4):
         await given_up_and_answered()

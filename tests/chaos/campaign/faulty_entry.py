@@ -27,7 +27,7 @@ D1_ERRORS = (
     "D1_ERROR: Cannot resolve D1 DB due to transient issue on remote node.",
 )
 D1_LOST = "D1_ERROR: Network connection lost."
-#: After so long D1 is taken to be silent, here; it never stalls for longer.
+#: After so long D1 is given up here, which is longer than it stalls.
 D1_ANSWER_SECONDS = 5.0
 #: How the Worker tells an object to reset itself, and what everybody hears who asked it for something.
 RESET = "http://thread/chaos/reset"
