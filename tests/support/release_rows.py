@@ -277,7 +277,7 @@ _JAVASCRIPT: dict[str, Any] = {
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
-    await asyncio.wait(tasks)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

@@ -174,11 +174,15 @@ def contents(connection: sqlite3.Connection, of: dict[str, Any] | None = None) -
     }
 
 
+@pytest.fixture(scope="module")
+def written() -> str:
+    """What this very code writes."""
+    return release_rows.text(asyncio.run(release_rows.Writer().write()))
+
+
 @pytest.fixture(params=[*RELEASES, "today"], ids=lambda source: source.stem if isinstance(source, Path) else source)
-async def left(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Left:
-    source = request.param
-    text = source.read_text() if isinstance(source, Path) else release_rows.text(await release_rows.Writer().write())
-    stored = release_rows.read(text)
+def left(request: pytest.FixtureRequest, written: str, monkeypatch: pytest.MonkeyPatch) -> Left:
+    stored = release_rows.read(request.param.read_text() if isinstance(request.param, Path) else written)
     turn_back(monkeypatch, stored["at_ms"] + 1000)
     return Left(stored)
 
@@ -199,8 +203,8 @@ def turn_back(monkeypatch: pytest.MonkeyPatch, to_ms: int) -> None:
     monkeypatch.setattr(clock, "datetime", Then)
 
 
-async def test_a_release_leaves_rows_in_every_table() -> None:
-    stored = release_rows.read(release_rows.text(await release_rows.Writer().write()))
+def test_a_release_leaves_rows_in_every_table(written: str) -> None:
+    stored = release_rows.read(written)
     tables = [name for name in contents(Api().db.connection) if not name.startswith("store_texts_")]
     assert {table for place, table, _ in stored["rows"] if place == D1} == set(tables)
     assert {table for place, table, _ in stored["rows"] if place == "cut off"} == {"stream_blocks", "stream_notes"}
