@@ -107,7 +107,7 @@ def stopped_early(
         next=state.next if state else (),
         interrupts=interrupts_of(state) if state else None,
         error=dumps(error),
-        wait_result=dumps(committed.values) if state and committed else values or "null",
+        wait_result=dumps(_with_interrupts(committed.values, state)) if state and committed else values or "null",
         left_by=_writer(state) if status == "rollback" and state else None,
     )
 

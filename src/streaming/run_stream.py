@@ -18,6 +18,9 @@ StreamEnd: TypeAlias = Literal["completed", "failed", "interrupted"]
 STARTED: Final = ".start"
 RESUMED: Final = ".resume"
 
+#: Before the super-step of a thread's first checkpoint, and of what is shown without one.
+_BEFORE_FIRST_STEP: Final = -3
+
 #: The entry after all events of a run, with the ending behind it; its data is what `/wait` answers.
 ENDED: Final = ".end/"
 
@@ -30,7 +33,8 @@ class RunStream:
         self._log = log
         self._notes = log.stored.notes
         self._gate = Gate()
-        self._held: dict[Superstep, int] = {}
+        #: The data of what is stored until its commit.
+        self._held: dict[Superstep, list[str]] = {}
         #: Parts of super-steps that were shown before the whole was committed, in the order of their commits.
         self._shown: dict[Superstep, None] = {}
         self._order = 0
@@ -54,37 +58,52 @@ class RunStream:
         held = self._notes.held(self._run_id)
         if root is None:
             self._first_step = None
+        elif self._first_step is None:
+            # The crash came between the commit and `committed`.
+            self._note_first_step(root)
         self._log.discard(self._run_id, root)
         self._gate = Gate()
         self._settle(held, committed, finished_tasks)
 
-    def settle(self, committed: Mapping[str, int], finished_tasks: Collection[str] = ()) -> None:
+    def settle(
+        self, committed: Mapping[str, int], finished_tasks: Collection[str] = (), *, keeps_live: bool = True
+    ) -> None:
         """The run executes no further than `committed`, as in `resume`; call `before_finish` before.
 
         What is held up to there is shown, the rest forgotten; what was shown stays, also of an unfinished super-step.
+        Unless it `keeps_live`, super-steps were shown before they were committed: later ones are forgotten.
         """
+        root = committed.get("", _BEFORE_FIRST_STEP)
+        if not keeps_live and (not self._order or self._gate.has_closed("", root + 1)):
+            self._log.discard(self._run_id, root)
         self._gate.open()
         self._settle(self._notes.held(self._run_id), committed, finished_tasks)
 
     def _settle(
         self, held: Mapping[Superstep, list[Event]], committed: Mapping[str, int], finished_tasks: Collection[str]
     ) -> None:
-        root = committed.get("")
         self._held = {}
         self._shown = {}
-        if root is not None and self._first_step is None:
-            # The crash came between the commit and `committed`.
-            self._note_first_step(root)
         shown: list[Event] = []
         for superstep, events in held.items():
             is_settled = _is_settled(superstep, committed)
-            is_finished = root is not None and superstep.task in finished_tasks
+            is_finished = superstep.task in finished_tasks
             self._notes.release(self._run_id, superstep)
             if is_settled or is_finished:
                 shown += events
             if is_finished and not is_settled:
                 self._note_shown(superstep)
         self._show(_in_order(shown))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether `note_settled` was called, in any incarnation."""
+        return self._notes.is_settled(self._run_id)
+
+    def note_settled(self) -> None:
+        """All that is to be told of a run which goes on no further has been emitted: show it, once."""
+        self._notes.set_settled(self._run_id, self._log.now_ms())
+        self.pause()
 
     @property
     def shown_tasks(self) -> set[str]:
@@ -122,11 +141,17 @@ class RunStream:
         That is all that waits, the events of earlier super-steps whose commit is under way as well, except the
         snapshots of this very super-step: a run that resumes from it emits them again.
         """
+        self._log.store()
         self._hold(self._gate.lost_after(namespace, step))
 
-    def before_task_commit(self, task_id: str) -> None:
-        """What a task wrote is about to be stored while others of its super-step still run: store what it showed."""
-        self._hold(self._gate.of_task(task_id))
+    def before_task_commit(self, task_id: str, records: Sequence[Event]) -> None:
+        """What a task wrote is about to be stored: store what would be lost if the object died right after.
+
+        `records` are its events that have not been emitted.
+        """
+        self._log.store()
+        emitted = self._gate.of_task(task_id)
+        self._hold([*emitted, *(replace(event, order=self._order + 1) for event in records)])
 
     def task_committed(self, task_id: str) -> None:
         """What a task wrote is stored for good: show what waited for it."""
@@ -214,15 +239,16 @@ class RunStream:
         for event in events:
             groups.setdefault(event.superstep, []).append(event)
         for superstep, group in groups.items():
-            if self._held.get(superstep) != len(group):
+            data = [event.data for event in group]
+            if self._held.get(superstep) != data:
                 self._notes.hold(self._run_id, superstep, group, self._log.now_ms())
-                self._held[superstep] = len(group)
+                self._held[superstep] = data
 
     def _release(self, events: Sequence[Event]) -> None:
         if not events:
             return
         for event in events:
-            if self._held.pop(event.superstep, 0):
+            if self._held.pop(event.superstep, None):
                 self._notes.release(self._run_id, event.superstep)
                 self._hold([other for other in self._gate.waiting() if other.superstep == event.superstep])
         for superstep in {event.superstep for event in events if event.superstep.task}:

@@ -18,6 +18,7 @@ PART_CHARACTERS: Final = 400_000
 NO_RUN: Final = ""
 
 _FIRST_STEP: Final = "first_step"
+_SETTLED: Final = "settled"
 _PROMISED: Final = "promised"
 _HELD: Final = "held/"
 _ANSWER: Final = "answer/"
@@ -76,6 +77,14 @@ class StreamNotes:
         """See `set_first_step`."""
         body = self._note(run_id, _FIRST_STEP)
         return None if body is None else int(body)
+
+    def set_settled(self, run_id: str, at_ms: int) -> None:
+        """Remember that all is shown of a run which goes on no further."""
+        self._put(run_id, _SETTLED, "", at_ms)
+
+    def is_settled(self, run_id: str) -> bool:
+        """See `set_settled`."""
+        return self._note(run_id, _SETTLED) is not None
 
     def set_promised(self, n: int, at_ms: int) -> None:
         """Remember that no new entry may get a number up to this one."""

@@ -64,8 +64,16 @@ class Trail(TypedDict):
     trail: Annotated[list[str], operator.add]
 
 
-def parent() -> Any:
-    """before → child (sub1 → sub2) → after."""
+def narrow_subgraph() -> Any:
+    """A graph whose only node is a graph that shows a part of its state."""
+    builder = StateGraph(Sequence)
+    builder.add_node("child", narrow_output())
+    builder.add_edge(START, "child")
+    return builder.compile()
+
+
+def parent(*, checkpointer: bool | None = None) -> Any:
+    """before → child (sub1 → sub2) → after; `checkpointer` is that of the child."""
 
     def step(name: str) -> Any:
         async def act(state: Trail) -> dict[str, Any]:
@@ -80,11 +88,68 @@ def parent() -> Any:
     child.add_edge("sub1", "sub2")
     builder = StateGraph(Trail)
     builder.add_node("before", step("before"))
-    builder.add_node("child", child.compile())
+    builder.add_node("child", child.compile(checkpointer=checkpointer))
     builder.add_node("after", step("after"))
     builder.add_edge(START, "before")
     builder.add_edge("before", "child")
     builder.add_edge("child", "after")
+    return builder.compile()
+
+
+def crowd() -> Any:
+    """Sends a task to a graph (first → second) for each name, beside a node of its own."""
+
+    def step(name: str) -> Any:
+        async def act(state: Trail) -> dict[str, Any]:
+            await asyncio.sleep(0)
+            return {"trail": [name]}
+
+        return act
+
+    child = StateGraph(Trail)
+    for name in ("first", "second"):
+        child.add_node(name, step(name))
+    child.add_edge(START, "first")
+    child.add_edge("first", "second")
+    builder = StateGraph(Trail)
+    builder.add_node("child", child.compile())
+    builder.add_node("beside", step("beside"))
+    builder.add_node("after", step("after"))
+    builder.add_edge(START, "beside")
+    builder.add_conditional_edges(
+        START, lambda state: [Send("child", {"trail": [name]}) for name in state["trail"]], ["child"]
+    )
+    builder.add_edge(["child", "beside"], "after")
+    return builder.compile()
+
+
+def questions() -> Any:
+    """ask, beside quick and a graph (first → slow), which are done before and after it was asked; then after."""
+
+    def step(name: str, turns: int) -> Any:
+        async def act(state: Trail) -> dict[str, Any]:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return {"trail": [name]}
+
+        return act
+
+    async def ask(state: Trail) -> dict[str, Any]:
+        return {"trail": [interrupt("go on?")]}
+
+    child = StateGraph(Trail)
+    for name, turns in (("first", 0), ("slow", 60)):
+        child.add_node(name, step(name, turns))
+    child.add_edge(START, "first")
+    child.add_edge("first", "slow")
+    builder = StateGraph(Trail)
+    builder.add_node("ask", ask)
+    builder.add_node("quick", step("quick", 0))
+    builder.add_node("child", child.compile())
+    builder.add_node("after", step("after", 0))
+    for name in ("ask", "quick", "child"):
+        builder.add_edge(START, name)
+    builder.add_edge(["ask", "quick", "child"], "after")
     return builder.compile()
 
 

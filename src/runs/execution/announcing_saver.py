@@ -47,11 +47,11 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream, names: Task
         namespace = config.get("configurable", {}).get("checkpoint_ns", "")
         for count in answers.given_by(task_id, writes):
             stream.answering(namespace, task_id, count)
-        is_finished = all(channel not in WRITES_IDX_MAP for channel, _ in writes)
-        if is_finished and await events.is_ahead(namespace, task_id):
-            early.add(task_id)
-            events.emit_records(task_id)
-            stream.before_task_commit(task_id)
+        if any(channel not in WRITES_IDX_MAP for channel, _ in writes):
+            if await events.is_ahead(namespace, task_id):
+                early.add(task_id)
+                events.emit_records(task_id)
+            stream.before_task_commit(task_id, events.records_of(task_id))
         await events.before_writes()
         await put_writes(config, writes, task_id, task_path)
         if not tells_itself:

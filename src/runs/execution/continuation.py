@@ -58,12 +58,15 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
 async def settle(job: Job, saver: Saver, stream: RunStream) -> CheckpointTuple | None:
     """Find out how far a run has come that goes on no further; its stream shows what it held back up to there.
 
-    None when nothing of it is committed: its stream stays as it is.
+    The checkpoint on which it would go on, which may be the one that it began with; None for an input that is not
+    committed.
     """
     saved = await own_checkpoint(job, saver, "")
-    if saved is not None:
-        stream.before_finish()
-        stream.settle(*await _committed(job, saver, stream, saved))
+    if saved is None and graph_input.goes_on(job.kwargs):
+        saved = await saver.aget_tuple(job.config)
+    stream.before_finish()
+    committed = ({}, set[str]()) if saved is None else await _committed(job, saver, stream, saved)
+    stream.settle(*committed, keeps_live=job.is_gated)
     return saved
 
 
@@ -72,12 +75,12 @@ async def _committed(
 ) -> tuple[dict[str, int], set[str]]:
     """The last super-steps of the graphs that have held events, and the tasks which finished after them."""
     committed = {"": _step(saved)}
-    finished_tasks = _finished_tasks(saved)
+    finished = finished_tasks(saved)
     for namespace in stream.held_namespaces() - {""}:
         if own := await own_checkpoint(job, saver, namespace):
             committed[namespace] = _step(own)
-            finished_tasks |= _finished_tasks(own)
-    return committed, finished_tasks
+            finished |= finished_tasks(own)
+    return committed, finished
 
 
 async def stands_at_breakpoint(job: Job, graph: Graph, saved: CheckpointTuple) -> bool:
@@ -97,11 +100,16 @@ async def stands_at_breakpoint(job: Job, graph: Graph, saved: CheckpointTuple) -
 async def own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
     """The latest checkpoint of a (sub)graph, if this very run wrote it."""
     saved = await saver.aget_tuple({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}})
-    is_own = saved is not None and cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
-    return saved if is_own else None
+    return saved if saved is not None and is_own(job, saved) else None
 
 
-def _finished_tasks(saved: CheckpointTuple) -> set[str]:
+def is_own(job: Job, saved: CheckpointTuple) -> bool:
+    """Whether this very run wrote a checkpoint."""
+    return cast(Mapping[str, Any], saved.metadata).get("run_id") == job.run_id
+
+
+def finished_tasks(saved: CheckpointTuple) -> set[str]:
+    """The tasks whose results are stored although the super-step after this checkpoint is not over."""
     return {task_id for task_id, channel, _ in saved.pending_writes or () if channel not in WRITES_IDX_MAP}
 
 

@@ -7,10 +7,11 @@ that mode is always on, asked for or not, and whatever comes between two of them
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Final, cast
 
-from langgraph.types import StreamMode
+from langgraph._internal._constants import INTERRUPT  # how streams name questions
+from langgraph.types import PregelTask, StreamMode
 
 import clock
 from runs.execution import streamed_items
@@ -21,6 +22,7 @@ from runs.execution.streamed_items import Item
 from streaming.events import Delivery, Event, Superstep
 from streaming.json_text import RunEncoder, dumps, told_message_fields
 from streaming.message_events import MessageEvents
+from streaming.protocol_view import INPUT_REQUESTED, input_requested
 from streaming.run_stream import RunStream
 
 #: Modes whose events no resumed run emits again; LangGraph must hand them over before it commits the super-step.
@@ -72,11 +74,13 @@ class GraphEvents:
         self._messages = MessageEvents()
         self._metadata: Mapping[str, Any] | None = None
         self._metadata_text = ""
+        self._task: asyncio.Task[Any] | None = None
         self._running: dict[str, int] = {}
         self._records: list[Item] = []
-        #: The tasks of each graph's super-step: begun and not finished, and finished.
+        #: The tasks of each graph's super-step that have begun and not finished.
         self._begun: defaultdict[str, set[str]] = defaultdict(set)
-        self._finished: defaultdict[str, set[str]] = defaultdict(set)
+        #: The tasks that have finished, until what they wrote is stored.
+        self._finished: set[str] = set()
         self._repetitions = Repetitions(stream, resumed=resumed)
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
         self.values: Any = None
@@ -93,6 +97,10 @@ class GraphEvents:
             gated=job.is_gated,
             resumed=resumed,
         )
+
+    def follow(self, task: "asyncio.Task[Any] | None") -> None:
+        """The task in which the graph is executed, and may be cancelled."""
+        self._task = task
 
     def take(self, path: tuple[str, ...], mode: str, payload: Any) -> None:
         """One item of `astream`."""
@@ -115,12 +123,11 @@ class GraphEvents:
             self._stream.close_superstep(namespace, self._running[namespace])
             self._running[namespace] += 1
             self._begun[namespace].clear()
-            self._finished[namespace].clear()
             self._repetitions.note_checkpoint(namespace, self._running[namespace], payload["tasks"])
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""
-        self._emit("", "events", self._encoder.dumps(event), Delivery.LIVE)
+        self._emit_live("", "events", self._encoder.dumps(event))
 
     def show_breakpoint(self, values: Any) -> None:
         """What LangGraph would stream at a breakpoint that the run had reached before it was cut off."""
@@ -129,22 +136,43 @@ class GraphEvents:
             if item.mode in self._requested:
                 self._emit_item(item, streamed_items.delivery(item))
 
-    def show_checkpoint(self, path: tuple[str, ...], payload: Mapping[str, Any], values: Any) -> None:
-        """What LangGraph shows of a checkpoint when it goes on from it, unless the stream was told of it already."""
+    def show_checkpoint(self, path: tuple[str, ...], payload: Mapping[str, Any], values: Any, *, is_own: bool) -> None:
+        """What LangGraph shows of an own checkpoint when it goes on from it, unless the stream was told of it."""
         namespace, step = "|".join(path), payload["metadata"]["step"]
-        if self._stream.has_told(namespace, step):
+        if not is_own or self._stream.has_told(namespace, step):
             self._running[namespace] = step + 1
             return
         self.take(path, "values", values)
         self.take(path, "checkpoints", payload)
-        self.take(path, "debug", {"step": step, "timestamp": clock.now_iso(), "type": "checkpoint", "payload": payload})
+        self.take(path, "debug", _debug("checkpoint", step, payload))
         self._stream.committed(namespace, step)
+
+    def show_stopped_task(self, path: tuple[str, ...], task: PregelTask, values: Any, told: set[str]) -> None:
+        """What LangGraph shows of a task that has asked or failed, in a super-step that is not over.
+
+        `values` are those of its graph; `told` are the interrupts that the protocol does not tell again.
+        """
+        if "lifecycle" in self._requested:
+            for interrupt in task.interrupts:
+                if interrupt.id not in told:
+                    told.add(interrupt.id)
+                    self.take(path, INPUT_REQUESTED, input_requested(interrupt.id, interrupt.value))
+            return
+        if task.interrupts:
+            asked = {INTERRUPT: task.interrupts}
+            self.take(path, "updates", asked)
+            self.take(path, "values", {**values, **asked} if isinstance(values, dict) else asked)
+        if task.interrupts or task.error:
+            asking = [asdict(interrupt) for interrupt in task.interrupts]
+            ended = {"id": task.id, "name": task.name, "error": task.error, "result": {}, "interrupts": asking}
+            self.take(path, "tasks", ended)
+            self.take(path, "debug", _debug("task_result", self._running.get("|".join(path), 0), ended))
 
     def emit_records(self, task_id: str | None = None) -> None:
         """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.
 
         Records are encoded only now because the end of the super-step gives messages their ids. Those of a task that
-        is ahead of its super-step go without.
+        is ahead of its super-step, or is cut off before that ends, go without.
         """
         records, self._records = self._records, []
         for item in records:
@@ -152,6 +180,10 @@ class GraphEvents:
                 self._emit_item(item, Delivery.RECORD)
             else:
                 self._records.append(item)
+
+    def records_of(self, task_id: str) -> list[Event]:
+        """What a task did, as far as it waits for its super-step's end, as it may be told now."""
+        return [self._event(item, Delivery.RECORD) for item in self._records if item.task == task_id]
 
     async def catch_up(self, namespace: str, step: int) -> None:
         """Let the events of a super-step arrive, for its commit must not come first.
@@ -165,6 +197,7 @@ class GraphEvents:
             if self._running.get(namespace, step) > step:
                 return
             await asyncio.sleep(0)
+        self._check_that_events_come()
 
     async def is_ahead(self, namespace: str, task_id: str) -> bool:
         """Whether a task has finished, with its events here, while others of its super-step still run.
@@ -174,10 +207,17 @@ class GraphEvents:
         if not self._settles_tasks or (namespace and not self._streams_subgraph_records):
             return False
         for _ in range(CATCH_UP_TURNS):
-            if task_id in self._finished[namespace]:
+            if task_id in self._finished:
+                self._finished.discard(task_id)
                 return bool(self._begun[namespace])
             await asyncio.sleep(0)
+        self._check_that_events_come()
         return False
+
+    def _check_that_events_come(self) -> None:
+        """What nobody is told of is not committed: LangGraph, being cancelled, still stores what it does not stream."""
+        if self._task is not None and self._task.cancelling():
+            raise asyncio.CancelledError("the run was stopped before it could tell of this")
 
     def _note_task(self, namespace: str, payload: Mapping[str, Any]) -> None:
         task_id = payload["id"]
@@ -185,7 +225,7 @@ class GraphEvents:
             self._begun[namespace].add(task_id)
             return
         self._begun[namespace].discard(task_id)
-        self._finished[namespace].add(task_id)
+        self._finished.add(task_id)
         # Its updates come right before.
         last = self._records[-1] if self._records else None
         if last and (last.namespace, last.mode, last.task) == (namespace, "updates", ""):
@@ -234,6 +274,11 @@ class GraphEvents:
         self._emit_item(item, delivery)
 
     def _emit_item(self, item: Item, delivery: Delivery) -> None:
+        event = self._event(item, delivery)
+        if delivery is not Delivery.SNAPSHOT or not self._repetitions.is_shown(event.name, event.data):
+            self._stream.emit(event)
+
+    def _event(self, item: Item, delivery: Delivery) -> Event:
         step = None
         payload = item.payload
         if item.is_debug_checkpoint:
@@ -244,7 +289,7 @@ class GraphEvents:
         if isinstance(payload, Elsewhere):
             name, payload = streamed_items.name(item.mode, "|".join(payload.namespace)), payload.payload
         data = dumps(payload) if item.mode in ("custom", "tools") else self._shown_encoder.dumps(payload)
-        self._emit(item.namespace, name, data, delivery, step, item.task)
+        return self._placed(item.namespace, name, data, delivery, step, item.task)
 
     def _take_message(self, namespace: str, payload: Any) -> None:
         if isinstance(payload, tuple):
@@ -258,20 +303,26 @@ class GraphEvents:
             if self._metadata is not metadata:
                 self._metadata, self._metadata_text = metadata, dumps(metadata)
             data = f"[{dumps(message)},{self._metadata_text}]"
-            self._emit(namespace, streamed_items.name("messages", namespace), data, Delivery.LIVE)
+            self._emit_live(namespace, streamed_items.name("messages", namespace), data)
             return
         for name, data in self._messages.events(message, metadata):
-            self._emit(namespace, name, data, Delivery.LIVE)
+            self._emit_live(namespace, name, data)
 
-    def _emit(
+    def _emit_live(self, namespace: str, name: str, data: str) -> None:
+        self._stream.emit(self._placed(namespace, name, data, Delivery.LIVE))
+
+    def _placed(
         self, namespace: str, name: str, data: str, delivery: Delivery, step: int | None = None, task: str = ""
-    ) -> None:
-        if delivery is Delivery.SNAPSHOT and self._repetitions.is_shown(name, data):
-            return
+    ) -> Event:
         if step is None:
             step = self._running.get(namespace)
         if step is None or not self._gated:
             # Before a graph's first super-step it can only show what is committed already.
             delivery = Delivery.LIVE
         superstep = Superstep(namespace, step or 0, self._running.get("", -2), task)
-        self._stream.emit(Event(name, data, superstep, delivery))
+        return Event(name, data, superstep, delivery)
+
+
+def _debug(kind: str, step: int, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """An item of another mode as `debug` has it."""
+    return {"step": step, "timestamp": clock.now_iso(), "type": kind, "payload": payload}

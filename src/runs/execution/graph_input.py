@@ -30,6 +30,12 @@ def first_input(kwargs: Mapping[str, Any]) -> Any:
     return kwargs.get("input") if given is None else command(given)
 
 
+def goes_on(kwargs: Mapping[str, Any]) -> bool:
+    """Whether the graph goes on from a checkpoint of another run, so that its first super-step has none of its own."""
+    given = first_input(kwargs)
+    return given is None or isinstance(given, Command)
+
+
 def command(given: Mapping[str, Any]) -> Command[Any] | None:
     """A Command as LangGraph takes it; None for one that says nothing."""
     update, goto, resume = given.get("update"), given.get("goto"), given.get("resume")

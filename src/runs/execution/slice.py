@@ -62,6 +62,7 @@ class Slice:
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
         with self._names.given():
+            self._events.follow(asyncio.current_task())
             try:
                 await self._take_items(control)
             finally:
