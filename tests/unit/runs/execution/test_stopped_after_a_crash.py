@@ -265,7 +265,7 @@ def check(case: Case, driver: RunDriver, calm: RunDriver, at: str) -> None:
         assert +found == +shown_of, f"{mode} {at}"
 
 
-STEPS = {"timeout": 3, "interrupt": 7, "crash in the stop": 11, "two attempts": 13}
+STEPS = {"timeout": 4, "interrupt": 17, "crash in the stop": 13, "two attempts": 19}
 
 
 #: LangGraph does not give its input to a subgraph with a memory of another run that executes again.
@@ -301,7 +301,7 @@ def test_the_stream_of_a_run_that_is_stopped_where_it_executes_has_what_is_commi
     calm = example.driver(example.opener())
     job = calm.job(example.number, **example.kwargs)
     run_alone(lambda: calm.slice(job))
-    for after in range(1, 1000, 5):
+    for after in range(1, 1000, 7):
         driver = example.driver(example.opener())
         if not run_alone(lambda: cut_off(driver, example, after=after)):  # noqa: B023
             assert after > 5, "the run must have been stopped at some points"
