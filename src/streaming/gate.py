@@ -5,7 +5,7 @@ Within a super-step that still runs, live events overtake those that wait for it
 parallel branch would hold back the tokens of another.
 """
 
-from streaming.events import Delivery, Event, Superstep
+from streaming.events import BEFORE_ALL, Delivery, Event, Superstep
 
 
 class Gate:
@@ -80,7 +80,8 @@ class Gate:
         return list(self._waiting)
 
     def _is_committed(self, event: Event) -> bool:
-        return event.superstep.task in self._committed_tasks or self.has_committed(event.superstep)
+        superstep = event.superstep
+        return superstep == BEFORE_ALL or superstep.task in self._committed_tasks or self.has_committed(superstep)
 
     def has_committed(self, superstep: Superstep) -> bool:
         """Whether the whole super-step is committed."""

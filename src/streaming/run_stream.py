@@ -58,9 +58,6 @@ class RunStream:
         held = self._notes.held(self._run_id)
         if root is None:
             self._first_step = None
-        elif self._first_step is None:
-            # The crash came between the commit and `committed`.
-            self._note_first_step(root)
         self._log.discard(self._run_id, root)
         self._gate = Gate()
         self._settle(held, committed, finished_tasks)
@@ -113,9 +110,11 @@ class RunStream:
     def begin(self, attempt: int, graph_id: str) -> None:
         """Announce an attempt; a slice after a drain belongs to one that is announced already."""
         data = dumps({"run_id": self._run_id, "attempt": attempt, "graph_id": graph_id})
-        if self._first_step is None:
+        is_new = attempt == 1 and self._first_step is None
+        started = None if is_new else self.last_data(STARTED)
+        if started is None:
             self.emit_now(STARTED, data)
-        elif data not in (self.last_data(STARTED), self.last_data(RESUMED)):
+        elif data not in (started, self.last_data(RESUMED)):
             self.emit_now(RESUMED, data)
 
     def emit(self, event: Event) -> None:
@@ -130,6 +129,11 @@ class RunStream:
     def close_superstep(self, namespace: str, step: int) -> None:
         """All events of this super-step have been emitted, its checkpoint is on its way."""
         self._gate.close(namespace, step)
+
+    def note_first_step(self, step: int) -> None:
+        """The first super-step that this run has committed."""
+        self._first_step = step
+        self._notes.set_first_step(self._run_id, step, self._log.now_ms())
 
     def has_told(self, namespace: str, step: int) -> bool:
         """Whether all events of this super-step have been emitted since the object, or this attempt, began."""
@@ -173,7 +177,7 @@ class RunStream:
     def committed(self, namespace: str, step: int) -> None:
         """The checkpoint of this super-step is stored for good: show what waited for it."""
         if self._first_step is None and not namespace:
-            self._note_first_step(step)
+            self.note_first_step(step)
         self._release(self._gate.commit(namespace, step))
         for superstep in [superstep for superstep in self._shown if self._gate.has_committed(superstep)]:
             del self._shown[superstep]
@@ -229,10 +233,6 @@ class RunStream:
         await self._log.changed(self._run_id, timeout_seconds)
 
     # Inside.
-
-    def _note_first_step(self, step: int) -> None:
-        self._first_step = step
-        self._notes.set_first_step(self._run_id, step, self._log.now_ms())
 
     def _hold(self, events: list[Event]) -> None:
         groups: dict[Superstep, list[Event]] = {}

@@ -123,6 +123,28 @@ def crowd() -> Any:
     return builder.compile()
 
 
+def asking_subgraph() -> Any:
+    """A graph (ask → publish), then after."""
+
+    async def ask(state: Trail) -> dict[str, Any]:
+        return {"trail": [interrupt("go on?")]}
+
+    async def publish(state: Trail) -> dict[str, Any]:
+        return {"trail": ["published"]}
+
+    child = StateGraph(Trail)
+    child.add_node("ask", ask)
+    child.add_node("publish", publish)
+    child.add_edge(START, "ask")
+    child.add_edge("ask", "publish")
+    builder = StateGraph(Trail)
+    builder.add_node("child", child.compile())
+    builder.add_node("after", publish)
+    builder.add_edge(START, "child")
+    builder.add_edge("child", "after")
+    return builder.compile()
+
+
 def questions() -> Any:
     """ask, beside quick and a graph (first → slow), which are done before and after it was asked; then after."""
 

@@ -40,16 +40,20 @@ class RemainingLimit(int):
 async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None:
     """Find out how far this run has come, and bring its stream to the same point.
 
-    Only checkpoints written by this very run count. Without one, nothing of it is committed and its input or command is
-    simply applied again.
+    Only checkpoints written by this very run count. Without one, its input or command is simply applied again: to
+    nothing of its own, or to the checkpoint that it began with.
     """
     if job.attempt == 1 and stream.first_step is None:
         return None
     saved = await own_checkpoint(job, saver, "")
     if saved is None:
-        stream.resume({})
+        began_with = await _began_with(job, saver) if job.is_gated else None
+        stream.resume(*await _committed(job, saver, stream, began_with))
         return None
     step = _step(saved)
+    if stream.first_step is None:
+        # The crash came between the commit and `committed`.
+        stream.note_first_step(step)
     first_step = step if stream.first_step is None else stream.first_step
     stream.resume(*await _committed(job, saver, stream, saved))
     return Continuation(saved=saved, steps_used=step - first_step + 1)
@@ -61,19 +65,23 @@ async def settle(job: Job, saver: Saver, stream: RunStream) -> CheckpointTuple |
     The checkpoint on which it would go on, which may be the one that it began with; None for an input that is not
     committed.
     """
-    saved = await own_checkpoint(job, saver, "")
-    if saved is None and graph_input.goes_on(job.kwargs):
-        saved = await saver.aget_tuple(job.config)
+    saved = await own_checkpoint(job, saver, "") or await _began_with(job, saver)
     stream.before_finish()
-    committed = ({}, set[str]()) if saved is None else await _committed(job, saver, stream, saved)
-    stream.settle(*committed, keeps_live=job.is_gated)
+    stream.settle(*await _committed(job, saver, stream, saved), keeps_live=job.is_gated)
     return saved
 
 
+async def _began_with(job: Job, saver: Saver) -> CheckpointTuple | None:
+    """The checkpoint of another run that a run without one of its own goes on from; None for one with an input."""
+    return await saver.aget_tuple(job.config) if graph_input.goes_on(job.kwargs) else None
+
+
 async def _committed(
-    job: Job, saver: Saver, stream: RunStream, saved: CheckpointTuple
+    job: Job, saver: Saver, stream: RunStream, saved: CheckpointTuple | None
 ) -> tuple[dict[str, int], set[str]]:
     """The last super-steps of the graphs that have held events, and the tasks which finished after them."""
+    if saved is None:
+        return {}, set()
     committed = {"": _step(saved)}
     finished = finished_tasks(saved)
     for namespace in stream.held_namespaces() - {""}:

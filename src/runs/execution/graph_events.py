@@ -19,7 +19,7 @@ from runs.execution.job import Job
 from runs.execution.protocol_items import SHOWN_MODES, Elsewhere
 from runs.execution.repetitions import Repetitions
 from runs.execution.streamed_items import Item
-from streaming.events import Delivery, Event, Superstep
+from streaming.events import BEFORE_ALL, Delivery, Event, Superstep
 from streaming.json_text import RunEncoder, dumps, told_message_fields
 from streaming.message_events import MessageEvents
 from streaming.protocol_view import INPUT_REQUESTED, input_requested
@@ -316,11 +316,13 @@ class GraphEvents:
     ) -> Event:
         if step is None:
             step = self._running.get(namespace)
+        if step is None and not namespace and self._gated:
+            # Before the run's first super-step it can only show what is committed already.
+            return Event(name, data, BEFORE_ALL, delivery)
         if step is None or not self._gated:
-            # Before a graph's first super-step it can only show what is committed already.
+            # A subgraph may have no checkpoints, and before its first one it is not known.
             delivery = Delivery.LIVE
-        superstep = Superstep(namespace, step or 0, self._running.get("", -2), task)
-        return Event(name, data, superstep, delivery)
+        return Event(name, data, Superstep(namespace, step or 0, self._running.get("", -2), task), delivery)
 
 
 def _debug(kind: str, step: int, payload: Mapping[str, Any]) -> dict[str, Any]:

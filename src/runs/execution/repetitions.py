@@ -45,7 +45,7 @@ class Repetitions:
         """What of an item is not shown yet, in the super-step `step` of its graph.
 
         The updates of a task that a crash left finished in an unfinished super-step are marked as cached by LangGraph;
-        no client is to see the difference.
+        no client is to see the difference. In the first super-step of a run they are those of an earlier run.
         """
         is_first = step == self._first_step.get(item.namespace)
         if not (self._resumed and is_first and item.mode == "updates" and "__metadata__" in item.payload):
@@ -55,6 +55,8 @@ class Repetitions:
         shown[node] -= 1
         if shown[node] >= 0:
             return None
+        if self._stream.first_step is None:
+            return item
         return replace(item, payload={k: v for k, v in item.payload.items() if k != "__metadata__"})
 
     def is_shown(self, name: str, data: str) -> bool:

@@ -52,7 +52,9 @@ class Slice:
         self._job = job
         self._continuation = continuation
         self._input = given
-        self._events = GraphEvents.of(job, stream, resumed=continuation is not None)
+        # One that begins anew with the checkpoint of another run finds what it did after that.
+        resumed = continuation is not None or (job.attempt > 1 and graph_input.goes_on(job.kwargs))
+        self._events = GraphEvents.of(job, stream, resumed=resumed)
         self._saver = saver
         self._names = _task_names(job)
         self._graph = _bound(graph, job, announcing(saver, self._events, stream, self._names), provided)

@@ -115,6 +115,54 @@ def test_a_crash_at_any_await_changes_nothing_that_anyone_sees(case: str, open_s
     raise AssertionError("the run never ended")
 
 
+GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = {
+    "answer": (sample_graphs.hitl, {"input": {"draft": "d"}}, {"command": {"resume": "yes"}}),
+    "answer to a subgraph": (
+        sample_graphs.asking_subgraph,
+        {"input": {"trail": ["in"]}},
+        {"command": {"resume": "yes"}, "subgraphs": True},
+    ),
+    "answer beside others": (
+        sample_graphs.questions,
+        {"input": {"trail": ["in"]}},
+        {"command": {"resume": "yes"}, "subgraphs": True},
+    ),
+    "after a breakpoint": (sample_graphs.sequence, {"input": {"topic": "s"}, "interrupt_before": ["researcher"]}, {}),
+}
+
+
+@pytest.mark.parametrize("case", GOING_ON)
+def test_a_crash_of_a_run_that_goes_on_from_another_one_changes_nothing_that_anyone_sees(case: str) -> None:
+    make, before, asked = GOING_ON[case]
+    kwargs = {"stream_mode": ["values", "updates"], **asked}
+
+    def begun() -> RunDriver:
+        driver = RunDriver(make(), written_behind(), slow_storage=True)
+        run_alone(lambda: driver.slice(driver.job(**before)))
+        return driver
+
+    def shown(frames: list[Frame]) -> list[tuple[str, Any]]:
+        # What a subgraph goes on from is shown live.
+        return [event for event in exact(frames) if event != ("values|child", '{"trail":["in"]}')]
+
+    calm = begun()
+    expected = run_alone(lambda: calm.slice(calm.job(2, **kwargs)))
+    expected_frames = shown(run_alone(lambda: calm.read(calm.job(2).run_id)))
+    for after in range(1, 1000, 5):
+        driver = begun()
+        seen = driver.crash(driver.job(2, **kwargs), after=after)
+        if seen is None:
+            assert after > 5, "the run must have been interrupted at some points"
+            return
+        outcome = run_alone(lambda: driver.slice(driver.job(2, attempt=2, **kwargs)))  # noqa: B023
+        assert comparable(outcome) == comparable(expected), f"after turn {after}"
+        replay = run_alone(lambda: driver.read(driver.job(2).run_id))  # noqa: B023
+        assert shown(replay) == expected_frames, f"one who came later, after turn {after}"
+        rest = run_alone(lambda: driver.read(driver.job(2).run_id, seen[-1].id if seen else START))  # noqa: B023
+        assert shown(seen + rest) == expected_frames, f"one who was there, after turn {after}"
+    raise AssertionError("the run never ended")
+
+
 @pytest.mark.parametrize("open_saver", [always_slow, D1Opener, written_behind], ids=["memory", "D1", "D1-behind"])
 def test_the_result_of_a_task_whose_super_step_goes_on_is_shown_once_through_any_crash(
     open_saver: Callable[[], Any],
