@@ -270,3 +270,34 @@ def workflow() -> Any:
         return await double(sum(doubled))
 
     return sums
+
+
+def returning() -> Any:
+    """come → knock → child (first → second), twice; the child remembers its first visit."""
+
+    def step(name: str) -> Any:
+        async def act(state: Trail) -> dict[str, Any]:
+            return {"trail": [f"{name} of {len(state['trail'])}"]}
+
+        return act
+
+    child = StateGraph(Trail)
+    child.add_node("first", step("first"))
+    child.add_node("second", step("second"))
+    child.add_edge(START, "first")
+    child.add_edge("first", "second")
+    builder = StateGraph(Visits)
+    builder.add_node("come", lambda state: {"visits": state.get("visits", 0) + 1, "trail": []})
+    builder.add_node("knock", lambda _: {"trail": ["knock"]})
+    builder.add_node("child", child.compile(checkpointer=True))
+    builder.add_edge(START, "come")
+    builder.add_edge("come", "knock")
+    builder.add_edge("knock", "child")
+    builder.add_conditional_edges("child", lambda state: "come" if state["visits"] < 2 else END)
+    return builder.compile()
+
+
+class Visits(Trail, total=False):
+    """A `Trail`, and how many visits to a graph it has."""
+
+    visits: int

@@ -18,7 +18,7 @@ from errors import DatabaseError, StaleAttempt
 from graphs.contexts import context_for
 from langgraph_terms import Graph, Saver
 from runs import outcome
-from runs.execution import graph_input, run_spans
+from runs.execution import graph_input, remembering, run_spans
 from runs.execution.announcing_saver import announcing
 from runs.execution.continuation import Continuation, RemainingLimit, stands_at_breakpoint
 from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
@@ -63,7 +63,7 @@ class Slice:
 
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
-        with self._names.given():
+        with self._names.given(), remembering.going_on(self._continuation is not None):
             self._events.follow(asyncio.current_task())
             try:
                 await self._take_items(control)

@@ -35,6 +35,10 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
         sample_graphs.parent,
         {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"], "subgraphs": True},
     ),
+    "subgraph with a memory": (
+        sample_graphs.returning,
+        {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"]},
+    ),
     "interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, "stream_mode": ["values", "updates"]}),
     "breakpoint before": (
         sample_graphs.sequence,
@@ -240,7 +244,9 @@ def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver:
         assert (outcome.values, outcome.next) == (expected.values, expected.next), f"after turn {after}"
 
 
-@pytest.mark.parametrize("case", ["values", "all modes", "sync", "subgraph streamed", "parallel"])
+@pytest.mark.parametrize(
+    "case", ["values", "all modes", "sync", "subgraph streamed", "parallel", "subgraph with a memory"]
+)
 async def test_a_run_drained_at_every_super_step_looks_like_one_piece(case: str) -> None:
     make, kwargs = CASES[case]
     calm, driver = RunDriver(make()), RunDriver(make())
