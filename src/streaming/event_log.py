@@ -198,14 +198,15 @@ class EventLog:
         self._storage.execute(self.DELETE_BLOCKS, run_id)
         self.notes.delete(run_id)
 
-    #: -> run_id. Scans the thread's blocks, as rarely as `LAST_ID`.
+    #: -> run_id. Scans the thread's blocks and notes, as rarely as `LAST_ID`.
     UNENDED: Final = f"""
-        SELECT DISTINCT run_id FROM stream_blocks WHERE run_id != '{NO_RUN}'
+        SELECT run_id FROM stream_blocks WHERE run_id != '{NO_RUN}'
+        UNION SELECT run_id FROM stream_notes WHERE kind = 'ending'
         EXCEPT SELECT run_id FROM stream_blocks WHERE root_step = {ENDED_STEP}
     """
 
     def unended(self) -> list[str]:
-        """The runs that have events and no end."""
+        """The runs that have events, or were about to end, and have no end."""
         return [row["run_id"] for row in self._storage.execute(self.UNENDED)]
 
     #: -> run_id.

@@ -67,6 +67,19 @@ class RunStreams:
         """Follow the whole thread; never ends."""
         return Subscription(self.log, None, _position(after, self.log.last_id()), view)
 
+    def note_end(self, run_id: str, *, deletes: bool) -> None:
+        """The end of a run is about to be stored, which may delete its row: `unended` has it even if the object dies.
+
+        A run that has events is among them anyway; one whose row is gone is taken for one that never was.
+        """
+        if deletes or self.log.stored.last_id_of(run_id) == START:
+            self.log.store()
+            self.log.stored.notes.set_ending(run_id, self.log.now_ms())
+
+    def was_ending(self, run_id: str) -> bool:
+        """Whether `note_end` has noted it, in any incarnation."""
+        return self.log.stored.notes.is_ending(run_id)
+
     def end(
         self, run_id: str, result: str, ending: StreamEnd, *, error: str | None = None, shows_held: bool = True
     ) -> None:
@@ -105,7 +118,7 @@ class RunStreams:
         return [run_id for run_id, stream in self._streams.items() if stream.result is None]
 
     def unended(self) -> list[str]:
-        """The runs that have events and no end, of this incarnation or an earlier one."""
+        """The runs that have events, or were about to end, and no end here, of this incarnation or an earlier one."""
         return self.log.stored.unended()
 
     def stored_result(self, run_id: str) -> str | None:

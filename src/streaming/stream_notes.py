@@ -1,7 +1,8 @@
 """What else must not be forgotten of a thread's streams, in the SQLite of the thread's object.
 
 The table `stream_notes` holds events that wait for a commit, the answers that a run has given, its first super-step,
-and up to which number entries are promised. It is synchronous, like `event_log.py`, of which it is a part.
+whether it was about to end, and up to which number entries are promised. It is synchronous, like `event_log.py`, of
+which it is a part.
 """
 
 import json
@@ -20,6 +21,7 @@ NO_RUN: Final = ""
 _FIRST_STEP: Final = "first_step"
 _SETTLED: Final = "settled"
 _PROMISED: Final = "promised"
+_ENDING: Final = "ending"
 _HELD: Final = "held/"
 _ANSWER: Final = "answer/"
 
@@ -85,6 +87,14 @@ class StreamNotes:
     def is_settled(self, run_id: str) -> bool:
         """See `set_settled`."""
         return self._note(run_id, _SETTLED) is not None
+
+    def set_ending(self, run_id: str, at_ms: int) -> None:
+        """Remember that the end of this run is about to be stored, which only its row tells then."""
+        self._put(run_id, _ENDING, "", at_ms)
+
+    def is_ending(self, run_id: str) -> bool:
+        """See `set_ending`."""
+        return self._note(run_id, _ENDING) is not None
 
     def set_promised(self, n: int, at_ms: int) -> None:
         """Remember that no new entry may get a number up to this one."""

@@ -122,6 +122,7 @@ class RunAtWork:
         afterwards, because clients ask for the run right away.
         """
         self._looks.begin()
+        self._streams.note_end(run.run_id, deletes=result.status == "rollback")
         finished = await completion.finish(self._database, run, result, self._stamp())
         # If the run was not this executor's any more, neither is the next one.
         self._looks.found(finished and finished.claim)

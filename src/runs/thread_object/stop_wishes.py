@@ -8,6 +8,7 @@ from runs import completion, outcome
 from runs.execution.executor import Executor
 from runs.outcome import Outcome
 from runs.thread_object.stream_ends import StreamEnds
+from streaming.fanout import RunStreams
 from tables import run_history, runs, threads
 from tables.run_history import Stamp
 from tables.runs import Run
@@ -21,12 +22,14 @@ class StopWishes:
         thread_id: str,
         platform: Platform,
         executor: Executor,
+        streams: RunStreams,
         ends: StreamEnds,
         tell_of_end: Callable[[Run, Outcome], Awaitable[None]],
     ) -> None:
         self._thread_id = thread_id
         self._database = platform.brief_database
         self._executor = executor
+        self._streams = streams
         self._ends = ends
         self._tell_of_end = tell_of_end
         #: One look at a time: the next one finds a run that this one ends with its streams ended, too.
@@ -60,6 +63,7 @@ class StopWishes:
             return
         shown = await threads.values_text(self._database, self._thread_id)
         result = outcome.never_begun(run.cancel_action, run.error, shown)
+        self._streams.note_end(run_id, deletes=result.status == "rollback")
         if await completion.finish(self._database, run, result, stamp, claims_next=False):
             self._ends.end(run_id, result.wait_result, "interrupted")
             await self._tell_of_end(run, result)

@@ -7,7 +7,7 @@ from runs import lifecycle
 from runs.thread_object import stored_result
 from streaming.fanout import RunStreams
 from streaming.run_stream import StreamEnd
-from tables import runs
+from tables import runs, threads
 
 
 class StreamEnds:
@@ -38,7 +38,9 @@ class StreamEnds:
         run = await runs.get(self._database, self._thread_id, run_id)
         if self._executes(run_id):
             return True
-        if run is None:
+        if run is None and self._streams.was_ending(run_id):
+            self.end(run_id, await threads.values_text(self._database, self._thread_id), "interrupted")
+        elif run is None:
             self.end(run_id, stored_result.GONE, "failed")
         elif lifecycle.is_finished(run.status):
             error = run.error if run.status == "error" else None

@@ -78,7 +78,7 @@ class ThreadRunner:
             stamp=self._stamp,
         )
         self._ends = StreamEnds(thread_id, platform.brief_database, streams, self._at_work.executes)
-        self._wishes = StopWishes(thread_id, platform, executor, self._ends, self._at_work.tell_of_end)
+        self._wishes = StopWishes(thread_id, platform, executor, streams, self._ends, self._at_work.tell_of_end)
         self._executing = asyncio.Lock()
         self._failures = 0
         #: What goes on without the alarm that began it.
@@ -219,6 +219,7 @@ class ThreadRunner:
     async def _give_up(self, run: Run, gave_up: GaveUp) -> None:
         """End a run that keeps killing its executor."""
         self._looks.begin()
+        self._streams.note_end(run.run_id, deletes=False)
         finished = await giving_up.give_up(self._database, run, gave_up, self._stamp(), self._settings)
         self._looks.found(finished and finished.claim)
         if finished:

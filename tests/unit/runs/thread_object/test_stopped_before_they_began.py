@@ -2,63 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import pytest
 
-from ports import Database, Row, Statement
 from streaming.fanout import From
-from tests.support.held_thread import Thread
+from tests.support.ending_thread import EndingThread
 from tests.support.waiting import until
 
-T = TypeVar("T")
+
+async def ask(thread: EndingThread, run_id: str) -> "asyncio.Task[None]":
+    """What the object does first for whoever has just created a run; the work that it starts."""
+    thread.streams.open(run_id)
+    await thread.runner.wake()
+    return asyncio.ensure_future(thread.runner.work())
 
 
-@dataclass
-class Connection:
-    """A database that commits the end of a run, and answers that when the test lets it."""
-
-    database: Database
-    answers: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.answers.set()
-
-    async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
-        """See `ports.Database.batch`."""
-        results = await self.database.batch(statements)
-        if any("INSERT INTO run_metrics" in statement.sql for statement in statements):
-            await self.answers.wait()
-        return results
-
-    def wait(self, call: Coroutine[Any, Any, T]) -> T:
-        """See `ports.Database.wait`."""
-        return self.database.wait(call)
-
-
-class DyingThread(Thread):
-    """A thread whose object dies before it knows that a run's end is stored."""
-
-    connection: Connection
-
-    def open_database(self) -> Database:
-        """See `ThreadObjectInMemory`."""
-        self.connection = Connection(self.api.db)
-        return self.connection
-
-    async def ask(self, run_id: str) -> "asyncio.Task[None]":
-        """What the object does first for whoever has just created a run; the work that it starts."""
-        self.streams.open(run_id)
-        await self.runner.wake()
-        return asyncio.ensure_future(self.runner.work())
-
-
-async def stopped_without_a_trace() -> tuple[DyingThread, str, str]:
+async def stopped_without_a_trace() -> tuple[EndingThread, str, str]:
     """A new incarnation, in whose thread a run executed while another was stopped; their ids."""
-    thread = await DyingThread.new()
-    assert isinstance(thread, DyingThread)
+    thread = await EndingThread.new()
+    assert isinstance(thread, EndingThread)
     held, work = await thread.start_held()
     stopped = await thread.create("sequence", input={"topic": "x"})
     thread.connection.answers.clear()
@@ -73,7 +35,7 @@ async def stopped_without_a_trace() -> tuple[DyingThread, str, str]:
     return thread, held, stopped
 
 
-async def assert_told(thread: DyingThread, run_id: str) -> None:
+async def assert_told(thread: EndingThread, run_id: str) -> None:
     """Followers of the run hear that it is over, whatever executes."""
     shown = (await thread.thread())["values"]
     assert json.loads(await asyncio.wait_for(thread.streams.result(run_id), 1)) == shown
@@ -85,11 +47,11 @@ async def assert_told(thread: DyingThread, run_id: str) -> None:
 async def test_its_creator_does_not_wait_for_the_run_that_goes_on(*, is_first: bool) -> None:
     thread, held, stopped = await stopped_without_a_trace()
     thread.is_in_node.clear()
-    asking = await thread.ask(stopped) if is_first else None
+    asking = await ask(thread, stopped) if is_first else None
     work = asking or asyncio.ensure_future(thread.runner.work())
     await asyncio.wait_for(thread.is_in_node.wait(), 5)
     if not is_first:
-        asking = await thread.ask(stopped)
+        asking = await ask(thread, stopped)
     await assert_told(thread, stopped)
     assert await thread.status(held) == "running"
     thread.release.set()
@@ -102,7 +64,7 @@ async def test_its_creator_does_not_wait_for_the_run_that_begins() -> None:
     thread.api.db.connection.execute("UPDATE runs SET status = 'success' WHERE run_id = ?", (held,))
     await thread.create("held", input={"topic": "t"})
     thread.is_in_node.clear()
-    work = await thread.ask(stopped)
+    work = await ask(thread, stopped)
     await asyncio.wait_for(thread.is_in_node.wait(), 5)
     await assert_told(thread, stopped)
     thread.release.set()
@@ -111,8 +73,8 @@ async def test_its_creator_does_not_wait_for_the_run_that_begins() -> None:
 
 async def test_a_look_while_a_run_is_being_stopped_does_not_tell_of_its_end_before_it_is_known() -> None:
     """A rollback deletes the row, which would be taken for a run that never was."""
-    thread = await DyingThread.new()
-    assert isinstance(thread, DyingThread)
+    thread = await EndingThread.new()
+    assert isinstance(thread, EndingThread)
     _, work = await thread.start_held()
     stopped = await thread.create("sequence", input={"topic": "x"})
     thread.streams.open(stopped)
