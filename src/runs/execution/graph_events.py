@@ -14,7 +14,7 @@ from langgraph._internal._constants import INTERRUPT  # how streams name questio
 from langgraph.types import PregelTask, StreamMode
 
 import clock
-from runs.execution import streamed_items
+from runs.execution import graph_input, streamed_items
 from runs.execution.job import Job
 from runs.execution.protocol_items import SHOWN_MODES, Elsewhere
 from runs.execution.repetitions import Repetitions
@@ -57,7 +57,14 @@ class GraphEvents:
     """
 
     def __init__(
-        self, stream: RunStream, requested: Collection[str], *, subgraphs: bool, gated: bool, resumed: bool
+        self,
+        stream: RunStream,
+        requested: Collection[str],
+        *,
+        subgraphs: bool,
+        gated: bool,
+        resumed: bool,
+        goes_on: bool,
     ) -> None:
         self._stream = stream
         self._requested = frozenset(requested)
@@ -81,7 +88,7 @@ class GraphEvents:
         self._begun: defaultdict[str, set[str]] = defaultdict(set)
         #: The tasks that have finished, until what they wrote is stored.
         self._finished: set[str] = set()
-        self._repetitions = Repetitions(stream, resumed=resumed)
+        self._repetitions = Repetitions(stream, resumed=resumed, goes_on=goes_on)
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
         self.values: Any = None
         #: The last `checkpoints` item of the run's own graph.
@@ -96,6 +103,7 @@ class GraphEvents:
             subgraphs=job.streams_subgraphs,
             gated=job.is_gated,
             resumed=resumed,
+            goes_on=graph_input.goes_on(job.kwargs),
         )
 
     def follow(self, task: "asyncio.Task[Any] | None") -> None:
@@ -107,12 +115,14 @@ class GraphEvents:
         if not path:
             self._remember(mode, payload)
         namespace = "|".join(path)
+        source = None
         if mode == "checkpoints":
             # The item itself belongs to the super-step it ends.
             self._running[namespace] = payload["metadata"]["step"]
-            if begun_with := self._repetitions.taken_back(namespace, payload["metadata"]["source"]):
-                self._emit_item(begun_with, Delivery.SNAPSHOT)
-        elif mode == "tasks" and self._settles_tasks:
+            source = payload["metadata"]["source"]
+        if begun_with := self._repetitions.taken_back(namespace, source):
+            self._emit_item(begun_with, Delivery.SNAPSHOT)
+        if mode == "tasks" and self._settles_tasks:
             self._note_task(namespace, payload)
         if mode == "messages":
             self._take_message(namespace, payload)
@@ -124,6 +134,9 @@ class GraphEvents:
             self._running[namespace] += 1
             self._begun[namespace].clear()
             self._repetitions.note_checkpoint(namespace, self._running[namespace], payload["tasks"])
+            if begun_with and namespace and source != "fork":
+                # It was stored before this slice.
+                self._stream.committed(namespace, payload["metadata"]["step"])
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""

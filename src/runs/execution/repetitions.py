@@ -11,16 +11,21 @@ from streaming.run_stream import RunStream
 
 
 class Repetitions:
-    """Those of one slice of a run; none unless it is `resumed`."""
+    """Those of one slice of a run; none unless it is `resumed`.
 
-    def __init__(self, stream: RunStream, *, resumed: bool) -> None:
+    `goes_on`: the run began with a checkpoint of another one, and so may its subgraphs.
+    """
+
+    def __init__(self, stream: RunStream, *, resumed: bool, goes_on: bool) -> None:
         self._stream = stream
         self._resumed = resumed
+        self._goes_on = goes_on
         #: The super-step after the first checkpoint of each graph.
         self._first_step: dict[str, int] = {}
         #: How many updates of which nodes come again although they are shown.
         self._updates: dict[str, Counter[str]] = {}
-        self._values: dict[str, Item] = {}
+        #: The values with which graphs began; None when they are taken back.
+        self._values: dict[str, Item | None] = {}
         self._snapshots: set[str] = set()
 
     def note_checkpoint(self, namespace: str, next_step: int, tasks: Iterable[Mapping[str, Any]]) -> None:
@@ -30,16 +35,26 @@ class Repetitions:
             self._updates[namespace] = Counter(task["name"] for task in tasks if task["id"] in self._stream.shown_tasks)
 
     def hold_back(self, item: Item, step: int | None) -> bool:
-        """Whether these are the values with which a graph begins; `taken_back` has them once it has a checkpoint."""
-        if self._resumed and item.mode == "values" and step is None:
-            self._values[item.namespace] = item
-            return True
-        return False
+        """Whether these are the values with which a graph begins; `taken_back` has them, for its next item tells more.
 
-    def taken_back(self, namespace: str, source: str) -> Item | None:
-        """The values that a graph began with; an input has none."""
-        held = self._values.pop(namespace, None)
-        return held if source != "input" else None
+        A subgraph of a run that began itself has none of another run.
+        """
+        if item.mode != "values" or step is not None or item.namespace in self._values:
+            return False
+        if not (self._resumed or (self._goes_on and item.namespace)):
+            return False
+        self._values[item.namespace] = item
+        return True
+
+    def taken_back(self, namespace: str, source: str | None = None) -> Item | None:
+        """The values with which a graph began whose next item has come; `source`: that item is a checkpoint.
+
+        A graph that goes on has a checkpoint; in a resumed run an input has no values. One without has an input.
+        """
+        held = self._values.get(namespace)
+        if held:
+            self._values[namespace] = None
+        return None if self._resumed and source == "input" else held
 
     def news(self, item: Item, step: int | None) -> Item | None:
         """What of an item is not shown yet, in the super-step `step` of its graph.

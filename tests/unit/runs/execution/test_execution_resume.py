@@ -138,20 +138,16 @@ GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = 
 @pytest.mark.parametrize("case", GOING_ON)
 def test_a_crash_of_a_run_that_goes_on_from_another_one_changes_nothing_that_anyone_sees(case: str) -> None:
     make, before, asked = GOING_ON[case]
-    kwargs = {"stream_mode": ["values", "updates"], **asked}
+    kwargs = {"stream_mode": ALL, **asked}
 
     def begun() -> RunDriver:
         driver = RunDriver(make(), written_behind(), slow_storage=True)
         run_alone(lambda: driver.slice(driver.job(**before)))
         return driver
 
-    def shown(frames: list[Frame]) -> list[tuple[str, Any]]:
-        # What a subgraph goes on from is shown live.
-        return [event for event in exact(frames) if event != ("values|child", '{"trail":["in"]}')]
-
     calm = begun()
     expected = run_alone(lambda: calm.slice(calm.job(2, **kwargs)))
-    expected_frames = shown(run_alone(lambda: calm.read(calm.job(2).run_id)))
+    expected_frames = exact(run_alone(lambda: calm.read(calm.job(2).run_id)))
     for after in range(1, 1000, 5):
         driver = begun()
         seen = driver.crash(driver.job(2, **kwargs), after=after)
@@ -161,9 +157,29 @@ def test_a_crash_of_a_run_that_goes_on_from_another_one_changes_nothing_that_any
         outcome = run_alone(lambda: driver.slice(driver.job(2, attempt=2, **kwargs)))  # noqa: B023
         assert comparable(outcome) == comparable(expected), f"after turn {after}"
         replay = run_alone(lambda: driver.read(driver.job(2).run_id))  # noqa: B023
-        assert shown(replay) == expected_frames, f"one who came later, after turn {after}"
+        assert exact(replay) == expected_frames, f"one who came later, after turn {after}"
         rest = run_alone(lambda: driver.read(driver.job(2).run_id, seen[-1].id if seen else START))  # noqa: B023
-        assert shown(seen + rest) == expected_frames, f"one who was there, after turn {after}"
+        assert exact(seen + rest) == expected_frames, f"one who was there, after turn {after}"
+    raise AssertionError("the run never ended")
+
+
+def test_a_subgraph_without_checkpoints_shows_all_its_values_once_to_clients_that_come_after_a_crash() -> None:
+    kwargs = {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"], "subgraphs": True}
+
+    def begun() -> RunDriver:
+        return RunDriver(sample_graphs.parent(checkpointer=False), written_behind(), slow_storage=True)
+
+    calm = begun()
+    run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    expected_frames = exact(run_alone(lambda: calm.read(calm.job().run_id)))
+    for after in range(1, 1000, 3):
+        driver = begun()
+        if driver.crash(driver.job(**kwargs), after=after) is None:
+            assert after > 5, "the run must have been interrupted at some points"
+            return
+        run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
+        assert exact(replay) == expected_frames, f"after turn {after}"
     raise AssertionError("the run never ended")
 
 
