@@ -159,8 +159,7 @@ class RunStream:
 
     def task_committed(self, task_id: str) -> None:
         """What a task wrote is stored for good: show what waited for it."""
-        if self._first_step is not None:
-            self._release(self._gate.commit_task(task_id))
+        self._release(self._gate.commit_task(task_id))
 
     def before_finish(self) -> None:
         """The run is about to be stored as ended: what waits is stored, so that it is shown even if the object dies."""

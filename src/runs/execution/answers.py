@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph._internal._constants import NULL_TASK_ID, RESUME  # how savers name an answer
-from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 from langgraph.types import (
     Command,
     StateSnapshot,
@@ -26,9 +26,16 @@ _NAMESPACE_SEPARATOR: Final = "|"
 
 
 async def ask_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> tuple[Any, Saver]:
-    """The request of a run that starts over, without the answers it has given already, and a saver that hides those."""
+    """The request of a run that starts over, without what is stored of it already, and a saver that hides answers."""
     given = graph_input.first_input(job.kwargs)
-    if not isinstance(given, Command) or not await _were_taken(stream.answers(), saver, job.thread_id):
+    if not isinstance(given, Command):
+        return given, saver
+    noted = stream.answers()
+    if await _has_changed(noted, saver, job.config):
+        if given.resume is None:
+            return None, saver
+        given = cast(Command[Any], Command(resume=given.resume))
+    if not await _were_taken(noted, saver, job.thread_id):
         return given, saver
     left = await _still_to_give(given, graph.copy({"checkpointer": saver}), saver, job.config)
     return left, _hiding(saver)
@@ -47,13 +54,31 @@ def _hiding(saver: Saver) -> Saver:
 
 
 def given_by(task_id: str, writes: Sequence[tuple[str, Any]]) -> list[int]:
-    """How many answers a task has with these writes; empty when they hold none."""
-    return [_count(value) for channel, value in writes if channel == RESUME and task_id != NULL_TASK_ID]
+    """How many answers a task has with these writes; empty when they hold none.
+
+    What commands change otherwise counts as answers of no task; LangGraph stores all of a checkpoint with each of them.
+    """
+    if task_id == NULL_TASK_ID:
+        changes = sum(channel not in WRITES_IDX_MAP for channel, _ in writes)
+        return [changes] if changes else []
+    return [_count(value) for channel, value in writes if channel == RESUME]
+
+
+async def _has_changed(noted: Sequence[tuple[str, str, int]], saver: Saver, config: RunnableConfig) -> bool:
+    """Whether what this run's command changes is stored: given again, it would be changed twice."""
+    for _, task_id, count in noted:
+        if task_id == NULL_TASK_ID:
+            saved = await saver.aget_tuple(config)
+            writes = (saved and saved.pending_writes) or ()
+            return count <= sum(writer == task_id and channel not in WRITES_IDX_MAP for writer, channel, _ in writes)
+    return False
 
 
 async def _were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, thread_id: str) -> bool:
     """Whether any answer of this run is stored; `noted`: what it was about to store, as (namespace, task id, count)."""
     for namespace, task_id, count in noted:
+        if task_id == NULL_TASK_ID:
+            continue
         saved = await saver.aget_tuple({"configurable": {"thread_id": thread_id, "checkpoint_ns": namespace}})
         if _answers(saved, task_id) >= count:
             return True

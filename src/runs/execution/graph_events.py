@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final, cast
 
-from langgraph._internal._constants import INTERRUPT  # how streams name questions
+from langgraph._internal._constants import INTERRUPT, NULL_TASK_ID  # how streams name questions, and savers no task
 from langgraph.types import PregelTask, StreamMode
 
 import clock
@@ -65,6 +65,7 @@ class GraphEvents:
         gated: bool,
         resumed: bool,
         goes_on: bool,
+        updates: bool,
     ) -> None:
         self._stream = stream
         self._requested = frozenset(requested)
@@ -88,7 +89,7 @@ class GraphEvents:
         self._begun: defaultdict[str, set[str]] = defaultdict(set)
         #: The tasks that have finished, until what they wrote is stored.
         self._finished: set[str] = set()
-        self._repetitions = Repetitions(stream, resumed=resumed, goes_on=goes_on)
+        self._repetitions = Repetitions(stream, resumed=resumed, goes_on=goes_on, updates=updates)
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
         self.values: Any = None
         #: The last `checkpoints` item of the run's own graph.
@@ -104,6 +105,7 @@ class GraphEvents:
             gated=job.is_gated,
             resumed=resumed,
             goes_on=graph_input.goes_on(job.kwargs),
+            updates=bool((job.kwargs.get("command") or {}).get("update")),
         )
 
     def follow(self, task: "asyncio.Task[Any] | None") -> None:
@@ -115,13 +117,16 @@ class GraphEvents:
         if not path:
             self._remember(mode, payload)
         namespace = "|".join(path)
-        source = None
+        source = payload["metadata"]["source"] if mode == "checkpoints" else None
+        begun_with = self._repetitions.taken_back(namespace, source)
         if mode == "checkpoints":
-            # The item itself belongs to the super-step it ends.
-            self._running[namespace] = payload["metadata"]["step"]
-            source = payload["metadata"]["source"]
-        if begun_with := self._repetitions.taken_back(namespace, source):
+            # The item itself belongs to the super-step it ends, and what a command changes of it to the next one.
+            step = payload["metadata"]["step"]
+            self._running[namespace] = step + bool(begun_with and begun_with.task)
+        if begun_with:
             self._emit_item(begun_with, Delivery.SNAPSHOT)
+        if mode == "checkpoints":
+            self._running[namespace] = payload["metadata"]["step"]
         if mode == "tasks" and self._settles_tasks:
             self._note_task(namespace, payload)
         if mode == "messages":
@@ -215,8 +220,12 @@ class GraphEvents:
     async def is_ahead(self, namespace: str, task_id: str) -> bool:
         """Whether a task has finished, with its events here, while others of its super-step still run.
 
-        What it wrote is committed before its super-step is, and so may its events be shown.
+        What it wrote is committed before its super-step is, and so may its events be shown. The same goes for what the
+        run's command changes.
         """
+        if task_id == NULL_TASK_ID:
+            await self.catch_up(namespace, BEFORE_ALL.step)
+            return True
         if not self._settles_tasks or (namespace and not self._streams_subgraph_records):
             return False
         for _ in range(CATCH_UP_TURNS):

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from langgraph._internal._constants import NULL_TASK_ID  # langgraph has no public name for it
+
 from runs.execution import streamed_items
 from runs.execution.streamed_items import Item
 from streaming.run_stream import RunStream
@@ -13,13 +15,14 @@ from streaming.run_stream import RunStream
 class Repetitions:
     """Those of one slice of a run; none unless it is `resumed`.
 
-    `goes_on`: the run began with a checkpoint of another one, and so may its subgraphs.
+    `goes_on`: the run began with a checkpoint of another one, and so may its subgraphs; `updates`: and changed it.
     """
 
-    def __init__(self, stream: RunStream, *, resumed: bool, goes_on: bool) -> None:
+    def __init__(self, stream: RunStream, *, resumed: bool, goes_on: bool, updates: bool) -> None:
         self._stream = stream
         self._resumed = resumed
         self._goes_on = goes_on
+        self._is_updated = updates
         #: The super-step after the first checkpoint of each graph.
         self._first_step: dict[str, int] = {}
         #: How many updates of which nodes come again although they are shown.
@@ -41,7 +44,7 @@ class Repetitions:
         """
         if item.mode != "values" or step is not None or item.namespace in self._values:
             return False
-        if not (self._resumed or (self._goes_on and item.namespace)):
+        if not (self._resumed or self._is_updated or (self._goes_on and item.namespace)):
             return False
         self._values[item.namespace] = item
         return True
@@ -49,11 +52,14 @@ class Repetitions:
     def taken_back(self, namespace: str, source: str | None = None) -> Item | None:
         """The values with which a graph began whose next item has come; `source`: that item is a checkpoint.
 
-        A graph that goes on has a checkpoint; in a resumed run an input has no values. One without has an input.
+        A graph that goes on has a checkpoint; in a resumed run an input has no values. One without has an input. What a
+        command changes of a checkpoint is stored as if it were a task's.
         """
         held = self._values.get(namespace)
         if held:
             self._values[namespace] = None
+            if self._is_updated and not namespace and source != "fork" and self._stream.first_step is None:
+                return replace(held, task=NULL_TASK_ID)
         return None if self._resumed and source == "input" else held
 
     def news(self, item: Item, step: int | None) -> Item | None:

@@ -121,6 +121,12 @@ def test_a_crash_at_any_await_changes_nothing_that_anyone_sees(case: str, open_s
 
 GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = {
     "answer": (sample_graphs.hitl, {"input": {"draft": "d"}}, {"command": {"resume": "yes"}}),
+    "answer and update": (
+        sample_graphs.hitl,
+        {"input": {"draft": "d"}},
+        {"command": {"resume": "yes", "update": {"log": ["told"]}}},
+    ),
+    "update": (sample_graphs.hitl, {"input": {"draft": "d"}}, {"command": {"update": {"log": ["told"]}}}),
     "answer to a subgraph": (
         sample_graphs.asking_subgraph,
         {"input": {"trail": ["in"]}},

@@ -40,6 +40,8 @@ class Case:
     modes: list[str] = field(default_factory=lambda: SHOWN)
     #: Whether each of its super-steps changes its state.
     changes: bool = True
+    #: What its state has only if its command's update is stored.
+    sign: str = ""
 
     @property
     def kwargs(self) -> dict[str, Any]:
@@ -90,6 +92,13 @@ CASES: dict[str, Case] = {
         asked={"command": {"resume": "yes"}},
         before=({"input": {"trail": ["in"]}},),
         changes=False,
+    ),
+    "resumed with an update": Case(
+        make=sample_graphs.hitl,
+        asked={"command": {"resume": "yes", "update": {"log": ["told"]}}},
+        before=({"input": {"draft": "d"}},),
+        changes=False,
+        sign="told",
     ),
     "question beside others": Case(make=sample_graphs.questions, asked={"input": {"trail": ["in"]}}, changes=False),
     "protocol": Case(make=sample_graphs.parent, asked=TRAIL, modes=list(PROTOCOL_MODES)),
@@ -251,7 +260,9 @@ def check(case: Case, driver: RunDriver, calm: RunDriver, at: str) -> None:
     shown, whole = (run_alone(lambda: each.read(job.run_id)) for each in (driver, calm))  # noqa: B023
     assert told(shown) <= told(whole), at
     values = [sse.data_of(frame) for frame in shown if frame.name == "values"]
-    assert not values or values[-1] == driver.streams.stored_result(job.run_id), at
+    result = driver.streams.stored_result(job.run_id)
+    assert not values or values[-1] == result, at
+    assert not case.sign or any(case.sign in data for data in values) == (case.sign in str(result)), at
     if "lifecycle" in case.modes or case.asked.get("durability") == "exit":
         return
     stored, stored_whole = (run_alone(lambda: stored_of(each, job)) for each in (driver, calm))  # noqa: B023
