@@ -166,11 +166,14 @@ class EventLog:
         rows = self._storage.execute(self.LAST_ID_OF_RUN, run_id)
         return EventId(rows[0]["last_ms"], rows[0]["last_n"]) if rows else START
 
-    DISCARD_BLOCKS: Final = "DELETE FROM stream_blocks WHERE run_id = ? AND root_step > ?"
+    DISCARD_BLOCKS: Final = """
+        DELETE FROM stream_blocks
+        WHERE run_id = ? AND (last_ms, last_n) > (?, ?) AND root_step > ?
+    """
 
-    def discard_after(self, run_id: str, root_step: int) -> None:
-        """Forget the blocks of super-steps after `root_step`, which a crash has left uncommitted."""
-        self._storage.execute(self.DISCARD_BLOCKS, run_id, root_step)
+    def discard_after(self, run_id: str, root_step: int, kept: EventId) -> None:
+        """Forget the blocks of super-steps after `root_step`, which a crash left uncommitted, but none up to `kept`."""
+        self._storage.execute(self.DISCARD_BLOCKS, run_id, kept.ms, kept.n, root_step)
 
     #: -> body, in order.
     END: Final = f"SELECT body FROM stream_blocks WHERE run_id = ? AND root_step = {ENDED_STEP} ORDER BY part"

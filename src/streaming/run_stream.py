@@ -1,11 +1,12 @@
 """The stream of one run inside its thread object: takes events from the graph and adds them to the thread's log."""
 
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 from streaming.event_log import ENDED_STEP
-from streaming.events import BEFORE_ALL, Delivery, Event, EventId, Frame, Superstep
+from streaming.events import BEFORE_ALL, START, Delivery, Event, EventId, Frame, Superstep
 from streaming.gate import Gate
 from streaming.json_text import dumps
 from streaming.thread_log import ThreadLog
@@ -20,6 +21,9 @@ RESUMED: Final = ".resume"
 
 #: Before the super-step of a thread's first checkpoint, and of what is shown without one.
 _BEFORE_FIRST_STEP: Final = -3
+
+#: Of a task's part of a super-step.
+_UNKNOWN_STEP: Final = sys.maxsize
 
 #: The entry after all events of a run, with the ending behind it; its data is what `/wait` answers.
 ENDED: Final = ".end/"
@@ -37,6 +41,8 @@ class RunStream:
         self._held: dict[Superstep, list[str]] = {}
         #: Parts of super-steps that were shown before the whole was committed, in the order of their commits.
         self._shown: dict[Superstep, None] = {}
+        #: The last live events before parts of the super-step at work were sent to be committed.
+        self._told: dict[Superstep, EventId] = {}
         self._order = 0
         self._first_step = self._notes.first_step(run_id)
         self.result: str | None = log.stored.result(run_id)
@@ -45,7 +51,7 @@ class RunStream:
 
     def held_namespaces(self) -> set[str]:
         """The namespaces whose latest committed step `resume` must be told, besides ""."""
-        return {superstep.namespace for superstep in self._notes.held(self._run_id)}
+        return {part.namespace for part in (*self._notes.held(self._run_id), *self._notes.told(self._run_id))}
 
     def resume(self, committed: Mapping[str, int], finished_tasks: Collection[str] = ()) -> None:
         """Go on after a crash or a drained slice, before the first `emit`.
@@ -58,7 +64,13 @@ class RunStream:
         held = self._notes.held(self._run_id)
         if root is None:
             self._first_step = None
-        self._log.discard(self._run_id, root)
+        told = {
+            part: until
+            for part, until in self._notes.told(self._run_id).items()
+            if part.task in finished_tasks or _is_settled(part, committed)
+        }
+        self._log.discard(self._run_id, root, max(told.values(), default=START))
+        self._told = told
         self._gate = Gate()
         self._settle(held, committed, finished_tasks)
 
@@ -145,15 +157,15 @@ class RunStream:
         That is all that waits, the events of earlier super-steps whose commit is under way as well, except the
         snapshots of this very super-step: a run that resumes from it emits them again.
         """
-        self._log.store()
+        self._note_told(namespace, step)
         self._hold(self._gate.lost_after(namespace, step))
 
-    def before_task_commit(self, task_id: str, records: Sequence[Event]) -> None:
+    def before_task_commit(self, namespace: str, task_id: str, records: Sequence[Event]) -> None:
         """What a task wrote is about to be stored: store what would be lost if the object died right after.
 
         `records` are its events that have not been emitted.
         """
-        self._log.store()
+        self._note_told(namespace, _UNKNOWN_STEP, task_id)
         emitted = self._gate.of_task(task_id)
         self._hold([*emitted, *(replace(event, order=self._order + 1) for event in records)])
 
@@ -263,6 +275,16 @@ class RunStream:
             self._log.append(self._run_id, event.name, event.data, step)
         if events:
             self._log.show(self._run_id, durably=any(event.delivery is not Delivery.LIVE for event in events))
+
+    def _note_told(self, namespace: str, step: int, task_id: str = "") -> None:
+        """So that a crash after this commit takes no live event back: the run that resumes will not emit it again."""
+        live = self._log.store_live(self._run_id)
+        if live is None or not (namespace or task_id) or self._gate.has_committed(Superstep("", live[0], live[0])):
+            return
+        told = Superstep(namespace, step, live[0], task_id)
+        self._told = {part: until for part, until in self._told.items() if part.root_step == live[0]}
+        self._told[told] = live[1]
+        self._notes.set_told(self._run_id, self._told, self._log.now_ms())
 
     def _note_shown(self, superstep: Superstep) -> None:
         """So that a run which resumes in this super-step does not show again what this task did."""

@@ -1,16 +1,16 @@
 """What else must not be forgotten of a thread's streams, in the SQLite of the thread's object.
 
-The table `stream_notes` holds events that wait for a commit, the answers that a run has given, its first super-step,
-whether it was about to end, and up to which number entries are promised. It is synchronous, like `event_log.py`, of
-which it is a part.
+The table `stream_notes` holds events that wait for a commit, the answers that a run has given, its first super-step, up
+to which entry its live events stay when something is committed, whether it was about to end, and up to which number
+entries are promised. It is synchronous, like `event_log.py`, of which it is a part.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ports import ObjectStorage
-from streaming.events import Delivery, Event, Superstep
+from streaming.events import START, Delivery, Event, EventId, Superstep
 
 #: At up to four bytes a character this stays below the row limit of SQLite in a Durable Object; longer text is split.
 PART_CHARACTERS: Final = 400_000
@@ -22,6 +22,7 @@ _FIRST_STEP: Final = "first_step"
 _SETTLED: Final = "settled"
 _PROMISED: Final = "promised"
 _ENDING: Final = "ending"
+_TOLD: Final = "told"
 _HELD: Final = "held/"
 _ANSWER: Final = "answer/"
 
@@ -103,6 +104,16 @@ class StreamNotes:
     def promised(self) -> int:
         """See `set_promised`."""
         return int(self._note(NO_RUN, _PROMISED) or 0)
+
+    def set_told(self, run_id: str, told: Mapping[Superstep, EventId], at_ms: int) -> None:
+        """Remember the last entries before these parts of a super-step were sent to be committed."""
+        body = [[part.namespace, part.step, part.root_step, part.task, str(until)] for part, until in told.items()]
+        self._put(run_id, _TOLD, json.dumps(body), at_ms)
+
+    def told(self, run_id: str) -> dict[Superstep, EventId]:
+        """See `set_told`."""
+        parts_told = json.loads(self._note(run_id, _TOLD) or "[]")
+        return {Superstep(*part): EventId.parse(until) or START for *part, until in parts_told}
 
     def note_answer(self, run_id: str, namespace: str, task_id: str, count: int, at_ms: int) -> None:
         """A task of this run is about to store its `count`th answer to an interrupt."""

@@ -17,7 +17,7 @@ from typing import Final
 from ports import ObjectStorage
 from streaming import sse
 from streaming.event_log import EventLog
-from streaming.events import BEFORE_ALL, EventId, Frame
+from streaming.events import BEFORE_ALL, START, EventId, Frame
 
 #: While entries arrive that may be lost in a crash, they are stored at least this often.
 BLOCK_MILLISECONDS: Final = 250
@@ -47,6 +47,8 @@ class ThreadLog:
         self._unstored: list[Frame] = []
         self._unstored_step = BEFORE_ALL.root_step
         self._unstored_since_ms = 0
+        #: The super-step and the last entry of the latest stored block that `discard` may forget.
+        self._stored_live: tuple[int, Frame] | None = None
         self._waiters: dict[str | None, set[asyncio.Future[None]]] = {}
         self._first_end_ms: int | None = None
         #: Called when entries were added; must not wait.
@@ -79,19 +81,31 @@ class ThreadLog:
         """Write what is only in memory."""
         if self._unstored:
             self.stored.append(self._unstored[-1].run_id, self._unstored_step, self._unstored)
+            if self._unstored_step != BEFORE_ALL.root_step:
+                self._stored_live = (self._unstored_step, self._unstored[-1])
             self._unstored = []
         while self._recent_characters > RECENT_CHARACTERS and self._recent:
             evicted = self._recent.popleft()
             self._recent_characters -= len(evicted.text)
             self._floor = evicted.id
 
-    def discard(self, run_id: str, after_root_step: int | None) -> None:
-        """Forget entries of super-steps after this one, None for all: what a crash left uncommitted."""
+    def store_live(self, run_id: str) -> tuple[int, EventId] | None:
+        """Write what is only in memory; `root_step` and id of the run's last entry that may be discarded."""
+        self.store()
+        if self._stored_live is None or self._stored_live[1].run_id != run_id:
+            return None
+        return self._stored_live[0], self._stored_live[1].id
+
+    def discard(self, run_id: str, after_root_step: int | None, kept: EventId = START) -> None:
+        """Forget entries of super-steps after this one, None for all: what a crash left uncommitted.
+
+        Of the former, those up to `kept` stay.
+        """
         self.store()
         if after_root_step is None:
             self.stored.start_over(run_id)
         else:
-            self.stored.discard_after(run_id, after_root_step)
+            self.stored.discard_after(run_id, after_root_step, kept)
         self._forget_recent()
 
     def _forget_recent(self) -> None:

@@ -234,6 +234,29 @@ def loop() -> Any:
     return builder.compile()
 
 
+def talkative() -> Any:
+    """slow, quick and child (first → second) side by side; each says its name, and slow takes longest."""
+
+    def node(name: str, turns: int = 0) -> Any:
+        async def act(_state: Sequence) -> dict[str, Any]:
+            get_stream_writer()(name)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return {"messages": [name]}
+
+        return act
+
+    child, builder = StateGraph(Sequence), StateGraph(Sequence)
+    for name in ("first", "second"):
+        child.add_node(name, node(name))
+    child.add_edge(START, "first")
+    child.add_edge("first", "second")
+    for name, action in (("slow", node("slow", 60)), ("quick", node("quick")), ("child", child.compile())):
+        builder.add_node(name, action)
+        builder.add_edge(START, name)
+    return builder.compile()
+
+
 def fan_out() -> Any:
     """Sends two tasks, of which the second may be told to fail; then goes to the end by Command."""
 

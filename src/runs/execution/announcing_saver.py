@@ -51,7 +51,7 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream, names: Task
             if await events.is_ahead(namespace, task_id):
                 early.add(task_id)
                 events.emit_records(task_id)
-            stream.before_task_commit(task_id, events.records_of(task_id))
+            stream.before_task_commit(namespace, task_id, events.records_of(task_id))
         await events.before_writes()
         await put_writes(config, writes, task_id, task_path)
         if not tells_itself:

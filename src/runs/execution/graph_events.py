@@ -28,6 +28,9 @@ from streaming.run_stream import RunStream
 #: Modes whose events no resumed run emits again; LangGraph must hand them over before it commits the super-step.
 RECORD_MODES: Final = frozenset({"updates", "tasks", "debug"})
 
+#: Modes whose events are shown at once, and by no resumed run again of tasks that are committed.
+_LIVE_MODES: Final = frozenset({"messages", "messages-tuple", "custom", "tools", "events"})
+
 #: Turns of the event loop that an item of a subgraph needs to get here; counted, and doubled.
 CATCH_UP_TURNS: Final = 12
 
@@ -74,6 +77,7 @@ class GraphEvents:
         self._streams_subgraph_records = subgraphs and gated and bool(RECORD_MODES & self._requested)
         # The events of the streaming protocol tell of whole super-steps.
         self._settles_tasks = gated and bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
+        self._shows_live = gated and not _LIVE_MODES.isdisjoint(self._requested)
         self._resumed = resumed
         self._encoder = RunEncoder()
         speaks_protocol = "lifecycle" in self._requested
@@ -227,6 +231,10 @@ class GraphEvents:
             await self.catch_up(namespace, BEFORE_ALL.step)
             return True
         if not self._settles_tasks or (namespace and not self._streams_subgraph_records):
+            if self._shows_live:
+                for _ in range(self._catch_up_turns):
+                    await asyncio.sleep(0)
+                self._check_that_events_come()
             return False
         for _ in range(CATCH_UP_TURNS):
             if task_id in self._finished:

@@ -13,6 +13,7 @@ from langgraph.runtime import RunControl
 
 from runs.execution.protocol_items import PROTOCOL_MODES
 from runs.outcome import Outcome
+from streaming import thread_log
 from streaming.events import START, Frame
 from tests.support import sample_graphs
 from tests.support.run_driver import D1Opener, RunDriver, SlowSaver, always, named, run_alone
@@ -209,6 +210,36 @@ def test_the_result_of_a_task_whose_super_step_goes_on_is_shown_once_through_any
         )
         assert results == expected, f"after turn {after}"
     raise AssertionError("the run never ended")
+
+
+@pytest.mark.parametrize("block_milliseconds", [0, 1000], ids=["stored at once", "stored later"])
+@pytest.mark.parametrize("subgraphs", [True, False], ids=["subgraphs", ""])
+@pytest.mark.parametrize("graph", ["talkative", "sequence"])
+def test_a_crash_takes_no_custom_event_from_anyone(
+    graph: str, block_milliseconds: int, monkeypatch: pytest.MonkeyPatch, *, subgraphs: bool
+) -> None:
+    """A task whose writes are committed is not executed again, and what it said is not said again."""
+    monkeypatch.setattr(thread_log, "BLOCK_MILLISECONDS", block_milliseconds)
+    kwargs = {"input": {"topic": "t"}, "stream_mode": ["custom"], "subgraphs": subgraphs}
+    calm = RunDriver(getattr(sample_graphs, graph)(), written_behind())
+    run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    expected = set(customs(run_alone(lambda: calm.read(calm.job().run_id))))
+    for after in range(1, 1000):
+        driver = RunDriver(getattr(sample_graphs, graph)(), written_behind(), slow_storage=True)
+        seen = driver.crash(driver.job(**kwargs), after=after)
+        if seen is None:
+            return
+        run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        last = seen[-1].id if seen else START
+        rest = run_alone(lambda: driver.read(driver.job().run_id, last))  # noqa: B023
+        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
+        assert set(customs(replay)) == set(customs(seen + rest)) == expected, f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
+def customs(frames: list[Frame]) -> list[tuple[str, str]]:
+    """The custom events, whatever task of a subgraph they are from."""
+    return [(name.partition(":")[0], data) for name, data in named(frames, "custom")]
 
 
 @pytest.mark.parametrize(("durability", "lost"), [("sync", 1), ("async", 2)])

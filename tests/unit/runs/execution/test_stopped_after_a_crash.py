@@ -279,7 +279,7 @@ def check(case: Case, driver: RunDriver, calm: RunDriver, at: str) -> None:
 STEPS = {"timeout": 4, "interrupt": 17, "crash in the stop": 13, "two attempts": 19}
 
 
-@pytest.mark.parametrize(("case", "how"), itertools.product(CASES, STEPS))
+@pytest.mark.parametrize(("case", "how"), [*itertools.product(CASES, STEPS)])
 def test_the_stream_of_a_run_that_is_stopped_after_a_crash_has_what_is_committed(case: str, how: str) -> None:
     example = CASES[case]
     calm = example.driver(example.opener())
