@@ -189,6 +189,9 @@ class RunStream:
         """The checkpoint of this super-step is stored for good: show what waited for it."""
         if self._first_step is None and not namespace:
             self.note_first_step(step)
+        for part, until in [*self._told.items()]:
+            if (part.namespace, part.step) == (namespace, step):  # what came before says nothing more
+                self._told = {other: at for other, at in self._told.items() if at >= until}
         self._release(self._gate.commit(namespace, step))
         for superstep in [superstep for superstep in self._shown if self._gate.has_committed(superstep)]:
             del self._shown[superstep]
