@@ -29,8 +29,8 @@ def encode(name: str, data: str, event_id: object) -> str:
 
 
 def split(text: str, run_id: str = "") -> list[Frame]:
-    """The frames of a text that `frame` produced, one after the other."""
-    return [_parse(body, run_id) for body in text.split("\r\n\r\n") if body]
+    """The frames of a text that `frame` produced, one after the other; heartbeats between them are no frames."""
+    return [_parse(body, run_id) for body in text.split("\r\n\r\n") if body and not body.startswith(":")]
 
 
 async def read(parts: AsyncIterable[str]) -> AsyncGenerator[tuple[str, str] | None]:
