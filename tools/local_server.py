@@ -40,6 +40,8 @@ READY_PATH: Final = "/ok"
 START_TIMEOUT_SECONDS: Final = 120
 STOP_TIMEOUT_SECONDS: Final = 10
 POLL_SECONDS: Final = 0.05
+#: What wrangler says when it does not start a crashed workerd again.
+GAVE_UP: Final = "The Workers runtime failed to restart after an unexpected crash"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -108,13 +110,18 @@ class Server:
             time.sleep(POLL_SECONDS)
 
     def wait_until_restarted(self, killed_pid: int, timeout_seconds: float = START_TIMEOUT_SECONDS) -> None:
-        """Return when another workerd than the killed one runs the Worker and answers."""
-        deadline = time.monotonic() + timeout_seconds
-        while self._worker_pids() in ([], [killed_pid]):
+        """Return when another workerd than the killed one runs the Worker and answers.
+
+        wrangler gives up when another program took the Worker's port meanwhile; then all of it starts again.
+        """
+        deadline, logged = time.monotonic() + timeout_seconds, len(self.log())
+        while self._worker_pids() in ([], [killed_pid]) or not self._answers():
+            if GAVE_UP in self.log()[logged:]:
+                self.restart()
+                return
             if time.monotonic() > deadline:
-                raise SetupError(f"workerd was not started again\n{self.log_tail()}")
+                raise SetupError(f"workerd was not started again within {timeout_seconds:.0f} s\n{self.log_tail()}")
             time.sleep(POLL_SECONDS)
-        self.wait_until_ready(deadline - time.monotonic())
 
     def wait(self) -> int:
         """Return wrangler's exit status when it ends by itself."""

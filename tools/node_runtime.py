@@ -12,11 +12,18 @@ from typing import Final
 from tools import paths
 from tools.errors import SetupError
 
-#: Only the workerd with a debug port runs Python; `tools/snapshots.py` sets the two variables.
+#: Only the workerd with a debug port runs Python; `tools/snapshots.py` sets the two variables. After a crash miniflare
+#: asks for the same inspector port again, and workerd waits for it forever, without a word, when another program has
+#: taken it meanwhile: so any port will do.
 WRAPPER: Final = """\
 #!/bin/sh
 if [ "$1" = serve ]; then
   shift
+  for argument; do
+    shift
+    case "$argument" in --inspector-addr=*) argument="${{argument%:*}}:0" ;; esac
+    set -- "$@" "$argument"
+  done
   case "$*" in *--debug-port=*)
     if [ -f "$SUPERSTEP_SNAPSHOT/snapshot.bin" ]; then
       set -- --python-load-snapshot=snapshot.bin --python-snapshot-dir="$SUPERSTEP_SNAPSHOT" "$@"
