@@ -18,26 +18,22 @@ def of(run: Run, result: Outcome, stamp: Stamp) -> Tally:
     entries = run_history.parse(run.history)
     again = max((place for place, entry in enumerate(entries) if entry.event == "redriven"), default=None)
     waiting_since = run.due_at or run.created_at if again is None else entries[again].at
-    entries = entries[again or 0 :]
-    started_at = _started_at(entries) or (run.started_at if again is None else None)
+    counted, entries = entries[: again or 0], entries[again or 0 :]
+    started_at = run_history.first_start(entries) or (run.started_at if again is None else None)
     before = [started_at or waiting_since, *(entry.at for entry in entries)]
     gaps = [_gap(at, entry) for at, entry in zip(before, entries, strict=False) if entry.cause == "cut_off"]
     return Tally(
         graph_id=run.graph_id,
         version=stamp.version,
         status=result.status,
-        since=started_at or waiting_since,
+        since=run_history.first_start(counted) or started_at or waiting_since,
+        counted=next((entry.checkpoint_id for entry in reversed(counted) if entry.event == "resumed"), None),
         wait=clock.seconds_between(waiting_since, started_at) if started_at else None,
         execution=clock.seconds_between(started_at, stamp.now) if started_at else None,
         retries=len(gaps),
         recovery=sum(gaps),
         d1=d1_usage.so_far(),
     )
-
-
-def _started_at(entries: list[Entry]) -> str | None:
-    """When the run was claimed to be executed, not only to be stopped."""
-    return next((entry.at for entry in entries if entry.event == "started" and entry.cause is None), None)
 
 
 def _gap(since: str, resumed: Entry) -> float:

@@ -111,7 +111,8 @@ def _of_webhooks(rows: Iterable[Row]) -> Iterator[TimelineEvent]:
 
 
 def _of_checkpoints(run: Run, rows: Iterable[Row], did: Mapping[str, Sequence[Row]]) -> Iterator[TimelineEvent]:
-    at = run.started_at or run.created_at
+    # A redriven run has checkpoints from before it was started anew.
+    at = run_history.first_start(run_history.parse(run.history)) or run.started_at or run.created_at
     for row in rows:
         # Ids decide the order, even if the clocks of several machines disagree.
         at = max(at, row["at"] or at)

@@ -1,7 +1,7 @@
 """The column `runs.history`: what happened to a run. The statement that changes the run appends the entry."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final, Literal, TypeAlias
@@ -71,9 +71,14 @@ def appended(event: Event, **fields: str) -> str:
     )"""
 
 
+def first_start(entries: Iterable[Entry]) -> str | None:
+    """When the run was first claimed to be executed, not only to be stopped; None if it never was."""
+    return next((entry.at for entry in entries if entry.event == "started" and entry.cause is None), None)
+
+
 def has_begun(history: str | None) -> bool:
     """Whether any attempt executed the graph."""
-    return any(entry.event == "started" and entry.cause is None for entry in parse(history))
+    return first_start(parse(history)) is not None
 
 
 def stops(history: str | None) -> int:

@@ -27,8 +27,10 @@ class Tally:
     graph_id: str
     version: str
     status: Ended
-    #: Everything before this time belongs to an earlier end of the same run.
+    #: No checkpoint of the run is older than this time.
     since: str
+    #: The last checkpoint that an earlier end of the same run has counted.
+    counted: str | None
     #: From when the run was created, or due, to when it began; None if it never began.
     wait: float | None
     #: From its beginning to its end.
@@ -45,12 +47,13 @@ _SUMS: Final = (
     *("d1_batches", "d1_rows_read", "d1_rows_written", "d1_seconds", "supersteps"),
 )
 
-#: How many super-steps run ?2 has committed since ?3, from the step numbers of its first and last checkpoint.
+#: How many super-steps run ?2 has committed after checkpoint ?19, or since ?3 without one, from the step numbers of its
+#: first and last checkpoint there.
 _SUPERSTEPS: Final = f"""
     WITH own AS NOT MATERIALIZED (
         SELECT checkpoint_id, json_extract(metadata, '$.step') AS step, json_extract(metadata, '$.source') AS source
         FROM checkpoints
-        WHERE thread_id = ?1 AND checkpoint_ns = '' AND checkpoint_id >= {id_at("?3", -1)}
+        WHERE thread_id = ?1 AND checkpoint_ns = '' AND checkpoint_id > COALESCE(?19, {id_at("?3", -1)})
           AND json_extract(metadata, '$.run_id') = ?2
     )
     SELECT COALESCE(
@@ -100,6 +103,7 @@ def add(run: Run, tally: Tally, *, only_without_thread: bool = False, now: str) 
             *(_bucket(tally.wait), _bucket(tally.execution)),
             *(tally.wait or 0, tally.execution or 0, tally.retries, tally.recovery),
             *(tally.d1.batches, tally.d1.rows_read, tally.d1.rows_written, tally.d1.seconds),
+            tally.counted,
             *run.identity,
         ),
     )

@@ -35,7 +35,7 @@ class Run:
     created_at: str
     updated_at: str
     due_at: str | None
-    #: When it first began to execute, in any attempt.
+    #: When it first began to execute, in any attempt; since its last redrive, if there was one.
     started_at: str | None = None
     #: How it is to stop, if it was asked to; `error` then says who asked and why.
     cancel_action: CancelAction | None = None

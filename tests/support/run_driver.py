@@ -114,7 +114,7 @@ class RunDriver:
             graph_id="graph",
             attempt=attempt,
             kwargs=kwargs,
-            started_at=self._started_at.setdefault(number, clock.now_iso()),
+            first_started_at=self._started_at.setdefault(number, clock.now_iso()),
         )
 
     async def slice(self, job: Job, control: RunControl | None = None) -> Outcome:

@@ -9,6 +9,7 @@ from langgraph.store.base import BaseStore
 
 from graphs.factories import Purpose
 from runs.execution import graph_input
+from tables import run_history
 from tables.runs import Run
 
 
@@ -21,8 +22,8 @@ class Job:
     graph_id: str
     attempt: int
     kwargs: Mapping[str, Any]
-    #: When the run's first attempt began; None for a run that an older release started.
-    started_at: str | None = None
+    #: When the run's first attempt began; the same after a redrive. None for a run that an older release started.
+    first_started_at: str | None = None
 
     @classmethod
     def of(cls, run: Run) -> "Job":
@@ -33,7 +34,7 @@ class Job:
             graph_id=run.graph_id,
             attempt=run.attempt,
             kwargs=run.arguments,
-            started_at=run.started_at,
+            first_started_at=run_history.first_start(run_history.parse(run.history)) or run.started_at,
         )
 
     @property

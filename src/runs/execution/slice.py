@@ -176,7 +176,7 @@ class Slice:
 
 def _task_names(job: Job) -> TaskNames:
     """A run that stores nothing before it stops begins anew: other tasks, which find no subgraph that had stopped."""
-    ids = CheckpointIds(job.run_id, job.started_at) if job.is_gated and job.started_at else None
+    ids = CheckpointIds(job.run_id, job.first_started_at) if job.is_gated and job.first_started_at else None
     return TaskNames(job.run_id, job.thread_id, ids)
 
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from langgraph.graph import START, StateGraph
+from langgraph.runtime import get_runtime
 
 import clock
 import each_minute
 from errors import Unavailable
+from ports import Row, Statement
 from runs import attempts, dead_letters
 from runs.thread_object import stored_result
 from settings import Settings
@@ -20,9 +24,29 @@ from tables import dead_letters as letters_table
 from tables import run_claims, run_history, runs
 from tables.access import EVERYTHING
 from tables.run_history import Stamp
-from tests.support.fragile_threads import SETTINGS, Fragile
+from tests.support.fragile_threads import SETTINGS, Fragile, Outside, State
 from tests.support.http_api import Api
 from tests.support.thread_object_in_memory import ThreadObjectInMemory
+
+T = TypeVar("T")
+
+
+@dataclass
+class DiedBefore:
+    """The database of an executor that dies before its first checkpoint gets there, until the world is well."""
+
+    api: Api
+    outside: Outside
+
+    async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """See `ports.Database.batch`."""
+        if not self.outside.is_well and any("INTO checkpoints" in statement.sql for statement in statements):
+            await asyncio.Event().wait()
+        return await self.api.db.batch(statements)
+
+    def wait(self, call: Coroutine[Any, Any, T]) -> T:
+        """See `ports.Database.wait`."""
+        return self.api.db.wait(call)
 
 
 @pytest.fixture
@@ -98,6 +122,60 @@ async def test_a_redriven_run_goes_on_from_its_last_checkpoint(fragile: Fragile)
         *("redriven", "started", "ended"),
     ]
     assert {entry.version for entry in entries} == {"test"}
+
+
+async def test_each_end_of_a_redriven_run_counts_the_super_steps_since_the_one_before(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    fragile.outside.is_well = True
+    await fragile.redrive(run_id)
+    await thread.runner.work()
+    counted = [line for line in (await fragile.metrics()).splitlines() if "supersteps_total{" in line]
+    # LangGraph's own `__start__` is one.
+    assert {line.split('status="')[1] for line in counted} == {'error"} 3', 'success"} 2'}
+
+
+async def test_a_task_that_was_at_work_before_anything_was_stored_keeps_its_token_when_it_is_redriven() -> None:
+    fragile, tokens = Fragile(), list[str]()
+
+    async def pay(_state: Any) -> dict[str, Any]:
+        info = get_runtime().execution_info
+        assert info
+        tokens.append(f"{info.run_id}:{info.task_id}")
+        if not fragile.outside.is_well:
+            fragile.outside.reached.set()
+            await asyncio.Event().wait()
+        return {"log": [1]}
+
+    graph = StateGraph(State).add_node(pay).add_edge(START, "pay")
+    fragile.api.registry.graphs["fragile"] = graph.compile()
+    thread = await fragile.thread()
+    thread.open_database = lambda: DiedBefore(fragile.api, fragile.outside)  # type: ignore[method-assign]
+    thread.incarnate()
+    run_id = await fragile.give_up(thread)
+    [letter] = await fragile.letters()
+    assert "before its first checkpoint" in letter["reason"]["message"]
+    fragile.outside.is_well = True
+    await fragile.redrive(run_id)
+    await thread.runner.work()
+    assert await thread.status(run_id) == "success"
+    assert len(tokens) == SETTINGS.max_attempts + 1
+    assert len(set(tokens)) == 1
+
+
+async def test_the_timeline_of_a_redriven_run_tells_everything_in_order(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    run_id = await fragile.give_up(thread)
+    await asyncio.sleep(0.01)
+    fragile.outside.is_well = True
+    await fragile.redrive(run_id)
+    await thread.runner.work()
+    told = await fragile.api.json("GET", f"/threads/{thread.thread_id}/runs/{run_id}/timeline")
+    assert [(event["event"], event.get("step")) for event in told["events"]] == [
+        *(("accepted", None), ("started", None), ("input", -1), ("superstep", 0), ("superstep", 1), ("superstep", 2)),
+        *(*[("resumed", 2)] * 3, ("ended", None), ("redriven", None), ("started", None)),
+        *(("superstep", 3), ("superstep", 4), ("ended", None)),
+    ]
 
 
 async def test_whoever_joins_a_redriven_run_gets_to_its_new_end(fragile: Fragile) -> None:

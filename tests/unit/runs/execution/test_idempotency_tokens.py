@@ -203,7 +203,7 @@ async def test_a_graph_on_another_thread_keeps_the_ids_of_the_clock() -> None:
         return {"log": ["act"]}
 
     driver = RunDriver(StateGraph(State).add_node(act).add_edge(START, "act").compile())
-    job = replace(driver.job(input={}), started_at=clock.shifted(clock.now_iso(), -3600))
+    job = replace(driver.job(input={}), first_started_at=clock.shifted(clock.now_iso(), -3600))
     before = str(uuid6())
     await driver.slice(job)
     own = await driver.saver.aget_tuple({"configurable": {"thread_id": driver.thread_id, "checkpoint_ns": ""}})
