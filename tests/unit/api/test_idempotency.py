@@ -218,6 +218,16 @@ async def test_what_has_been_deleted_is_not_made_again() -> None:
     assert api.rows("threads") == 0
 
 
+async def test_a_state_of_a_deleted_thread_is_not_said_to_be_there() -> None:
+    api = Api()
+    thread_id = await api.new_thread(metadata=SEQUENCE)
+    path, body = f"/threads/{thread_id}/state", {"values": {"topic": "t"}, "as_node": "plan"}
+    assert (await tell(api, path, body)).status == 200
+    await api.json("DELETE", f"/threads/{thread_id}", status=204)
+    answer = await tell(api, path, body)
+    assert (answer.status, is_replay(answer), api.rows("checkpoints")) == (404, False, 0)
+
+
 @pytest.mark.parametrize(
     ("chosen", "headers", "temporary", "ttl_minutes"),
     [(None, {}, True, None), (None, KEY, False, 1440), ("delete", KEY, True, None), ("keep", KEY, False, None)],
@@ -348,6 +358,21 @@ async def test_of_two_keys_whose_runs_exclude_each_other_one_stays_unused() -> N
     assert isinstance(lost, HttpResponse)
     assert (won.status, lost.status) == (202, 409)
     assert (api.rows("runs"), api.rows("idempotency_keys")) == (1, 1)
+
+
+async def test_two_keys_that_change_an_assistant_at_once_both_do() -> None:
+    """The one that comes second is tried again: it must not take its own key for that of an earlier request."""
+    api = Api()
+    assistant_id = (await api.json("POST", "/assistants", SEQUENCE))["assistant_id"]
+    changes = {"one": {"name": "new"}, "two": {"description": "better"}}
+    asked = [
+        api.ask("PATCH", f"/assistants/{assistant_id}", change, headers={"idempotency-key": key})
+        for key, change in changes.items()
+    ]
+    assert [is_replay(answer) for answer in await asyncio.gather(*asked)] == [False, False]
+    changed = await api.json("GET", f"/assistants/{assistant_id}")
+    assert (changed["name"], changed["description"], changed["version"]) == ("new", "better", 3)
+    assert api.rows("idempotency_keys") == 2
 
 
 async def test_keys_are_forgotten_after_a_day_share_by_share(monkeypatch: pytest.MonkeyPatch) -> None:
