@@ -189,6 +189,10 @@ class RunStream:
         """The checkpoint of this super-step is stored for good: show what waited for it."""
         if self._first_step is None and not namespace:
             self.note_first_step(step)
+        self.goes_on_from(namespace, step)
+
+    def goes_on_from(self, namespace: str, step: int) -> None:
+        """A graph goes on from this super-step, which is committed since before this slice: show what waited for it."""
         for part, until in [*self._told.items()]:
             if (part.namespace, part.step) == (namespace, step):  # what came before says nothing more
                 self._told = {other: at for other, at in self._told.items() if at >= until}

@@ -143,9 +143,8 @@ class GraphEvents:
             self._running[namespace] += 1
             self._begun[namespace].clear()
             self._repetitions.note_checkpoint(namespace, self._running[namespace], payload["tasks"])
-            if begun_with and namespace and source != "fork":
-                # It was stored before this slice.
-                self._stream.committed(namespace, payload["metadata"]["step"])
+            if self._repetitions.is_stored(namespace, payload["metadata"]):
+                self._stream.goes_on_from(namespace, payload["metadata"]["step"])
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""

@@ -37,6 +37,14 @@ class Repetitions:
             self._first_step[namespace] = next_step
             self._updates[namespace] = Counter(task["name"] for task in tasks if task["id"] in self._stream.shown_tasks)
 
+    def is_stored(self, namespace: str, metadata: Mapping[str, Any]) -> bool:
+        """Whether the checkpoint that a graph tells of was stored before this slice, and not changed since.
+
+        LangGraph knows the runs of checkpoints only that it has read; a state that was set by hand has no run.
+        """
+        is_changed = self._is_updated and not namespace and self._stream.first_step is None
+        return not is_changed and ("run_id" in metadata or metadata["source"] == "update")
+
     def hold_back(self, item: Item, step: int | None) -> bool:
         """Whether these are the values with which a graph begins; `taken_back` has them, for its next item tells more.
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
+from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.runtime import RunControl, Runtime
@@ -429,3 +430,39 @@ async def test_what_a_finished_task_did_is_shown_while_its_super_step_goes_on() 
     await running
     updates = [data for _, data in named(await driver.read(job.run_id), "updates")]
     assert updates == ['{"work":"quick"}', '{"work":"slow"}', '{"workflow":["quick","slow"]}']
+
+
+@pytest.mark.parametrize("before", ["breakpoint", "state set by hand"])
+@pytest.mark.parametrize("graph", ["the run's own", "a subgraph"])
+@pytest.mark.parametrize("modes", [["checkpoints"], ["debug"], ["values"], ["updates", "values", "checkpoints"]])
+async def test_a_run_that_goes_on_from_another_one_shows_tokens_at_once(
+    modes: list[str], graph: str, before: str
+) -> None:
+    is_going = asyncio.Event()
+
+    async def work(state: sample_graphs.Trail) -> dict[str, Any]:
+        get_stream_writer()("token")
+        await is_going.wait()
+        return {"trail": ["worked"]}
+
+    def wrapped(node: Any) -> Any:
+        builder = StateGraph(sample_graphs.Trail)
+        builder.add_node("node", node)
+        builder.add_edge(START, "node")
+        return builder.compile()
+
+    driver = RunDriver(wrapped(wrapped(work) if graph == "a subgraph" else work), D1Opener(write_behind=True))
+    if before == "breakpoint":
+        await driver.slice(driver.job(1, input={"trail": []}, interrupt_before=["node"]))
+    else:
+        bound = driver.graph.copy({"checkpointer": driver.saver})
+        await bound.aupdate_state({"configurable": {"thread_id": driver.thread_id}}, {"trail": ["in"]}, "__start__")
+    job = driver.job(2, stream_mode=["custom", *modes], subgraphs=True)
+    running = asyncio.ensure_future(driver.slice(job))
+    stream = driver.streams.open(job.run_id)
+    async with asyncio.timeout(5):
+        while not any(frame.name.startswith("custom") for frame in stream.frames_after(events.START)):
+            await asyncio.sleep(0)
+            assert not running.done()
+    is_going.set()
+    await running
