@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from errors import DatabaseUnavailable
 from ports import Database, Row, Statement
 from tests.support.held_thread import Thread
 
@@ -18,6 +19,8 @@ class Connection:
     database: Database
     answers: asyncio.Event = field(default_factory=asyncio.Event)
     has_ended_run: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Whether the answer is lost instead.
+    loses_answers: bool = False
 
     def __post_init__(self) -> None:
         self.answers.set()
@@ -28,6 +31,8 @@ class Connection:
         if any("INSERT INTO run_metrics" in statement.sql for statement in statements):
             self.has_ended_run.set()
             await self.answers.wait()
+            if self.loses_answers:
+                raise DatabaseUnavailable("Network connection lost")
         return results
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:

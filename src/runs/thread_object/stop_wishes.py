@@ -32,13 +32,13 @@ class StopWishes:
         self._streams = streams
         self._ends = ends
         self._tell_of_end = tell_of_end
-        #: One look at a time: the next one finds a run that this one ends with its streams ended, too.
+        #: One look at a time, so that each end is told once.
         self._looking = asyncio.Lock()
 
     async def heed(self, executing: Run | None, stamp: Stamp) -> None:
         """Stop every run that was asked to stop, and the `executing` one also if it was deleted.
 
-        Whoever follows a run that is over by now is told, as when the object died while it stopped that run.
+        Whoever follows a run that is over by now is told, as when D1's answer to the end of a stopped run was lost.
         """
         async with self._looking:
             await self._heed(executing, stamp)

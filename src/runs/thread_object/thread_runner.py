@@ -173,9 +173,6 @@ class ThreadRunner:
             self._looks.begin()
             await self._ends.end_forgotten()
             claim = await run_claims.claim_oldest_pending(self._database, self._thread_id, self._stamp())
-            # Somebody may follow a run whose end an earlier incarnation could store, but not tell.
-            if claim.claimed is not None and self._streams.followed() not in ([], [claim.claimed.run_id]):
-                await self._heed_wishes()
         if claim.running is not None:
             await self._heed_wishes()
             return await self._take_over(claim.running)

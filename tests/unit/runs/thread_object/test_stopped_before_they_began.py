@@ -5,7 +5,11 @@ import json
 
 import pytest
 
+import clock
+from runs import cancellation
 from streaming.fanout import From
+from tables.access import EVERYTHING
+from tables.run_history import Stamp
 from tests.support.ending_thread import EndingThread
 from tests.support.waiting import until
 
@@ -71,24 +75,35 @@ async def test_its_creator_does_not_wait_for_the_run_that_begins() -> None:
     await asyncio.wait_for(work, 5)
 
 
-async def test_a_look_while_a_run_is_being_stopped_does_not_tell_of_its_end_before_it_is_known() -> None:
-    """A rollback deletes the row, which would be taken for a run that never was."""
+async def test_its_followers_do_not_wait_for_the_run_that_goes_on_if_d1s_answer_was_lost() -> None:
+    thread = await EndingThread.new()
+    assert isinstance(thread, EndingThread)
+    held, work = await thread.start_held()
+    stopped = await thread.create("sequence", input={"topic": "x"})
+    thread.streams.open(stopped)
+    thread.connection.loses_answers = True
+    await thread.cancel(stopped)
+    thread.connection.loses_answers = False
+    assert (await thread.status(stopped), thread.streams.stored_result(stopped)) == ("interrupted", None)
+    await thread.runner.wake()
+    await assert_told(thread, stopped)
+    assert await thread.status(held) == "running"
+    thread.release.set()
+    await asyncio.wait_for(work, 5)
+
+
+async def test_looks_at_the_same_time_tell_of_its_end_once() -> None:
+    """A rollback deletes the row: whoever then finds that nothing is left to do might take it for its own doing."""
     thread = await EndingThread.new()
     assert isinstance(thread, EndingThread)
     _, work = await thread.start_held()
-    stopped = await thread.create("sequence", input={"topic": "x"})
+    stopped = await thread.create("sequence", input={"topic": "x"}, webhook="https://hooks.example.com/")
     thread.streams.open(stopped)
-    thread.connection.answers.clear()
-    stopping = asyncio.ensure_future(thread.cancel(stopped, "?action=rollback"))
-
-    async def is_stored() -> bool:
-        return stopped not in await thread.runs()
-
-    await until("the row is gone", is_stored)
-    looking = asyncio.ensure_future(thread.runner.wake())
-    await asyncio.sleep(0.05)
-    thread.connection.answers.set()
-    await asyncio.wait_for(asyncio.gather(stopping, looking), 5)
+    wish, stamp = cancellation.cancelled_by_caller("rollback"), Stamp(clock.moment(), "test")
+    await cancellation.ask(thread.api.db, thread.thread_id, [stopped], wish, EVERYTHING, stamp)
+    await asyncio.gather(*(thread.runner.wake() for _ in range(3)))
+    assert stopped not in await thread.runs()
     await assert_told(thread, stopped)
+    assert thread.webhook_queue.sent == [stopped]
     thread.release.set()
     await asyncio.wait_for(work, 5)
