@@ -73,7 +73,6 @@ class RunStreams:
         A run that has events is among them anyway; one whose row is gone is taken for one that never was.
         """
         if deletes or self.log.stored.last_id_of(run_id) == START:
-            self.log.store()
             self.log.stored.notes.set_ending(run_id, self.log.now_ms())
 
     def was_ending(self, run_id: str) -> bool:

@@ -1,5 +1,6 @@
 """The executor of one thread, with everything real but the platform."""
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from streaming.event_log import ENDED_STEP
 from streaming.fanout import From
 from tables import run_claims
 from tables.run_history import Stamp
+from tests.support.ending_thread import EndingThread
 from tests.support.http_api import Api
 from tests.support.thread_object_in_memory import ThreadObjectInMemory
 
@@ -25,6 +27,25 @@ async def test_all_runs_of_a_thread_are_executed_in_order(thread: ThreadObjectIn
     await thread.runner.work()
     assert [await thread.status(run_id) for run_id in ids] == ["success"] * 3
     assert (await thread.thread())["values"] == {"topic": "2", "log": ["plan", "write"] * 3}
+
+
+async def test_a_run_whose_end_d1_never_confirmed_keeps_its_own_result() -> None:
+    """The same incarnation goes on, with another run: that one's values are not the first one's result."""
+    thread = await EndingThread.new()
+    assert isinstance(thread, EndingThread)
+    first = await thread.create("sequence", input={"topic": "1"})
+    await thread.create("held", input={"topic": "2"})
+    thread.connection.loses_answers = True
+    await thread.runner.work()
+    thread.connection.loses_answers = False
+    assert (await thread.status(first), thread.streams.stored_result(first)) == ("success", None)
+    work = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(thread.is_in_node.wait(), 5)
+    result = thread.streams.stored_result(first)
+    assert result
+    assert json.loads(result) == {"topic": "1", "log": ["plan", "write"]}
+    thread.release.set()
+    await asyncio.wait_for(work, 5)
 
 
 async def test_a_run_whose_end_was_not_noted_before_a_crash_keeps_its_own_result(thread: ThreadObjectInMemory) -> None:
