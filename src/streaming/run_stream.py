@@ -64,13 +64,8 @@ class RunStream:
         held = self._notes.held(self._run_id)
         if root is None:
             self._first_step = None
-        told = {
-            part: until
-            for part, until in self._notes.told(self._run_id).items()
-            if part.task in finished_tasks or _is_settled(part, committed)
-        }
-        self._log.discard(self._run_id, root, max(told.values(), default=START))
-        self._told = told
+        self._told = self._told_of(committed, finished_tasks)
+        self._log.discard(self._run_id, root, max(self._told.values(), default=START))
         self._gate = Gate()
         self._settle(held, committed, finished_tasks)
 
@@ -80,13 +75,21 @@ class RunStream:
         """The run executes no further than `committed`, as in `resume`; call `before_finish` before.
 
         What is held up to there is shown, the rest forgotten; what was shown stays, also of an unfinished super-step.
-        Unless it `keeps_live`, super-steps were shown before they were committed: later ones are forgotten.
+        Unless it `keeps_live`, super-steps were shown before they were committed: what is not committed is forgotten.
         """
         root = committed.get("", _BEFORE_FIRST_STEP)
         if not keeps_live and (not self._order or self._gate.has_closed("", root + 1)):
-            self._log.discard(self._run_id, root)
+            told = self._told_of(committed, finished_tasks)
+            self._log.discard(self._run_id, root, max(told.values(), default=START))
         self._gate.open()
         self._settle(self._notes.held(self._run_id), committed, finished_tasks)
+
+    def _told_of(self, committed: Mapping[str, int], finished_tasks: Collection[str]) -> dict[Superstep, EventId]:
+        """What of the noted is committed, and up to where it was told."""
+        noted = self._notes.told(self._run_id).items()
+        return {
+            part: until for part, until in noted if part.task in finished_tasks or _is_settled(part, committed)
+        }
 
     def _settle(
         self, held: Mapping[Superstep, list[Event]], committed: Mapping[str, int], finished_tasks: Collection[str]

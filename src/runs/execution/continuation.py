@@ -85,9 +85,11 @@ async def _committed(
     committed = {"": _step(saved)}
     finished = finished_tasks(saved)
     for namespace in stream.held_namespaces() - {""}:
-        if own := await own_checkpoint(job, saver, namespace):
-            committed[namespace] = _step(own)
-            finished |= finished_tasks(own)
+        if latest := await _latest(job, saver, namespace):
+            # One that the run began with has what its first tasks there have done.
+            finished |= finished_tasks(latest)
+            if is_own(job, latest):
+                committed[namespace] = _step(latest)
     return committed, finished
 
 
@@ -107,8 +109,12 @@ async def stands_at_breakpoint(job: Job, graph: Graph, saved: CheckpointTuple) -
 
 async def own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
     """The latest checkpoint of a (sub)graph, if this very run wrote it."""
-    saved = await saver.aget_tuple({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}})
+    saved = await _latest(job, saver, namespace)
     return saved if saved is not None and is_own(job, saved) else None
+
+
+async def _latest(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
+    return await saver.aget_tuple({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}})
 
 
 def is_own(job: Job, saved: CheckpointTuple) -> bool:

@@ -74,9 +74,11 @@ class GraphEvents:
         self._requested = frozenset(requested)
         self._gated = gated
         self._streams_subgraphs = subgraphs
-        self._streams_subgraph_records = subgraphs and gated and bool(RECORD_MODES & self._requested)
+        # Whether what subgraphs commit is told of first; what is committed on exit needs no modes of records for that.
+        self._awaits_subgraphs = subgraphs and not (gated and RECORD_MODES.isdisjoint(self._requested))
         # The events of the streaming protocol tell of whole super-steps.
-        self._settles_tasks = gated and bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
+        self._tells_tasks = bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
+        self._settles_tasks = gated and self._tells_tasks
         self._shows_live = gated and not _LIVE_MODES.isdisjoint(self._requested)
         self._resumed = resumed
         self._encoder = RunEncoder()
@@ -93,6 +95,8 @@ class GraphEvents:
         self._begun: defaultdict[str, set[str]] = defaultdict(set)
         #: The tasks that have finished, until what they wrote is stored.
         self._finished: set[str] = set()
+        #: Whether the end of a super-step was not told, and so not committed: neither is anything after it.
+        self._is_behind = False
         self._repetitions = Repetitions(stream, resumed=resumed, goes_on=goes_on, updates=updates)
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
         self.values: Any = None
@@ -131,7 +135,7 @@ class GraphEvents:
             self._emit_item(begun_with, Delivery.SNAPSHOT)
         if mode == "checkpoints":
             self._running[namespace] = payload["metadata"]["step"]
-        if mode == "tasks" and self._settles_tasks:
+        if mode == "tasks" and self._tells_tasks:
             self._note_task(namespace, payload)
         if mode == "messages":
             self._take_message(namespace, payload)
@@ -142,6 +146,8 @@ class GraphEvents:
             self._stream.close_superstep(namespace, self._running[namespace])
             self._running[namespace] += 1
             self._begun[namespace].clear()
+            if not (self._gated or namespace):
+                self._finished.clear()  # LangGraph stored nothing of them
             self._repetitions.note_checkpoint(namespace, self._running[namespace], payload["tasks"])
             if self._repetitions.is_stored(namespace, payload["metadata"]):
                 self._stream.goes_on_from(namespace, payload["metadata"]["step"])
@@ -212,13 +218,14 @@ class GraphEvents:
         LangGraph passes its items on through the event loop. They have arrived when the one after them has; at the
         end of the graph and with durability "sync" that one comes only after the commit, hence the bound.
         """
-        if not self._gated or (namespace and not self._streams_subgraph_records):
+        if namespace and not self._awaits_subgraphs:
             return
-        for _ in range(self._catch_up_turns):
+        for _ in range(self._catch_up_turns if self._gated else 0):
             if self._running.get(namespace, step) > step:
                 return
             await asyncio.sleep(0)
-        self._check_that_events_come()
+        if self._running.get(namespace, step) <= step:
+            self._check_that_events_come()
 
     async def is_ahead(self, namespace: str, task_id: str) -> bool:
         """Whether a task has finished, with its events here, while others of its super-step still run.
@@ -229,7 +236,12 @@ class GraphEvents:
         if task_id == NULL_TASK_ID:
             await self.catch_up(namespace, BEFORE_ALL.step)
             return True
-        if not self._settles_tasks or (namespace and not self._streams_subgraph_records):
+        is_told_of = self._tells_tasks and (not namespace or self._awaits_subgraphs)
+        if not self._gated:
+            if self._is_behind or (is_told_of and task_id not in self._finished):
+                self._check_that_events_come()
+            return False
+        if not is_told_of:
             if self._shows_live:
                 for _ in range(self._catch_up_turns):
                     await asyncio.sleep(0)
@@ -246,6 +258,7 @@ class GraphEvents:
     def _check_that_events_come(self) -> None:
         """What nobody is told of is not committed: LangGraph, being cancelled, still stores what it does not stream."""
         if self._task is not None and self._task.cancelling():
+            self._is_behind = True
             raise asyncio.CancelledError("the run was stopped before it could tell of this")
 
     def _note_task(self, namespace: str, payload: Mapping[str, Any]) -> None:

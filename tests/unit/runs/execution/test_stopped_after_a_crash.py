@@ -29,6 +29,9 @@ from tests.support.stored_runs import DETACHED
 
 SHOWN = ["values", "updates", "tasks", "checkpoints", "debug", "custom"]
 
+#: Modes that tell of the ends of tasks and of super-steps.
+ENDS = ["tasks", "checkpoints"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -142,8 +145,11 @@ def crash_in(driver: RunDriver, work: Any, *, after: int) -> None:
         driver.lose()
 
 
-async def cut_off(driver: RunDriver, case: Case, *, after: int) -> bool:
-    """Cancel a run after so many turns of the event loop, then stop it in the same object; whether it was not over."""
+async def cut_off(driver: RunDriver, case: Case, *, after: int, dies: bool = False) -> bool:
+    """Cancel a run after so many turns of the event loop, then stop it in the same object; whether it was not over.
+
+    If the object `dies` then, the next one stops the run.
+    """
     stream = driver.streams.open(driver.job(case.number).run_id)
     executing = asyncio.ensure_future(driver.slice(driver.job(case.number, **case.kwargs)))
     for _ in range(after):
@@ -156,7 +162,9 @@ async def cut_off(driver: RunDriver, case: Case, *, after: int) -> bool:
         return False
     await driver.saver.flush()
     assert stream.result is None
-    await stop(driver, driver.job(case.number, **case.kwargs), is_late=False)
+    if dies:
+        driver.lose()
+    await stop(driver, driver.job(case.number, attempt=1 + dies, **case.kwargs), is_late=False)
     return True
 
 
@@ -314,4 +322,48 @@ def test_the_stream_of_a_run_that_is_stopped_where_it_executes_has_what_is_commi
             assert after > 5, "the run must have been stopped at some points"
             return
         check(example, driver, calm, f"after turn {after}")
+    raise AssertionError("the run never ended")
+
+
+EXIT: dict[str, Case] = {
+    "events": Case(
+        make=sample_graphs.sequence, asked={**SEQUENCE, "durability": "exit"}, modes=["updates", *ENDS, "events"]
+    ),
+    "subgraphs in parallel": Case(make=sample_graphs.crowd, asked={**TRAIL, "durability": "exit"}, modes=[*SHOWN]),
+    "tasks of a function": Case(make=sample_graphs.workflow, asked={"input": [1, 2], "durability": "exit"}),
+}
+
+
+def ends_told(shown: list[Frame]) -> list[dict[str, Any]]:
+    """The ends of tasks of the run's own graph that were shown, and its checkpoints."""
+    told = [json.loads(data) for _, data in named([frame for frame in shown if frame.name in ENDS])]
+    return [end for end in told if "values" in end or "result" in end]
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["", "and its object dies"])
+@pytest.mark.parametrize("case", EXIT)
+def test_what_a_run_commits_as_it_is_cancelled_was_told(case: str, *, dies: bool) -> None:
+    """With durability `exit`, LangGraph stores all that it has only when it is cancelled."""
+    example = EXIT[case]
+    calm = example.driver(example.opener())
+    job = calm.job(example.number, **example.kwargs)
+    run_alone(lambda: calm.slice(job))
+    whole = ends_told(run_alone(lambda: calm.read(job.run_id)))
+    committed = 0
+    for after in range(1, 1000, 3):
+        driver = example.driver(example.opener())
+        if not run_alone(lambda: cut_off(driver, example, after=after, dies=dies)):  # noqa: B023
+            assert committed, "something must have been committed at some points"
+            return
+        shown = ends_told(run_alone(lambda: driver.read(job.run_id)))  # noqa: B023
+        stored = run_alone(lambda: stored_of(driver, job))  # noqa: B023
+        own_tasks = [tasks for (namespace, _), tasks in stored.finished.items() if not namespace]
+        assert {end["id"] for end in shown if "id" in end} >= {task for tasks in own_tasks for task in tasks}, after
+        if steps := [step for namespace, step in stored.steps if not namespace]:
+            committed += 1
+            until = next(n for n, end in enumerate(whole) if "values" in end and end["metadata"]["step"] == max(steps))
+            expected, found = (
+                Counter(end.get("name", "checkpoint") for end in each) for each in (whole[: until + 1], shown)
+            )
+            assert found >= expected, f"after turn {after}"
     raise AssertionError("the run never ended")
