@@ -61,12 +61,22 @@ async def finish(
     return finished
 
 
+def deletes(run: Run, result: Outcome) -> bool:
+    """Whether the row of the run goes as it ends, unless its temporary thread got another run."""
+    return result.status == "rollback" or _goes_with_thread(run, result)
+
+
+def _goes_with_thread(run: Run, result: Outcome) -> bool:
+    return bool(run.arguments.get("temporary")) and result.keeps_thread_until is None
+
+
 async def _finish(
     db: Database, run: Run, result: Outcome, stamp: Stamp, alongside: Sequence[Statement], *, claims_next: bool
 ) -> Finished | None:
     kwargs, tally = run.arguments, tallying.of(run, result, stamp)
-    goes_with_thread = kwargs.get("temporary") and result.keeps_thread_until is None
-    if goes_with_thread and (ended := await _delete_with_thread(db, run, result, kwargs.get("webhook"), tally, stamp)):
+    if _goes_with_thread(run, result) and (
+        ended := await _delete_with_thread(db, run, result, kwargs.get("webhook"), tally, stamp)
+    ):
         return ended
     end = [
         *alongside,

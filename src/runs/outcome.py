@@ -8,7 +8,7 @@ from langgraph.types import StateSnapshot
 from langgraph_sdk.schema import CancelAction
 
 from streaming.json_text import described, dumps
-from streaming.run_stream import StreamEnd
+from streaming.run_stream import EndTold, StreamEnd
 
 RunEnd = Literal["success", "error", "timeout", "interrupted", "rollback", "drained"]
 
@@ -135,6 +135,11 @@ def stream_end(outcome: Outcome) -> StreamEnd:
     if outcome.status in ("error", "timeout"):
         return "failed"
     return "interrupted" if outcome.status in ("interrupted", "rollback") or outcome.next else "completed"
+
+
+def told(outcome: Outcome) -> EndTold:
+    """What followers of the run are told; a cancelled run's stream just ends."""
+    return EndTold(outcome.wait_result, stream_end(outcome), outcome.error if outcome.status == "error" else None)
 
 
 def error_of(error: BaseException) -> dict[str, str]:

@@ -4,6 +4,7 @@ A subscription to a run may be opened before the run starts, while it runs, or a
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Collection
 from enum import Enum, auto
 from typing import Final
@@ -12,7 +13,7 @@ from ports import ObjectStorage
 from streaming import sse, views
 from streaming.event_log import PAGE_RUNS
 from streaming.events import START, EventId
-from streaming.run_stream import RunStream, StreamEnd
+from streaming.run_stream import EndTold, RunStream, StreamEnd
 from streaming.stream_notes import NO_RUN
 from streaming.thread_log import ThreadLog
 from streaming.views import View
@@ -67,17 +68,25 @@ class RunStreams:
         """Follow the whole thread; never ends."""
         return Subscription(self.log, None, _position(after, self.log.last_id()), view)
 
-    def note_end(self, run_id: str, *, deletes: bool) -> None:
-        """The end of a run is about to be stored, which may delete its row: `unended` has it even if the object dies.
+    def note_end(self, run_id: str, told: EndTold | None = None) -> None:
+        """The end of a run is about to be stored: `unended` has it even if the object dies.
 
-        A run that has events is among them anyway; one whose row is gone is taken for one that never was.
+        A run that has events is among them anyway. One whose row is deleted as it ends is taken for one that never was,
+        unless `told` says what to tell of it.
         """
-        if deletes or self.log.stored.last_id_of(run_id) == START:
-            self.log.stored.notes.set_ending(run_id, self.log.now_ms())
+        if told or self.log.stored.last_id_of(run_id) == START:
+            self.log.stored.notes.set_ending(run_id, json.dumps(told) if told else "", self.log.now_ms())
 
-    def was_ending(self, run_id: str) -> bool:
-        """Whether `note_end` has noted it, in any incarnation."""
-        return self.log.stored.notes.is_ending(run_id)
+    def noted_end(self, run_id: str) -> EndTold | None:
+        """What `note_end` was given to tell, in any incarnation."""
+        noted = self.log.stored.notes.ending(run_id)
+        if noted == "":  # an earlier release did not note with what a run ended that it rolled back
+            return EndTold("null", "interrupted")
+        return None if noted is None else EndTold(*json.loads(noted))
+
+    def is_followed(self, run_id: str) -> bool:
+        """Whether anybody besides the executor follows a run that executes."""
+        return self._users.get(run_id, 0) > 1
 
     def end(
         self, run_id: str, result: str, ending: StreamEnd, *, error: str | None = None, shows_held: bool = True

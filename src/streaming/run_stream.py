@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from streaming.event_log import ENDED_STEP
 from streaming.events import BEFORE_ALL, START, Delivery, Event, EventId, Frame, Superstep
@@ -13,6 +13,16 @@ from streaming.thread_log import ThreadLog
 
 #: How a run ended, in the words of the streaming protocol.
 StreamEnd: TypeAlias = Literal["completed", "failed", "interrupted"]
+
+
+
+class EndTold(NamedTuple):
+    """What followers of a run are told as it ends: see `RunStream.finish`."""
+
+    result: str
+    ending: StreamEnd
+    error: str | None = None
+
 
 #: The entry before all events of a run: `{"run_id", "attempt", "graph_id"}`; another one before those of each attempt
 #: that goes on with it.

@@ -89,13 +89,13 @@ class StreamNotes:
         """See `set_settled`."""
         return self._note(run_id, _SETTLED) is not None
 
-    def set_ending(self, run_id: str, at_ms: int) -> None:
-        """Remember that the end of this run is about to be stored, which only its row tells then."""
-        self._put(run_id, _ENDING, "", at_ms)
+    def set_ending(self, run_id: str, told: str, at_ms: int) -> None:
+        """Remember that the end of this run is about to be stored, and what is `told` of it if its row is not to say."""
+        self._put(run_id, _ENDING, told, at_ms)
 
-    def is_ending(self, run_id: str) -> bool:
+    def ending(self, run_id: str) -> str | None:
         """See `set_ending`."""
-        return self._note(run_id, _ENDING) is not None
+        return self._note(run_id, _ENDING)
 
     def set_promised(self, n: int, at_ms: int) -> None:
         """Remember that no new entry may get a number up to this one."""

@@ -84,9 +84,8 @@ class RunAtWork:
                     stream.finish(stored_result.GONE, "failed")
                     return False
                 run, result = asked, await self._result(asked, stream)
-            # A cancelled run's stream just ends.
-            error = ended.error if ended.status == "error" else None
-            stream.finish(ended.wait_result, outcome.stream_end(ended), error=error)
+            told = outcome.told(ended)
+            stream.finish(told.result, told.ending, error=told.error)
             await self.tell_of_end(run, ended)
             return False
         finally:
@@ -122,7 +121,9 @@ class RunAtWork:
         afterwards, because clients ask for the run right away.
         """
         self._looks.begin()
-        self._streams.note_end(run.run_id, deletes=result.status == "rollback")
+        is_asked = result.status == "rollback" or self._streams.is_followed(run.run_id)
+        is_deleted = is_asked and completion.deletes(run, result)
+        self._streams.note_end(run.run_id, outcome.told(result) if is_deleted else None)
         finished = await completion.finish(self._database, run, result, self._stamp())
         # If the run was not this executor's any more, neither is the next one.
         self._looks.found(finished and finished.claim)

@@ -63,7 +63,7 @@ class StopWishes:
             return
         shown = await threads.values_text(self._database, self._thread_id)
         result = outcome.never_begun(run.cancel_action, run.error, shown)
-        self._streams.note_end(run_id, deletes=result.status == "rollback")
+        self._streams.note_end(run_id, outcome.told(result) if completion.deletes(run, result) else None)
         if await completion.finish(self._database, run, result, stamp, claims_next=False):
             self._ends.end(run_id, result.wait_result, "interrupted")
             await self._tell_of_end(run, result)

@@ -6,8 +6,8 @@ from ports import Database
 from runs import lifecycle
 from runs.thread_object import stored_result
 from streaming.fanout import RunStreams
-from streaming.run_stream import StreamEnd
-from tables import runs, threads
+from streaming.run_stream import EndTold, StreamEnd
+from tables import runs
 
 
 class StreamEnds:
@@ -38,10 +38,9 @@ class StreamEnds:
         run = await runs.get(self._database, self._thread_id, run_id)
         if self._executes(run_id):
             return True
-        if run is None and self._streams.was_ending(run_id):
-            self.end(run_id, await threads.values_text(self._database, self._thread_id), "interrupted")
-        elif run is None:
-            self.end(run_id, stored_result.GONE, "failed")
+        if run is None:
+            result, ending, error = self._streams.noted_end(run_id) or EndTold(stored_result.GONE, "failed")
+            self.end(run_id, result, ending, error=error)
         elif lifecycle.is_finished(run.status):
             error = run.error if run.status == "error" else None
             self.end(run_id, *await stored_result.of(self._database, run), error=error)

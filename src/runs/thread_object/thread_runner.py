@@ -216,7 +216,7 @@ class ThreadRunner:
     async def _give_up(self, run: Run, gave_up: GaveUp) -> None:
         """End a run that keeps killing its executor."""
         self._looks.begin()
-        self._streams.note_end(run.run_id, deletes=False)
+        self._streams.note_end(run.run_id)
         finished = await giving_up.give_up(self._database, run, gave_up, self._stamp(), self._settings)
         self._looks.found(finished and finished.claim)
         if finished:

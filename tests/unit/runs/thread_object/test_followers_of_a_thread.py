@@ -71,6 +71,45 @@ async def given_up(thread: EndingThread) -> tuple[str, list[Work]]:
     return run_id, [work]
 
 
+async def create_stateless(thread: EndingThread) -> str:
+    """A run that its creator waits for, on a thread that goes with it."""
+    body = {"assistant_id": "held", "input": {"topic": "x"}, "on_completion": "delete"}
+    run = await thread.api.json("POST", "/runs", body, status=202)
+    thread.thread_id = run["thread_id"]
+    thread.incarnate()
+    thread.streams.open(run["run_id"])
+    return run["run_id"]
+
+
+async def stateless(thread: EndingThread) -> tuple[str, list[Work]]:
+    thread.release.set()
+    run_id = await create_stateless(thread)
+    return run_id, [asyncio.ensure_future(thread.runner.work())]
+
+
+async def stateless_and_failed(thread: EndingThread) -> tuple[str, list[Work]]:
+    run_id = await create_stateless(thread)
+    del thread.api.registry.graphs["held"]
+    return run_id, [asyncio.ensure_future(thread.runner.work())]
+
+
+async def stateless_and_cancelled(thread: EndingThread, query: str = "") -> tuple[str, list[Work]]:
+    run_id = await create_stateless(thread)
+    work = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(thread.is_in_node.wait(), 5)
+    return run_id, [work, asyncio.ensure_future(thread.cancel(run_id, query))]
+
+
+async def stateless_and_rolled_back(thread: EndingThread) -> tuple[str, list[Work]]:
+    return await stateless_and_cancelled(thread, "?action=rollback")
+
+
+async def stateless_and_stopped_before_it_began(thread: EndingThread) -> tuple[str, list[Work]]:
+    run_id = await create_stateless(thread)
+    await thread.cancel(run_id)
+    return run_id, [asyncio.ensure_future(thread.runner.work())]
+
+
 def told(thread: EndingThread, run_id: str) -> list[Any]:
     """What the thread stream and the streaming protocol tell of a run, without numbers and times."""
     as_stream, as_protocol = thread_view(["run_modes"]), ProtocolView(thread.streams.log)
@@ -100,6 +139,7 @@ async def end_of(ending: Ending, *, dies: bool) -> list[Any]:
             work.cancel()
         await asyncio.wait(at_work)
         thread.incarnate()
+        thread.streams.open(run_id)  # who followed it asks again
         at_work = [asyncio.ensure_future(thread.runner.work())]
     thread.release.set()
     await asyncio.wait_for(asyncio.gather(*at_work), 5)
@@ -116,6 +156,11 @@ async def end_of(ending: Ending, *, dies: bool) -> list[Any]:
         rolled_back_in_the_middle,
         without_a_graph,
         given_up,
+        stateless,
+        stateless_and_failed,
+        stateless_and_cancelled,
+        stateless_and_rolled_back,
+        stateless_and_stopped_before_it_began,
     ],
 )
 async def test_they_hear_of_it(ending: Ending) -> None:
