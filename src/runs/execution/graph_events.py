@@ -125,32 +125,30 @@ class GraphEvents:
         if not path:
             self._remember(mode, payload)
         namespace = "|".join(path)
-        source = payload["metadata"]["source"] if mode == "checkpoints" else None
-        begun_with = self._repetitions.taken_back(namespace, source)
-        if mode == "checkpoints":
-            # The item itself belongs to the super-step it ends, and what a command changes of it to the next one.
-            step = payload["metadata"]["step"]
-            self._running[namespace] = step + bool(begun_with and begun_with.task)
+        metadata = payload["metadata"] if mode == "checkpoints" else None
+        begun_with = self._repetitions.taken_back(namespace, metadata)
+        changed_by = NULL_TASK_ID if self._repetitions.is_changed(namespace, metadata) else ""
+        if metadata:
+            # The item itself belongs to the super-step it ends, but to the next one if a command has changed it.
+            self._running[namespace] = metadata["step"] + bool(changed_by)
         if begun_with:
-            self._emit_item(begun_with, Delivery.SNAPSHOT)
-        if mode == "checkpoints":
-            self._running[namespace] = payload["metadata"]["step"]
+            self._emit_item(replace(begun_with, task=changed_by), Delivery.SNAPSHOT)
         if mode == "tasks" and self._tells_tasks:
             self._note_task(namespace, payload)
         if mode == "messages":
             self._take_message(namespace, payload)
         elif mode in self._requested:
-            self._take_requested(Item(namespace, mode, payload))
-        if mode == "checkpoints":
+            self._take_requested(Item(namespace, mode, payload, changed_by if metadata else ""))
+        if metadata:
             self.emit_records()
-            self._stream.close_superstep(namespace, self._running[namespace])
-            self._running[namespace] += 1
+            self._stream.close_superstep(namespace, metadata["step"])
+            self._running[namespace] = metadata["step"] + 1
             self._begun[namespace].clear()
             if not (self._gated or namespace):
                 self._finished.clear()  # LangGraph stored nothing of them
             self._repetitions.note_checkpoint(namespace, self._running[namespace], payload["tasks"])
-            if self._repetitions.is_stored(namespace, payload["metadata"]):
-                self._stream.goes_on_from(namespace, payload["metadata"]["step"])
+            if self._repetitions.is_stored(namespace, metadata):
+                self._stream.goes_on_from(namespace, metadata["step"])
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from langgraph._internal._constants import NULL_TASK_ID  # langgraph has no public name for it
-
 from runs.execution import streamed_items
 from runs.execution.streamed_items import Item
 from streaming.run_stream import RunStream
@@ -38,12 +36,16 @@ class Repetitions:
             self._updates[namespace] = Counter(task["name"] for task in tasks if task["id"] in self._stream.shown_tasks)
 
     def is_stored(self, namespace: str, metadata: Mapping[str, Any]) -> bool:
-        """Whether the checkpoint that a graph tells of was stored before this slice, and not changed since.
+        """Whether the checkpoint that a graph tells of was stored before this slice, and not changed since."""
+        return _was_read(metadata) and not self.is_changed(namespace, metadata)
 
-        LangGraph knows the runs of checkpoints only that it has read; a state that was set by hand has no run.
+    def is_changed(self, namespace: str, metadata: Mapping[str, Any] | None) -> bool:
+        """Whether a command has changed the checkpoint that a graph begins with; stored as if it were a task's doing.
+
+        `metadata`: those of the checkpoint, if it is told of.
         """
-        is_changed = self._is_updated and not namespace and self._stream.first_step is None
-        return not is_changed and ("run_id" in metadata or metadata["source"] == "update")
+        is_first = self._is_updated and not namespace and self._stream.first_step is None
+        return is_first and (metadata is None or _was_read(metadata))
 
     def hold_back(self, item: Item, step: int | None) -> bool:
         """Whether these are the values with which a graph begins; `taken_back` has them, for its next item tells more.
@@ -57,18 +59,15 @@ class Repetitions:
         self._values[item.namespace] = item
         return True
 
-    def taken_back(self, namespace: str, source: str | None = None) -> Item | None:
-        """The values with which a graph began whose next item has come; `source`: that item is a checkpoint.
+    def taken_back(self, namespace: str, metadata: Mapping[str, Any] | None) -> Item | None:
+        """The values with which a graph began whose next item has come; `metadata`: of the checkpoint which that is.
 
-        A graph that goes on has a checkpoint; in a resumed run an input has no values. One without has an input. What a
-        command changes of a checkpoint is stored as if it were a task's.
+        A graph that goes on has a checkpoint; in a resumed run an input has no values. One without has an input.
         """
         held = self._values.get(namespace)
         if held:
             self._values[namespace] = None
-            if self._is_updated and not namespace and source != "fork" and self._stream.first_step is None:
-                return replace(held, task=NULL_TASK_ID)
-        return None if self._resumed and source == "input" else held
+        return None if self._resumed and metadata and metadata["source"] == "input" else held
 
     def news(self, item: Item, step: int | None) -> Item | None:
         """What of an item is not shown yet, in the super-step `step` of its graph.
@@ -95,3 +94,8 @@ class Repetitions:
         self._snapshots.add(name)
         shown = self._stream.last_data(name)
         return shown is not None and streamed_items.identity(shown) == streamed_items.identity(data)
+
+
+def _was_read(metadata: Mapping[str, Any]) -> bool:
+    """LangGraph knows the runs of checkpoints only that it has read; a state that was set by hand has no run."""
+    return "run_id" in metadata or metadata["source"] == "update"

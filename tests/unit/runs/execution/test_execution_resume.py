@@ -142,13 +142,17 @@ GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = 
 }
 
 
+@pytest.mark.parametrize("durability", ["async", "sync"])
 @pytest.mark.parametrize("case", GOING_ON)
-def test_a_crash_of_a_run_that_goes_on_from_another_one_changes_nothing_that_anyone_sees(case: str) -> None:
+def test_a_crash_of_a_run_that_goes_on_from_another_one_changes_nothing_that_anyone_sees(
+    case: str, durability: str
+) -> None:
     make, before, asked = GOING_ON[case]
-    kwargs = {"stream_mode": ALL, **asked}
+    kwargs = {"stream_mode": ALL, "durability": durability, **asked}
+    is_behind = durability == "async"
 
     def begun() -> RunDriver:
-        driver = RunDriver(make(), written_behind(), slow_storage=True)
+        driver = RunDriver(make(), D1Opener(write_behind=is_behind), slow_storage=is_behind)
         run_alone(lambda: driver.slice(driver.job(**before)))
         return driver
 
