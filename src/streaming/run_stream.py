@@ -15,7 +15,6 @@ from streaming.thread_log import ThreadLog
 StreamEnd: TypeAlias = Literal["completed", "failed", "interrupted"]
 
 
-
 class EndTold(NamedTuple):
     """What followers of a run are told as it ends: see `RunStream.finish`."""
 
@@ -97,9 +96,7 @@ class RunStream:
     def _told_of(self, committed: Mapping[str, int], finished_tasks: Collection[str]) -> dict[Superstep, EventId]:
         """What of the noted is committed, and up to where it was told."""
         noted = self._notes.told(self._run_id).items()
-        return {
-            part: until for part, until in noted if part.task in finished_tasks or _is_settled(part, committed)
-        }
+        return {part: until for part, until in noted if part.task in finished_tasks or _is_settled(part, committed)}
 
     def _settle(
         self, held: Mapping[Superstep, list[Event]], committed: Mapping[str, int], finished_tasks: Collection[str]

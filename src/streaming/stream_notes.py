@@ -90,7 +90,7 @@ class StreamNotes:
         return self._note(run_id, _SETTLED) is not None
 
     def set_ending(self, run_id: str, told: str, at_ms: int) -> None:
-        """Remember that the end of this run is about to be stored, and what is `told` of it if its row is not to say."""
+        """Remember that the end of this run is about to be stored, and what is `told` of it if no row says that."""
         self._put(run_id, _ENDING, told, at_ms)
 
     def ending(self, run_id: str) -> str | None:
