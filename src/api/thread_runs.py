@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Literal, TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from pydantic import Field
@@ -54,6 +55,11 @@ class StreamQuery(JoinQuery):
     """The query of GET …/stream. A `stream_mode` may also be a JSON array; none, or an empty one, means all."""
 
     stream_mode: list[str] = Field(default_factory=list[str])
+    last_event_id: str | None = Field(
+        None,
+        pattern=r"^(-1|\d{1,15}-\d{1,9})$",
+        description="Where to go on without a `Last-Event-ID` header: after this event, or from the start (`-1`).",
+    )
 
 
 async def make(call: Call[RunCreate, None]) -> Run:
@@ -87,9 +93,11 @@ async def accepted(call: Call[RunCreate, None], run: Run) -> Reply:
 
 
 async def streamed(call: Call[RunCreate, None], run: Run) -> Reply:
-    """The events of a run, from the first on."""
-    path = run_path(run.thread_id, run.run_id) if "thread_id" in call.path else f"/runs/{run.run_id}"
-    return await open_created(call, run, "stream", location=f"{path}/stream", content_location=path)
+    """The events of a run, from the first on; for a client that is cut off before it has an id, they begin again."""
+    path = run_path(run.thread_id, run.run_id)
+    content_location = path if "thread_id" in call.path else f"/runs/{run.run_id}"
+    location = f"{path}/stream?last_event_id=-1"
+    return await open_created(call, run, "stream", location=location, content_location=content_location)
 
 
 async def awaited(call: Call[RunCreate, None], run: Run) -> Reply:
@@ -195,7 +203,9 @@ async def join_stream(call: Call[None, StreamQuery]) -> Reply:
     missing = await _missing(call)
     if missing:
         return error_stream(f"404: {missing.capitalize()} not found")
-    return await _open_joined(call, "stream", "stream", tuple(_stream_modes(call.query.stream_mode)))
+    after = call.request.headers.get("last-event-id") or call.query.last_event_id
+    modes = tuple(_stream_modes(call.query.stream_mode))
+    return await _open_joined(call, "stream", "stream", stream_modes=modes, last_event_id=after)
 
 
 async def _missing(call: Call[None, JoinQuery]) -> Literal["thread", "run"] | None:
@@ -210,17 +220,24 @@ async def _missing(call: Call[None, JoinQuery]) -> Literal["thread", "run"] | No
 
 
 async def _open_joined(
-    call: Call[None, JoinQuery], kind: Kind, location: str, stream_modes: tuple[str, ...] = ()
+    call: Call[None, JoinQuery],
+    kind: Kind,
+    location: str,
+    *,
+    stream_modes: tuple[str, ...] = (),
+    last_event_id: str | None = None,
 ) -> Reply:
+    """Hand a caller over to the object of a run's thread. Where to come back to is told with what was asked for."""
     path = run_path(call.path["thread_id"], call.path["run_id"])
+    asked = urlencode(call.query.model_dump(exclude_defaults=True), doseq=True, errors="replace")
     request = RunRequest(
         run_id=call.path["run_id"],
         kind=kind,
         joins=True,
         stream_modes=stream_modes,
-        last_event_id=call.request.headers.get("last-event-id"),
+        last_event_id=last_event_id,
         cancel_on_disconnect=call.query.cancel_on_disconnect,
-        location=f"{path}/{location}",
+        location=f"{path}/{location}?{asked}" if asked else f"{path}/{location}",
         content_location=path,
     )
     return await open_run(call, call.path["thread_id"], request)

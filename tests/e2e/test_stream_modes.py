@@ -104,7 +104,8 @@ async def test_the_stream_is_announced_as_one(http: httpx.AsyncClient, thread_id
     run_path = f"/threads/{thread_id}/runs/{sse_frames.parse(response.content)[0].data['run_id']}"
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["cache-control"] == "no-store"
-    assert (response.headers["location"], response.headers["content-location"]) == (f"{run_path}/stream", run_path)
+    locations = response.headers["location"], response.headers["content-location"]
+    assert locations == (f"{run_path}/stream?last_event_id=-1", run_path)
 
 
 async def test_the_run_has_ended_when_its_stream_closes(http: httpx.AsyncClient, thread_id: str) -> None:

@@ -1,6 +1,7 @@
 """GET …/runs/{run_id}/stream: joining and resuming, without a gap and without a repeat."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
@@ -26,7 +27,7 @@ async def rest(http: httpx.AsyncClient, path: str, last_event_id: str | None = N
 async def finished_run(http: httpx.AsyncClient, thread_id: str) -> tuple[str, list[Frame]]:
     """The stream path of a finished run and everything it streamed."""
     response = await http.post(f"/threads/{thread_id}/runs/stream", json=BODY)
-    return response.headers["location"], sse_frames.parse(response.content)
+    return response.headers["content-location"] + "/stream", sse_frames.parse(response.content)
 
 
 async def test_a_finished_run_can_be_resumed_after_each_of_its_events(http: httpx.AsyncClient, thread_id: str) -> None:
@@ -45,6 +46,38 @@ async def test_everything_is_replayed_from_the_start(http: httpx.AsyncClient, th
 async def test_joining_a_finished_run_without_an_id_replays_nothing(http: httpx.AsyncClient, thread_id: str) -> None:
     path, _ = await finished_run(http, thread_id)
     assert await rest(http, path) == []
+
+
+class CutOffOnce(httpx.AsyncHTTPTransport):
+    """Loses the connection of a created stream before its first event."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        if request.method == "POST" and "text/event-stream" in response.headers["content-type"]:
+            await response.aclose()
+            return httpx.Response(response.status_code, headers=response.headers, stream=Broken())
+        return response
+
+
+class Broken(httpx.AsyncByteStream):
+    """A body of which nothing arrives."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        raise httpx.ReadError("the connection was lost")
+        yield b""
+
+
+@pytest.mark.filterwarnings("ignore:Reconnecting without a Last-Event-ID")
+async def test_an_sdk_that_is_cut_off_before_it_has_an_id_misses_nothing(
+    http: httpx.AsyncClient, thread_id: str
+) -> None:
+    async with httpx.AsyncClient(transport=CutOffOnce(), base_url=http.base_url, timeout=60) as unlucky:
+        runs = LangGraphClient(unlucky).runs
+        seen = [part async for part in runs.stream(thread_id, **BODY, stream_resumable=True)]
+        [run] = await runs.list(thread_id)
+    frames = await rest(http, f"/threads/{thread_id}/runs/{run['run_id']}/stream", "-1")
+    assert frames
+    assert [(part.event, part.data, part.id) for part in seen] == [(each.event, each.data, each.id) for each in frames]
 
 
 async def test_a_join_can_ask_for_some_modes_only(http: httpx.AsyncClient, thread_id: str) -> None:
@@ -85,7 +118,7 @@ async def test_a_dropped_connection_is_picked_up_while_the_run_goes_on(
     }
     seen: list[Frame] = []
     async with http.stream("POST", f"/threads/{thread_id}/runs/stream", json=body) as response:
-        path = response.headers["location"]
+        path = response.headers["content-location"] + "/stream"
         async for frame in sse_frames.frames(response):
             seen.append(frame)
             if frame.data == {"step": 2}:

@@ -21,6 +21,22 @@ DECLARED: Final = (
         reason="Every stream can be resumed.",
     ),
     Declared(
+        operations=("* /threads/{thread_id}/runs*", "POST /runs/stream"),
+        at=("headers.location",),
+        reference="sends the address of the stream without a query, and for stateless runs one that does not exist",
+        superstep="sends one that goes on where the caller was: from the start, or with the parameters it sent",
+        reason="SDKs come back there when they are cut off, and before the first event they have no id to send.",
+    ),
+    Declared(
+        scripts=("stateless.through_the_sdk",),
+        operations=("GET /threads/{thread_id}/runs/{run_id}",),
+        at=("request",),
+        lacking="reference",
+        reference="is not asked, after a stream without a thread, whether the run is over",
+        superstep="is asked by the SDK",
+        reason="The stream has an address at which a client that was cut off can go on.",
+    ),
+    Declared(
         operations=("GET /threads/{thread_id}/runs/{run_id}/stream",),
         at=("body.length", "body.events"),
         reference="replays only runs that are `stream_resumable`, without their `error` event",

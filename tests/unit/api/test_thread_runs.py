@@ -131,7 +131,7 @@ async def test_a_queue_that_is_down_does_not_refuse_a_run_that_is_stored(
     assert f"stored but not announced, the first is {run['run_id']}" in caplog.text
 
 
-@pytest.mark.parametrize(("kind", "path"), [("stream", "stream"), ("wait", "join")])
+@pytest.mark.parametrize(("kind", "path"), [("stream", "stream?last_event_id=-1"), ("wait", "join")])
 async def test_the_creator_of_a_run_is_handed_to_the_threads_object(api: Api, kind: str, path: str) -> None:
     thread_id = await api.new_thread()
     body = {"assistant_id": "sequence", "on_disconnect": "cancel", "stream_mode": ["updates", "values"]}
@@ -184,7 +184,7 @@ async def test_a_stateless_run_gets_a_temporary_thread(api: Api, kind: str) -> N
     assert (
         locations
         == {
-            "/stream": (f"{run_path}/stream", run_path),
+            "/stream": (f"{thread_path}/stream?last_event_id=-1", run_path),
             "/wait": (f"{thread_path}/join", thread_path),
         }[kind]
     )
@@ -510,13 +510,28 @@ async def test_joining_a_stream_passes_on_what_the_caller_wants(api: Api) -> Non
         stream_modes=("values", "updates", "debug"),
         last_event_id="-1",
         cancel_on_disconnect=True,
-        location=f"{path}/stream",
+        location=f"{path}/stream?cancel_on_disconnect=True"
+        "&stream_mode=values&stream_mode=%5B%22updates%22%2C%22debug%22%5D&stream_mode=",
         content_location=path,
     )
     await api.ask("GET", f"{path}/join?cancel_on_disconnect=0")
     assert parse(api.thread_objects.opened[-1][1]) == RunRequest(
         run_id=run_id, kind="wait", joins=True, location=f"{path}/join", content_location=path
     )
+
+
+async def test_a_stream_goes_on_where_its_address_says_unless_a_header_knows_better(api: Api) -> None:
+    thread_id = await api.new_thread()
+    path = f"/threads/{thread_id}/runs/{(await create(api, thread_id))['run_id']}/stream?last_event_id=-1"
+    await api.ask("GET", path)
+    await api.ask("GET", path, headers={"last-event-id": "17-1"})
+    from_start, after_an_event = (parse(url) for _, url in api.thread_objects.opened)
+    assert isinstance(from_start, RunRequest)
+    assert isinstance(after_an_event, RunRequest)
+    assert (from_start.last_event_id, after_an_event.last_event_id) == ("-1", "17-1")
+    assert from_start.location == after_an_event.location == path
+    wrong = await api.detail("GET", path.replace("-1", "yesterday"), status=422)
+    assert "last_event_id" in str(wrong)
 
 
 @pytest.mark.parametrize("mode", ["%5B", "%5B1%5D", "%5B%5B", "%00", "[" * 3000])

@@ -77,11 +77,14 @@ async def a_foreign_run(server: Session) -> None:
 
 
 async def foreign_ids(server: Session) -> None:
+    server.becomes("alice")
+    mark = {"mark": server.new_id()}
+    await server.post("/threads", {"metadata": mark})
     thread_id = await _alices(server)
     await server.post("/threads", {"thread_id": thread_id})
     await server.post("/threads", {"thread_id": thread_id, "if_exists": "do_nothing"})
     await server.post("/threads/search", {"ids": [thread_id]})
-    await server.post("/threads/count", {"metadata": {"owner": "alice"}})
+    await server.post("/threads/count", {"metadata": mark})
 
 
 async def assistants(server: Session) -> None:

@@ -50,6 +50,6 @@ async def batch(server: Session) -> None:
 async def through_the_sdk(server: Session) -> None:
     sdk = server.sdk.runs
     await sdk.wait(None, "sequence", input={"topic": "t"})
-    [_ async for _ in sdk.stream(None, "sequence", input={"topic": "t"})]
     run = await sdk.create(None, "sequence", input={"topic": "t"})
     await server.gone(run["thread_id"])
+    [_ async for _ in sdk.stream(None, "sequence", input={"topic": "t"})]
