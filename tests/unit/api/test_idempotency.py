@@ -1,6 +1,7 @@
 """Requests that are sent again with their `Idempotency-Key`: whatever became of the first answer, one thing is made."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -146,6 +147,19 @@ async def test_any_printable_key_is_taken(key: str) -> None:
     threads = [await api.ask("POST", "/threads", {}, headers={"idempotency-key": key}) for _ in range(2)]
     assert [is_replay(answer) for answer in threads] == [False, True]
     assert api.rows("threads") == 1
+
+
+async def test_a_key_of_an_earlier_release_which_hashed_the_whole_body_is_known() -> None:
+    """As long as the retry has the same bytes; the number of a message counted then."""
+    api = Api()
+    path = f"/threads/{await api.new_thread()}/commands"
+    body = json.dumps({"id": 1, "method": "run.start", "params": RUN})
+    assert not is_replay(await tell(api, path, body))
+    hashed = hashlib.sha256(f"POST {path}\n{body}".encode()).hexdigest()
+    api.db.connection.execute("UPDATE idempotency_keys SET fingerprint = ?", (hashed,))
+    assert is_replay(await tell(api, path, body))
+    assert not is_replay(await tell(api, path, body.replace('"id": 1', '"id": 2')))
+    assert api.rows("runs") == 1
 
 
 async def test_each_caller_has_keys_of_their_own() -> None:

@@ -7,7 +7,9 @@ import pytest
 from prometheus_client import parser
 
 import clock
+import d1_usage
 import each_minute
+from d1_usage import D1Usage
 from http_messages import HttpResponse
 from runs import completion, tallying
 from runs.outcome import RunEnd
@@ -174,6 +176,21 @@ async def test_what_a_run_asked_of_d1_counts_with_its_super_steps() -> None:
     await thread.create(input={"topic": "t"})
     await thread.runner.work()
     assert list((await scraped(api))["superstep_run_supersteps_total"].values()) == [6]
+
+
+async def test_each_figure_of_d1_is_summed_up() -> None:
+    api = Api()
+    for _ in range(2):
+        run = await started(api, await created(api, await api.new_thread()))
+        with d1_usage.counting_on(D1Usage()):
+            d1_usage.count(rows_read=3, rows_written=5, seconds=0.25)
+            d1_usage.count(rows_read=4, rows_written=6, seconds=0.5)
+            assert await completion.finish(api.db, run, ending("success"), Stamp(at(1), "v1"))
+    samples, labels = await scraped(api), ("sequence", "v1", "success")
+    figures = {"batches": 4, "rows_read": 14, "rows_written": 22, "seconds": 1.5}
+    assert {name: samples[f"superstep_run_d1_{name}_total"] for name in figures} == {
+        name: {labels: value} for name, value in figures.items()
+    }
 
 
 async def test_all_slices_of_a_run_count() -> None:
