@@ -124,15 +124,33 @@ async def test_a_redriven_run_goes_on_from_its_last_checkpoint(fragile: Fragile)
     assert {entry.version for entry in entries} == {"test"}
 
 
+async def supersteps(fragile: Fragile) -> set[str]:
+    """The numbers of super-steps in the metrics, by status."""
+    counted = [line for line in (await fragile.metrics()).splitlines() if "supersteps_total{" in line]
+    return {line.split('status="')[1] for line in counted}
+
+
 async def test_each_end_of_a_redriven_run_counts_the_super_steps_since_the_one_before(fragile: Fragile) -> None:
     thread = await fragile.thread()
     run_id = await fragile.give_up(thread)
     fragile.outside.is_well = True
     await fragile.redrive(run_id)
     await thread.runner.work()
-    counted = [line for line in (await fragile.metrics()).splitlines() if "supersteps_total{" in line]
     # LangGraph's own `__start__` is one.
-    assert {line.split('status="')[1] for line in counted} == {'error"} 3', 'success"} 2'}
+    assert await supersteps(fragile) == {'error"} 3', 'success"} 2'}
+
+
+async def test_all_super_steps_count_of_a_run_that_had_stored_nothing_when_it_was_redriven(fragile: Fragile) -> None:
+    thread = await fragile.thread()
+    thread.open_database = lambda: DiedBefore(fragile.api, fragile.outside)  # type: ignore[method-assign]
+    thread.incarnate()
+    run_id = await fragile.give_up(thread)
+    hours_ago = "UPDATE runs SET history = json_set(history, '$[0].at', ?)"
+    fragile.api.db.connection.execute(hours_ago, (clock.shifted(clock.now_iso(), -7200),))
+    fragile.outside.is_well = True
+    await fragile.redrive(run_id)
+    await thread.runner.work()
+    assert await supersteps(fragile) == {'error"} 0', 'success"} 5'}
 
 
 async def test_a_task_that_was_at_work_before_anything_was_stored_keeps_its_token_when_it_is_redriven() -> None:
