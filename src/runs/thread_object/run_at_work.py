@@ -121,9 +121,10 @@ class RunAtWork:
         afterwards, because clients ask for the run right away.
         """
         self._looks.begin()
-        is_asked = result.status == "rollback" or self._streams.is_followed(run.run_id)
-        is_deleted = is_asked and completion.deletes(run, result)
-        self._streams.note_end(run.run_id, outcome.told(result) if is_deleted else None)
+        # Followers of the thread hear of a rollback; a thread that goes with its run has none but those of the run.
+        is_heard = result.status == "rollback" or self._streams.is_followed(run.run_id)
+        is_lost = is_heard and completion.deletes(run, result)
+        self._streams.note_end(run.run_id, outcome.told(result) if is_lost else None)
         finished = await completion.finish(self._database, run, result, self._stamp())
         # If the run was not this executor's any more, neither is the next one.
         self._looks.found(finished and finished.claim)

@@ -184,6 +184,22 @@ async def test_the_end_of_a_run_that_has_shown_something_costs_no_note(durabilit
     assert not noted(thread)
 
 
+@pytest.mark.parametrize("is_followed", [True, False])
+async def test_the_end_of_a_stateless_run_costs_a_note_if_somebody_follows_it(*, is_followed: bool) -> None:
+    thread = await EndingThread.new()
+    assert isinstance(thread, EndingThread)
+    run_id = await create_stateless(thread)
+    if not is_followed:
+        thread.streams.close(run_id)
+    thread.release.set()
+    thread.connection.answers.clear()
+    work = asyncio.ensure_future(thread.runner.work())
+    await asyncio.wait_for(thread.connection.has_ended_run.wait(), 5)
+    assert noted(thread) == [run_id] * is_followed
+    thread.connection.answers.set()
+    await asyncio.wait_for(work, 5)
+
+
 async def test_a_note_is_forgotten_with_its_run() -> None:
     thread = await EndingThread.new()
     assert isinstance(thread, EndingThread)
