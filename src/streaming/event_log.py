@@ -7,7 +7,7 @@ What else must not be forgotten is in `stream_notes.py`.
 There is no `await` between statements that belong together, so they commit together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ports import ObjectStorage, Row
@@ -143,12 +143,12 @@ class EventLog:
         ORDER BY part
     """
 
-    def last_data(self, run_id: str, name: str) -> str | None:
-        """The data of the run's latest stored event of this name."""
+    def last_data(self, run_id: str, name: str, is_meant: Callable[[str], bool] | None = None) -> str | None:
+        """The data of the run's latest stored event of this name whose data `is_meant`."""
         before = EventId(10**15, 0)  # after all: an id's milliseconds have at most 15 digits
         while rows := self._storage.execute(self.BLOCKS_BACKWARDS, run_id, before.ms, before.n):
             for frame in reversed(_frames(run_id, rows)):
-                if frame.name == name:
+                if frame.name == name and (is_meant is None or is_meant(sse.data_of(frame))):
                     return sse.data_of(frame)
             before = EventId(rows[0]["last_ms"], rows[0]["last_n"])
         return None

@@ -1,7 +1,7 @@
 """The stream of one run inside its thread object: takes events from the graph and adds them to the thread's log."""
 
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -240,10 +240,10 @@ class RunStream:
         """The first super-step this run committed, in any attempt."""
         return self._first_step
 
-    def last_data(self, name: str) -> str | None:
-        """The data of the latest released event of this name, in any attempt."""
+    def last_data(self, name: str, is_meant: Callable[[str], bool] | None = None) -> str | None:
+        """The data of the latest released event of this name whose data `is_meant`, in any attempt."""
         self._log.store()
-        return self._log.stored.last_data(self._run_id, name)
+        return self._log.stored.last_data(self._run_id, name, is_meant)
 
     # What a subscription calls.
 

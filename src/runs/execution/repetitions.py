@@ -92,7 +92,8 @@ class Repetitions:
         if not self._resumed or name in self._snapshots:
             return False
         self._snapshots.add(name)
-        shown = self._stream.last_data(name)
+        is_debug = name.partition("|")[0] == "debug"
+        shown = self._stream.last_data(name, streamed_items.shows_checkpoint if is_debug else None)
         return shown is not None and streamed_items.identity(shown) == streamed_items.identity(data)
 
 

@@ -57,6 +57,11 @@ def delivery(item: Item) -> Delivery:
     return Delivery.LIVE if begins else Delivery.RECORD
 
 
+def shows_checkpoint(data: str) -> bool:
+    """Whether an event of the mode `debug` shows a checkpoint."""
+    return json.loads(data)["type"] == "checkpoint"
+
+
 def identity(data: str) -> Any:
     """What makes two snapshots the same: a checkpoint's id, or the whole of the values."""
     snapshot = json.loads(data)

@@ -174,6 +174,26 @@ def test_a_crash_of_a_run_that_goes_on_from_another_one_changes_nothing_that_any
     raise AssertionError("the run never ended")
 
 
+@pytest.mark.parametrize("durability", ["async", "sync"])
+def test_a_crash_repeats_no_checkpoint_of_the_mode_debug(durability: str) -> None:
+    kwargs = {"input": {"topic": "s"}, "stream_mode": ["debug"], "durability": durability}
+
+    def steps(driver: RunDriver) -> list[int]:
+        told = [json.loads(data) for _, data in named(run_alone(lambda: driver.read(driver.job().run_id)), "debug")]
+        return [each["step"] for each in told if each["type"] == "checkpoint"]
+
+    for after in range(1, 1000, 3):
+        driver = RunDriver(sample_graphs.sequence(), D1Opener(write_behind=durability == "async"))
+        is_over = driver.crash(driver.job(**kwargs), after=after) is None
+        if not is_over:
+            run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        assert steps(driver) == [-1, 0, 1, 2, 3, 4], f"after turn {after}"
+        if is_over:
+            assert after > 5, "the run must have been interrupted at some points"
+            return
+    raise AssertionError("the run never ended")
+
+
 def test_a_subgraph_without_checkpoints_shows_all_its_values_once_to_clients_that_come_after_a_crash() -> None:
     kwargs = {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"], "subgraphs": True}
 
