@@ -203,9 +203,8 @@ async def join_stream(call: Call[None, StreamQuery]) -> Reply:
     missing = await _missing(call)
     if missing:
         return error_stream(f"404: {missing.capitalize()} not found")
-    after = call.request.headers.get("last-event-id") or call.query.last_event_id
     modes = tuple(_stream_modes(call.query.stream_mode))
-    return await _open_joined(call, "stream", "stream", stream_modes=modes, last_event_id=after)
+    return await _open_joined(call, "stream", "stream", modes, after=call.query.last_event_id)
 
 
 async def _missing(call: Call[None, JoinQuery]) -> Literal["thread", "run"] | None:
@@ -223,9 +222,8 @@ async def _open_joined(
     call: Call[None, JoinQuery],
     kind: Kind,
     location: str,
-    *,
     stream_modes: tuple[str, ...] = (),
-    last_event_id: str | None = None,
+    after: str | None = None,
 ) -> Reply:
     """Hand a caller over to the object of a run's thread. Where to come back to is told with what was asked for."""
     path = run_path(call.path["thread_id"], call.path["run_id"])
@@ -235,7 +233,7 @@ async def _open_joined(
         kind=kind,
         joins=True,
         stream_modes=stream_modes,
-        last_event_id=last_event_id,
+        last_event_id=call.request.headers.get("last-event-id") or after,
         cancel_on_disconnect=call.query.cancel_on_disconnect,
         location=f"{path}/{location}?{asked}" if asked else f"{path}/{location}",
         content_location=path,

@@ -5,6 +5,7 @@ every subscriber sees the events, which makes `Last-Event-ID` exact.
 """
 
 import re
+import sys
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, NamedTuple
@@ -47,14 +48,19 @@ class Delivery(Enum):
 class Superstep:
     """The super-step of a graph: `step` counts in `namespace` ("" is the run's own graph), `root_step` in "".
 
-    With a `task` it is only that task's part of it, which is settled as soon as the task's writes are committed.
+    With a `task` it is only that task's part of it, which is settled as soon as the task's writes are committed; if
+    `live`, only the live events in that which had to wait.
     """
 
     namespace: str
     step: int
     root_step: int
     task: str = ""
+    live: bool = False
 
+
+#: Of a task's part of a super-step, whose number is not known.
+UNKNOWN_STEP: Final = sys.maxsize
 
 #: For events that belong to no super-step and are never discarded with one, such as `metadata`.
 BEFORE_ALL: Final = Superstep("", -100, -100)

@@ -5,7 +5,9 @@ Within a super-step that still runs, live events overtake those that wait for it
 parallel branch would hold back the tokens of another.
 """
 
-from streaming.events import BEFORE_ALL, Delivery, Event, Superstep
+from dataclasses import replace
+
+from streaming.events import BEFORE_ALL, UNKNOWN_STEP, Delivery, Event, Superstep
 
 
 class Gate:
@@ -70,6 +72,22 @@ class Gate:
             if event.delivery is not Delivery.SNAPSHOT
             or (event.superstep.namespace, event.superstep.step) != (namespace, step)
         ]
+
+    def adopt(self, namespace: str, task_id: str, step: int | None) -> set[Superstep]:
+        """The waiting live events of a task's super-step, and of graphs in it, become part of what this task does.
+
+        Which tasks beside it they are from, nobody knows. Returns the parts to which they belonged.
+        """
+        left: set[Superstep] = set()
+        for place, event in enumerate(self._waiting):
+            part = event.superstep
+            is_beside = part.namespace == namespace and step in (None, part.step)
+            if event.delivery is Delivery.LIVE and not part.task and (is_beside or task_id in part.namespace):
+                left.add(part)
+                own_step = part.step if part.namespace == namespace else UNKNOWN_STEP
+                own = Superstep(namespace, own_step, part.root_step, task_id, live=True)
+                self._waiting[place] = replace(event, superstep=own)
+        return left
 
     def of_task(self, task_id: str) -> list[Event]:
         """The waiting events of a task."""

@@ -1,12 +1,11 @@
 """The stream of one run inside its thread object: takes events from the graph and adds them to the thread's log."""
 
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from streaming.event_log import ENDED_STEP
-from streaming.events import BEFORE_ALL, START, Delivery, Event, EventId, Frame, Superstep
+from streaming.events import BEFORE_ALL, START, UNKNOWN_STEP, Delivery, Event, EventId, Frame, Superstep
 from streaming.gate import Gate
 from streaming.json_text import dumps
 from streaming.thread_log import ThreadLog
@@ -30,9 +29,6 @@ RESUMED: Final = ".resume"
 
 #: Before the super-step of a thread's first checkpoint, and of what is shown without one.
 _BEFORE_FIRST_STEP: Final = -3
-
-#: Of a task's part of a super-step.
-_UNKNOWN_STEP: Final = sys.maxsize
 
 #: The entry after all events of a run, with the ending behind it; its data is what `/wait` answers.
 ENDED: Final = ".end/"
@@ -110,7 +106,7 @@ class RunStream:
             self._notes.release(self._run_id, superstep)
             if is_settled or is_finished:
                 shown += events
-            if is_finished and not is_settled:
+            if is_finished and not (is_settled or superstep.live):
                 self._note_shown(superstep)
         self._show(_in_order(shown))
 
@@ -170,12 +166,16 @@ class RunStream:
         self._note_told(namespace, step)
         self._hold(self._gate.lost_after(namespace, step))
 
-    def before_task_commit(self, namespace: str, task_id: str, records: Sequence[Event]) -> None:
+    def before_task_commit(
+        self, namespace: str, task_id: str, records: Sequence[Event], step: int | None = None
+    ) -> None:
         """What a task wrote is about to be stored: store what would be lost if the object died right after.
 
-        `records` are its events that have not been emitted.
+        `records` are its events that have not been emitted, `step` is the number of its super-step if that is known.
         """
-        self._note_told(namespace, _UNKNOWN_STEP, task_id)
+        self._note_told(namespace, UNKNOWN_STEP, task_id)
+        for left in self._gate.adopt(namespace, task_id, step):
+            self._hold_anew(left)
         emitted = self._gate.of_task(task_id)
         self._hold([*emitted, *(replace(event, order=self._order + 1) for event in records)])
 
@@ -275,23 +275,34 @@ class RunStream:
     def _release(self, events: Sequence[Event]) -> None:
         if not events:
             return
-        for event in events:
-            if self._held.pop(event.superstep, None):
-                self._notes.release(self._run_id, event.superstep)
-                self._hold([other for other in self._gate.waiting() if other.superstep == event.superstep])
-        for superstep in {event.superstep for event in events if event.superstep.task}:
-            if not self._gate.has_committed(superstep):
-                self._note_shown(superstep)
-        self._show(events)
+        parts = dict.fromkeys(event.superstep for event in events)
+        were_held = [part for part in parts if self._hold_anew(part)]
+        for part in parts:
+            if part.task and not (part.live or self._gate.has_committed(part)):
+                self._note_shown(part)
+        self._show(events, durably=bool(were_held))
+        live = {event.superstep for event in events if event.delivery is Delivery.LIVE}
+        for part in were_held:
+            if part in live:
+                self._note_told(part.namespace, part.step, part.task)
 
-    def _show(self, events: Sequence[Event]) -> None:
+    def _hold_anew(self, part: Superstep) -> bool:
+        """Store of what is stored until its commit only what still waits; whether there was anything."""
+        was_held = self._held.pop(part, None) is not None
+        if was_held:
+            self._notes.release(self._run_id, part)
+            self._hold([event for event in self._gate.waiting() if event.superstep == part])
+        return was_held
+
+    def _show(self, events: Sequence[Event], *, durably: bool = False) -> None:
         for event in events:
             # What is committed in its own namespace stays true when the super-step around it is run again.
             settled = event.delivery is not Delivery.LIVE
             step = BEFORE_ALL.root_step if settled else event.superstep.root_step
             self._log.append(self._run_id, event.name, event.data, step)
         if events:
-            self._log.show(self._run_id, durably=any(event.delivery is not Delivery.LIVE for event in events))
+            settles = any(event.delivery is not Delivery.LIVE for event in events)
+            self._log.show(self._run_id, durably=durably or settles)
 
     def _note_told(self, namespace: str, step: int, task_id: str = "") -> None:
         """So that a crash after this commit takes no live event back: the run that resumes will not emit it again."""

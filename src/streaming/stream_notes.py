@@ -172,13 +172,14 @@ def parts(text: str) -> list[str]:
 
 def _held_kind(superstep: Superstep) -> str:
     place = f"{_HELD}{superstep.root_step}/{superstep.step}/{superstep.namespace}"
-    return f"{place}\n{superstep.task}" if superstep.task else place
+    task = superstep.task + "\n" * superstep.live
+    return f"{place}\n{task}" if task else place
 
 
 def _superstep(kind: str) -> Superstep:
     root_step, step, place = kind.removeprefix(_HELD).split("/", 2)
     namespace, _, task = place.partition("\n")
-    return Superstep(namespace, int(step), int(root_step), task)
+    return Superstep(namespace, int(step), int(root_step), task.rstrip("\n"), live=task.endswith("\n"))
 
 
 def _held(superstep: Superstep, body: str) -> list[Event]:

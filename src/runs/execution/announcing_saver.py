@@ -19,6 +19,8 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream, names: Task
     """A copy of a checkpointer that tells of every commit, before and after, and of answers to interrupts before."""
     tells_itself = isinstance(saver, D1Saver)
     early: set[str] = set()
+    #: The super-step after each checkpoint.
+    steps_after: dict[str, int] = {}
 
     def wrote(task_id: str) -> None:
         if task_id in early:
@@ -33,6 +35,7 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream, names: Task
 
     async def aput(config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:
         namespace = config.get("configurable", {}).get("checkpoint_ns", "")
+        steps_after[checkpoint["id"]] = metadata["step"] + 1
         await events.catch_up(namespace, metadata["step"])
         events.emit_records()
         stream.before_commit(namespace, metadata["step"])
@@ -51,7 +54,8 @@ def announcing(saver: Saver, events: GraphEvents, stream: RunStream, names: Task
             if await events.is_ahead(namespace, task_id):
                 early.add(task_id)
                 events.emit_records(task_id)
-            stream.before_task_commit(namespace, task_id, events.records_of(task_id))
+            step = steps_after.get(config.get("configurable", {}).get("checkpoint_id", ""))
+            stream.before_task_commit(namespace, task_id, events.records_of(task_id), step)
         await events.before_writes()
         await put_writes(config, writes, task_id, task_path)
         if not tells_itself:

@@ -32,6 +32,20 @@ def test_tokens_pass_what_waits_in_the_same_super_step() -> None:
     assert gate.admit(token) == [token]
 
 
+def test_tokens_that_wait_belong_to_what_their_task_did() -> None:
+    gate = Gate()
+    gate.admit(record("updates", 1))
+    gate.close("", 1)
+    for event in (live("messages", 2), record("updates", 2)):
+        gate.admit(event)
+    assert gate.adopt("", "of the step before", 1) == set()
+    assert gate.adopt("", "a", 2) == {Superstep("", 2, 2)}
+    assert gate.adopt("", "beside a", 2) == set()
+    [token] = gate.of_task("a")
+    assert (token.name, token.superstep) == ("messages", Superstep("", 2, 2, "a", live=True))
+    assert gate.commit("", 1) == [record("updates", 1), token]
+
+
 def test_tokens_of_the_next_super_step_wait_behind_the_one_before() -> None:
     gate = Gate()
     first, token, second = record("updates", 1), live("messages", 2), record("updates", 2)

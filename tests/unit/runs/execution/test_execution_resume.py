@@ -235,18 +235,19 @@ def test_the_result_of_a_task_whose_super_step_goes_on_is_shown_once_through_any
 
 @pytest.mark.parametrize("block_milliseconds", [0, 1000], ids=["stored at once", "stored later"])
 @pytest.mark.parametrize("subgraphs", [True, False], ids=["subgraphs", ""])
+@pytest.mark.parametrize("modes", [["custom"], ["custom", "values"], ["custom", "updates"]], ids=",".join)
 @pytest.mark.parametrize("graph", ["talkative", "sequence"])
 def test_a_crash_takes_no_custom_event_from_anyone(
-    graph: str, block_milliseconds: int, monkeypatch: pytest.MonkeyPatch, *, subgraphs: bool
+    graph: str, modes: list[str], block_milliseconds: int, monkeypatch: pytest.MonkeyPatch, *, subgraphs: bool
 ) -> None:
     """A task whose writes are committed is not executed again, and what it said is not said again."""
     monkeypatch.setattr(thread_log, "BLOCK_MILLISECONDS", block_milliseconds)
-    kwargs = {"input": {"topic": "t"}, "stream_mode": ["custom"], "subgraphs": subgraphs}
+    kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": subgraphs}
     calm = RunDriver(getattr(sample_graphs, graph)(), written_behind())
     run_alone(lambda: calm.slice(calm.job(**kwargs)))
     expected = set(customs(run_alone(lambda: calm.read(calm.job().run_id))))
     assert expected
-    for after in range(1, 1000):
+    for after in range(1, 1000, 2):
         driver = RunDriver(getattr(sample_graphs, graph)(), written_behind(), slow_storage=True)
         frames = seen_through_a_crash(driver, kwargs, after)
         if frames is None:
