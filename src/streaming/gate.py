@@ -109,4 +109,6 @@ class Gate:
         )
 
     def _is_closing(self, event: Event) -> bool:
-        return self.has_closed(event.superstep.namespace, event.superstep.step)
+        """Whether later events wait behind this one: its super-step has ended, or it shows with what a run begins."""
+        is_beginning = event.delivery is Delivery.SNAPSHOT and bool(event.superstep.task)
+        return is_beginning or self.has_closed(event.superstep.namespace, event.superstep.step)

@@ -46,6 +46,13 @@ def test_tokens_that_wait_belong_to_what_their_task_did() -> None:
     assert gate.commit("", 1) == [record("updates", 1), token]
 
 
+def test_everything_waits_behind_what_a_command_has_changed() -> None:
+    gate, token = Gate(), live("messages", 1)
+    changed = Event("values", "", Superstep("", 1, 1, "a command"), Delivery.SNAPSHOT)
+    assert gate.admit(changed) == gate.admit(token) == []
+    assert gate.commit_task("a command") == [changed, token]
+
+
 def test_tokens_of_the_next_super_step_wait_behind_the_one_before() -> None:
     gate = Gate()
     first, token, second = record("updates", 1), live("messages", 2), record("updates", 2)
