@@ -1,12 +1,18 @@
 """Drives `runs/execution` as a thread object does, without one: attempts, slices, crashes, and what clients see."""
 
 import asyncio
+import contextvars
+import gc
+import logging
 import sqlite3
+import sys
 import time
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import pytest
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.runtime import RunControl
@@ -27,7 +33,7 @@ from tests.support.sqlite_database import SqliteDatabase
 
 T = TypeVar("T")
 
-#: What "crashed". Kept, so that nothing of it ever runs again, not even a `finally`.
+#: What "crashed". Kept until `bury`, so that a test sees nothing of it run again, not even a `finally`.
 _graveyard: list[Any] = []
 
 
@@ -183,6 +189,18 @@ def run_for(turns: int, *work: Coroutine[Any, Any, Any]) -> list[asyncio.Task[An
     _graveyard.append((tasks, [*loop._ready], [*loop._scheduled]))  # type: ignore[attr-defined]
     loop.close()  # A test crashes more often than a process may open files.
     return tasks
+
+
+def bury() -> None:
+    """Free what crashed, when a test has ended: only here do its `finally` blocks run, for nobody, and unheard."""
+    if not _graveyard:
+        return
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(action="ignore"):
+        patch.setattr(sys, "unraisablehook", lambda _: None)
+        logging.disable()
+        _graveyard.clear()
+        contextvars.copy_context().run(gc.collect)
+        logging.disable(logging.NOTSET)
 
 
 def run_alone(function: Callable[[], Awaitable[T]]) -> T:
