@@ -1,8 +1,8 @@
 """W3C Trace Context: the trace of a request, its runs and everything that they cause.
 
 A caller's own trace is kept in the run's row. A request without one begins a trace, whose id is derived from the
-request's id. So every attempt of a run knows its trace, and also the run's own span, whose id is derived from the run's
-id.
+request's id. So every attempt of a run knows its trace. It also knows the run's own span, whose id is derived from the
+run's id and from when it was started, because a run that is redriven is started again.
 """
 
 import logging
@@ -106,9 +106,9 @@ def of_run(run_id: str, configurable: Mapping[str, Any]) -> TraceContext:
     return of(configurable.get(CONFIGURABLE) or {}, configurable.get("langgraph_request_id") or run_id)
 
 
-def span_of(run_id: str) -> str:
-    """The id of the span for a run, of ours or of LangChain's: the random half of the run's id."""
-    return UUID(run_id).hex[16:]
+def span_of(run_id: str, started_at: str | None) -> str:
+    """The id of a run's span since it was last started; None for a run that was not."""
+    return UUID(ids.derived(run_id, started_at or "")).hex[16:]
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from trace_context import TraceContext
 @contextmanager
 def about(run: Run) -> Generator[None]:
     """Every log line of the block is about this run, and every request in it continues the run's trace."""
-    with log_lines.about(**_identity(run)), trace_context.within(trace_of(run), trace_context.span_of(run.run_id)):
+    span_id = trace_context.span_of(run.run_id, run.started_at)
+    with log_lines.about(**_identity(run)), trace_context.within(trace_of(run), span_id):
         yield
 
 

@@ -1,8 +1,9 @@
 """Makes spans from LangChain's callbacks about one run: its tasks, and their calls of models and tools.
 
-The run's own graph is not among them: the whole run is one span, however many attempts it took.
+The run's own graph is not among them: the whole run is one span (`span_id`), however many attempts it took.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -15,7 +16,6 @@ from langchain_core.messages.utils import convert_to_openai_messages
 from langchain_core.outputs import LLMResult
 from langgraph.errors import GraphBubbleUp
 
-import trace_context
 from streaming.json_text import described, dumps
 from trace_context import TraceContext
 from tracing.spans import RunType, Span, Value
@@ -51,6 +51,7 @@ class SpanRecorder(BaseCallbackHandler):
     def __init__(
         self,
         run_id: str,
+        span_id: str,
         trace: TraceContext,
         attributes: Mapping[str, Value],
         take: Callable[[Span], None],
@@ -67,7 +68,7 @@ class SpanRecorder(BaseCallbackHandler):
         self._open: dict[UUID, Span] = {}
         self._characters = 0
         #: For callbacks that make no span, the id of the enclosing span.
-        self._inside: dict[UUID, str] = {self._run: trace_context.span_of(run_id)}
+        self._inside: dict[UUID, str] = {self._run: span_id}
 
     def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **about: Any) -> None:
         """A graph, a task of it, or any other runnable begins."""
@@ -178,7 +179,7 @@ class SpanRecorder(BaseCallbackHandler):
     ) -> None:
         span = Span(
             trace=self._trace,
-            span_id=trace_context.span_of(str(run_id)),
+            span_id=os.urandom(8).hex(),
             parent_id=self._parent(about.get("parent_run_id")),
             name=name,
             kind="client" if run_type == "llm" else "internal",

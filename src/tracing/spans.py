@@ -28,6 +28,8 @@ class Span:
     trace: TraceContext
     span_id: str
     parent_id: str | None
+    #: A span of the same trace that ended before, and with which this one goes on.
+    link_id: str | None = None
     name: str
     kind: Literal["internal", "server", "client"] = "internal"
     run_type: RunType = "chain"
@@ -81,6 +83,8 @@ def _encoded(span: Span, *, for_langsmith: bool, content: Collection[str]) -> di
     }
     if span.parent_id is not None:
         encoded["parentSpanId"] = span.parent_id
+    if span.link_id is not None:
+        encoded["links"] = [{"traceId": span.trace.trace_id, "spanId": span.link_id}]
     if span.trace.state:
         encoded["traceState"] = span.trace.state
     if span.error is not None:

@@ -183,8 +183,10 @@ def _delay(now: str, due_at: str) -> int | None:
 @contextmanager
 def _about(webhook: Webhook) -> Generator[None]:
     """Log lines and requests of the block belong to the trace of the webhook's run."""
-    run_id, configurable = webhook.run_id, json.loads(webhook.body)["kwargs"]["config"]["configurable"]
-    trace, span_id = trace_context.of_run(run_id, configurable), trace_context.span_of(run_id)
+    run_id, body = webhook.run_id, json.loads(webhook.body)
+    configurable = body["kwargs"]["config"]["configurable"]
+    trace = trace_context.of_run(run_id, configurable)
+    span_id = trace_context.span_of(run_id, body.get("run_started_at"))
     lines = log_lines.about(thread_id=configurable.get("thread_id"), run_id=run_id, trace_id=trace.trace_id)
     with lines, trace_context.within(trace, span_id):
         yield

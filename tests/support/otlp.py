@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,21 +25,25 @@ class ReceivedSpan:
     parent_id: str
     name: str
     kind: int
-    nanoseconds: int
+    start_ns: int
+    end_ns: int
     status: int
     message: str
     attributes: Mapping[str, Any]
     resource: Mapping[str, Any]
+    #: (trace, span) of each span that it is linked to.
+    links: Sequence[tuple[str, str]] = ()
 
 
 def spans_of(body: str) -> list[ReceivedSpan]:
     """The spans of an `ExportTraceServiceRequest`; an unknown field, or a value of another type, is an error."""
     decoded = json.loads(body)
-    for span in (s for r in decoded["resourceSpans"] for scope in r["scopeSpans"] for s in scope["spans"]):
+    spans = [span for resource in decoded["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]]
+    for place in [*spans, *(link for span in spans for link in span.get("links", ()))]:
         for name in _IDS:
-            if name in span:
-                assert span[name] == span[name].lower()
-                span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
+            if name in place:
+                assert place[name] == place[name].lower()
+                place[name] = base64.b64encode(bytes.fromhex(place[name])).decode()
     request = ParseDict(decoded, ExportTraceServiceRequest())
     return [
         ReceivedSpan(
@@ -48,11 +52,13 @@ def spans_of(body: str) -> list[ReceivedSpan]:
             parent_id=_id(span.parent_span_id, 8) if span.parent_span_id else "",
             name=span.name,
             kind=span.kind,
-            nanoseconds=span.end_time_unix_nano - span.start_time_unix_nano,
+            start_ns=span.start_time_unix_nano,
+            end_ns=span.end_time_unix_nano,
             status=span.status.code,
             message=span.status.message,
             attributes=_attributes(span.attributes),
             resource=_attributes(resource.resource.attributes),
+            links=tuple((_id(link.trace_id, 16), _id(link.span_id, 8)) for link in span.links),
         )
         for resource in request.resource_spans
         for scope in resource.scope_spans

@@ -24,6 +24,8 @@ class Job:
     kwargs: Mapping[str, Any]
     #: When the run's first attempt began; the same after a redrive. None for a run that an older release started.
     first_started_at: str | None = None
+    #: When the first attempt since the last redrive began.
+    started_at: str | None = None
 
     @classmethod
     def of(cls, run: Run) -> "Job":
@@ -35,6 +37,7 @@ class Job:
             attempt=run.attempt,
             kwargs=run.arguments,
             first_started_at=run_history.first_start(run_history.parse(run.history)) or run.started_at,
+            started_at=run.started_at,
         )
 
     @property

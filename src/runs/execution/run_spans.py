@@ -11,6 +11,7 @@ from runs.outcome import Outcome
 from runs.run_lines import trace_of
 from runs.run_row import LANGSMITH_PROJECT
 from streaming.json_text import dumps
+from tables import run_history
 from tables.runs import Run
 from tracing.exporter import Exporter
 from tracing.recorder import SpanRecorder
@@ -25,6 +26,7 @@ def recorder(job: Job, exporter: Exporter) -> SpanRecorder | None:
         return None
     return SpanRecorder(
         job.run_id,
+        trace_context.span_of(job.run_id, job.started_at),
         trace,
         {**_attributes(job.run_id, job.thread_id), "superstep.attempt": job.attempt},
         exporter.take,
@@ -34,8 +36,14 @@ def recorder(job: Job, exporter: Exporter) -> SpanRecorder | None:
 
 
 def of_run(run: Run, result: Outcome, *, captures_content: bool) -> Span:
-    """The run as a whole, now that it has ended: over all its attempts, below whatever its caller was doing."""
+    """The run as a whole, now that it has ended: over all its attempts, below whatever its caller was doing.
+
+    A redriven run ends again. It is another span then, since the redrive, that is linked to the first.
+    """
     trace, configurable = trace_of(run), run.arguments["config"]["configurable"]
+    entries = run_history.parse(run.history)
+    first = run_history.first_start(entries)
+    waiting_since = max((entry.at for entry in entries if entry.event == "redriven"), default=run.created_at)
     graph_id: str = configurable["graph_id"]
     error: dict[str, str] = json.loads(result.error) if result.error and result.status in ("error", "timeout") else {}
     attributes: dict[str, Value] = {
@@ -49,11 +57,12 @@ def of_run(run: Run, result: Outcome, *, captures_content: bool) -> Span:
     }
     return Span(
         trace=trace,
-        span_id=trace_context.span_of(run.run_id),
+        span_id=trace_context.span_of(run.run_id, run.started_at),
         parent_id=trace.parent_id,
+        link_id=trace_context.span_of(run.run_id, first) if first and first != run.started_at else None,
         name=f"invoke_agent {graph_id}",
         kind="server",
-        start_ns=clock.epoch_ms(run.started_at or run.created_at) * 1_000_000,
+        start_ns=clock.epoch_ms(run.started_at or waiting_since) * 1_000_000,
         end_ns=time.time_ns(),
         attributes=attributes,
         error=(error["error"], error["message"]) if error else None,

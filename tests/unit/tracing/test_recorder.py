@@ -11,10 +11,11 @@ from tracing.recorder import MAX_OPEN_CHARACTERS, SpanRecorder
 from tracing.spans import Span, request_body
 
 TRACE = TraceContext(trace_id="4bf92f3577b34da6a3ce929d0e0e4736")
+RUN = "00f067aa0ba902b7"
 
 
 def recorder(taken: list[Span]) -> SpanRecorder:
-    return SpanRecorder(str(uuid4()), TRACE, {}, taken.append, captures_content=True)
+    return SpanRecorder(str(uuid4()), RUN, TRACE, {}, taken.append, captures_content=True)
 
 
 def begun(recorder: SpanRecorder, number: int) -> list[UUID]:
@@ -54,3 +55,12 @@ def test_metadata_that_are_no_attributes_can_be_sent() -> None:
         "gen_ai.request.temperature": 0.5,
         "error.type": "ValueError",
     }
+
+
+def test_the_generators_of_two_isolates_that_come_from_one_snapshot_make_no_span_twice() -> None:
+    taken: list[Span] = []
+    for milliseconds in (1, 2):
+        spans, task = recorder(taken), UUID(int=milliseconds << 80 | 7 << 76 | 0xABC)
+        spans.on_chain_start(None, {}, run_id=task, name="task")
+        spans.on_chain_end(None, run_id=task)
+    assert len({span.span_id for span in taken}) == 2

@@ -12,10 +12,13 @@ from langchain_core.tools import tool
 from langgraph.graph import START, StateGraph
 
 import trace_context
+from tests.support.fragile_threads import SETTINGS, Fragile
 from tests.support.http_api import Api, State
 from tests.support.otlp import ReceivedSpan
 from tests.support.span_receiver import LANGSMITH, Receiver, Way
 from tests.support.thread_object_in_memory import ThreadObjectInMemory
+from tests.support.webhook_outside import URL, courier
+from tests.support.webhook_outside import Receiver as Hooked
 from tracing.destinations import Destination
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -98,7 +101,7 @@ async def test_a_run_is_a_tree_below_its_callers_span() -> None:
     await it.thread.runner.work()
     spans = await it.spans()
     root = spans[-1]
-    assert (root.name, root.parent_id, root.span_id) == ("invoke_agent agent", CALLER, trace_context.span_of(run_id))
+    assert (root.name, root.parent_id, root.links) == ("invoke_agent agent", CALLER, ())
     assert {span.trace_id for span in spans} == {TRACE}
     assert below(spans, "invoke_agent agent") == {"think", "child"}
     assert below(spans, "think") == {"chat GenericFakeChatModel", "execute_tool shout", "text_completion FakeListLLM"}
@@ -184,7 +187,7 @@ async def test_both_attempts_of_a_run_that_was_cut_off_are_in_its_trace() -> Non
     graph.add_edge("first", "second")
     graphs: dict[str, Any] = it.thread.api.registry.graphs
     graphs["slow"] = graph.compile()
-    run_id = await it.create("slow", durability="sync")
+    await it.create("slow", durability="sync")
     lost = asyncio.ensure_future(it.thread.runner.work())
     await at_second.wait()
     it.way.exporter.flush()  # what a longer attempt does by itself
@@ -196,11 +199,63 @@ async def test_both_attempts_of_a_run_that_was_cut_off_are_in_its_trace() -> Non
     told = [(span.name, span.attributes.get("superstep.attempt")) for span in spans if span.name != "second"]
     assert told == [("first", 1), ("invoke_agent slow", None)]
     assert ("second", 2) in {(span.name, span.attributes.get("superstep.attempt")) for span in spans}
-    assert {(span.trace_id, span.parent_id) for span in spans} == {
-        (TRACE, trace_context.span_of(run_id)),
-        (TRACE, CALLER),
-    }
+    assert {(span.trace_id, span.parent_id) for span in spans[:-1]} == {(TRACE, spans[-1].span_id)}
     assert spans[-1].attributes["superstep.run.attempts"] == 2
+
+
+async def test_each_start_of_a_redriven_run_is_a_span_of_its_own() -> None:
+    fragile, hooked = Fragile(), Hooked()
+    it = Traced(await fragile.thread(), SHUT)
+    run_id = await it.create("fragile", input={"log": []}, webhook=URL)
+    for status in ("error", "error", "success"):
+        fragile.outside.is_well = status == "success"
+        for _ in range(0 if fragile.outside.is_well else SETTINGS.max_attempts):
+            await fragile.kill(it.thread)
+        await it.thread.runner.work()
+        await courier(it.thread.api.db, hooked).deliver(run_id)
+        await asyncio.sleep(0.002)  # the start of a run is known in milliseconds
+        await fragile.redrive(run_id)
+    spans = await it.spans()
+    assert len({span.span_id for span in spans}) == len(spans)
+    first, second, third = (span for span in spans if span.name == "invoke_agent fragile")
+    assert [span.attributes["superstep.run.status"] for span in (first, second, third)] == ["error", "error", "success"]
+    assert {(span.trace_id, span.parent_id) for span in (first, second, third)} == {(TRACE, CALLER)}
+    assert (first.links, second.links, third.links) == ((), ((TRACE, first.span_id),), ((TRACE, first.span_id),))
+    assert first.end_ns <= second.start_ns <= second.end_ns <= third.start_ns
+    told = [webhook.headers["traceparent"] for webhook in hooked.received]
+    assert told == [f"00-{TRACE}-{span.span_id}-01" for span in (first, second, third)]
+    tasks = [(span.parent_id, span.name) for span in spans if span.status == 0 and span.parent_id != CALLER]
+    assert tasks == [(first.span_id, "0"), (first.span_id, "1"), (third.span_id, "2"), (third.span_id, "3")]
+
+
+async def test_a_redriven_run_that_is_cancelled_before_it_starts_is_a_span_since_its_redrive() -> None:
+    fragile = Fragile()
+    it = Traced(await fragile.thread(), SHUT)
+    run_id = await fragile.give_up(it.thread)
+    await asyncio.sleep(0.01)
+    await fragile.redrive(run_id)
+    await it.thread.runner.stop(run_id, "not wanted")
+    await it.thread.runner.work()
+    first, second = (span for span in await it.spans() if span.name == "invoke_agent fragile")
+    assert second.attributes["superstep.run.status"] == "interrupted"
+    assert second.links == ((first.trace_id, first.span_id),)
+    assert second.span_id != first.span_id
+    assert second.start_ns >= first.end_ns
+
+
+async def test_requests_that_a_run_makes_are_below_its_span() -> None:
+    it, made = await traced(SHUT), list[str]()
+
+    def ask(_state: State) -> State:
+        made.append(trace_context.outgoing()["traceparent"])
+        return {}
+
+    graphs: dict[str, Any] = it.thread.api.registry.graphs
+    graphs["asker"] = StateGraph(State).add_node(ask).add_edge(START, "ask").compile()
+    await it.create("asker")
+    await it.thread.runner.work()
+    root = (await it.spans())[-1]
+    assert made == [f"00-{TRACE}-{root.span_id}-01"]
 
 
 async def test_what_a_graph_raises_is_on_its_spans_and_an_interrupt_is_no_error() -> None:
