@@ -198,6 +198,10 @@ class SpanRecorder(BaseCallbackHandler):
         span = self._open.pop(run_id, None)
         if span is None:
             return
+        if error is not None and not isinstance(error, Exception):
+            # LangChain does not say that a tool or a retriever was cancelled.
+            for inner in [inner for inner, other in self._open.items() if other.parent_id == span.span_id]:
+                self._end(inner, error=error)
         self._characters -= span.characters
         span.end_ns = max(time.time_ns(), span.start_ns)  # the Worker's clock may step back a little
         if error is None:

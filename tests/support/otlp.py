@@ -38,7 +38,7 @@ class ReceivedSpan:
 def spans_of(body: str) -> list[ReceivedSpan]:
     """The spans of an `ExportTraceServiceRequest`; an unknown field, or a value of another type, is an error."""
     decoded = json.loads(body)
-    spans = [span for resource in decoded["resourceSpans"] for scope in resource["scopeSpans"] for span in scope["spans"]]
+    spans = [span for each in decoded["resourceSpans"] for scope in each["scopeSpans"] for span in scope["spans"]]
     for place in [*spans, *(link for span in spans for link in span.get("links", ()))]:
         for name in _IDS:
             if name in place:

@@ -12,6 +12,7 @@ from langchain_core.tools import tool
 from langgraph.graph import START, StateGraph
 
 import trace_context
+from settings import Settings
 from tests.support.fragile_threads import SETTINGS, Fragile
 from tests.support.http_api import Api, State
 from tests.support.otlp import ReceivedSpan
@@ -279,6 +280,40 @@ async def test_a_run_that_is_stopped_is_in_its_trace_too() -> None:
     await it.thread.runner.work()
     [span] = await it.spans()
     assert span.attributes["superstep.run.status"] == "interrupted"
+
+
+@pytest.mark.parametrize("status", ["interrupted", "rollback", "timeout"])
+async def test_what_is_at_work_when_a_run_is_stopped_is_in_its_trace_too(status: str) -> None:
+    api = Api()
+    settings = Settings(bg_job_timeout_secs=1 if status == "timeout" else 60)
+    it, called = Traced(ThreadObjectInMemory(api, await api.new_thread(), settings), SHUT), asyncio.Event()
+
+    @tool
+    async def wait(word: str) -> str:
+        """Take for ever."""
+        await FakeListLLM(responses=["done"]).ainvoke(word)
+        called.set()
+        return await asyncio.Event().wait() or ""
+
+    async def act(_state: State) -> State:
+        return {"log": [await wait.ainvoke({"word": "w"})]}
+
+    graphs: dict[str, Any] = it.thread.api.registry.graphs
+    graphs["waiting"] = StateGraph(State).add_node(act).add_edge(START, "act").compile()
+    run_id = await it.create("waiting")
+    working = asyncio.ensure_future(it.thread.runner.work())
+    await called.wait()
+    if status != "timeout":
+        action = "interrupt" if status == "interrupted" else status
+        url = f"/threads/{it.thread.thread_id}/runs/{run_id}/cancel?action={action}"
+        await it.thread.api.json("POST", url, status=202)
+        await it.thread.runner.wake()
+    await working
+    spans = await it.spans()
+    names = ["text_completion FakeListLLM", "execute_tool wait", "act", "invoke_agent waiting"]
+    assert [span.name for span in spans] == names
+    assert [span.parent_id for span in spans] == [*(span.span_id for span in spans[1:]), CALLER]
+    assert spans[-1].attributes["superstep.run.status"] == status
 
 
 async def test_nothing_is_recorded_that_the_caller_does_not_record() -> None:
