@@ -35,6 +35,9 @@ _STATE: Final = re.compile(r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]+=[\x20-\x2b\x2d-\x3c\
 MAX_STATE_MEMBERS: Final = 32
 MAX_STATE_CHARACTERS: Final = 512
 
+#: The member of `tracestate` that says which run of this server the caller is.
+_RUN: Final = "superstep="
+
 #: The key of a run's configuration that keeps its caller's trace context.
 CONFIGURABLE: Final = "__trace_context__"
 
@@ -59,6 +62,11 @@ class TraceContext:
     def is_sampled(self) -> bool:
         """Whether the beginner of the trace wants it recorded."""
         return bool(self.flags & _SAMPLED)
+
+    @property
+    def is_below_run(self) -> bool:
+        """Whether the parent is a run of this server."""
+        return self.state.split(",")[0].strip() == f"{_RUN}{self.parent_id}"
 
     def headers(self, span_id: str) -> dict[str, str]:
         """The headers of a request that is made in this span of the trace."""
@@ -113,8 +121,10 @@ def span_of(run_id: str, started_at: str | None) -> str:
 
 @contextmanager
 def within(context: TraceContext, span_id: str) -> Generator[None]:
-    """Requests made in the block belong to a span."""
-    token = _outgoing.set(context.headers(span_id))
+    """Requests made in the block belong to the span of a run."""
+    others = [member for member in context.state.split(",") if member and not member.strip().startswith(_RUN)]
+    state = ",".join([f"{_RUN}{span_id}", *others][:MAX_STATE_MEMBERS])
+    token = _outgoing.set(replace(context, state=state).headers(span_id))
     try:
         yield
     finally:

@@ -71,6 +71,8 @@ def _encoded(span: Span, *, for_langsmith: bool, content: Collection[str]) -> di
         **(_langsmith(span) if for_langsmith else {}),
     }
     is_remote = span.parent_id is not None and span.parent_id == span.trace.parent_id
+    # LangSmith drops a span whose parent it never gets.
+    is_root = span.parent_id is None or (for_langsmith and is_remote and not span.trace.is_below_run)
     encoded: dict[str, Any] = {
         "traceId": span.trace.trace_id,
         "spanId": span.span_id,
@@ -81,7 +83,7 @@ def _encoded(span: Span, *, for_langsmith: bool, content: Collection[str]) -> di
         "attributes": _attributes(attributes),
         "flags": span.trace.flags | _PARENT_IS_REMOTE_IS_KNOWN | (_PARENT_IS_REMOTE if is_remote else 0),
     }
-    if span.parent_id is not None:
+    if not is_root:
         encoded["parentSpanId"] = span.parent_id
     if span.link_id is not None:
         encoded["links"] = [{"traceId": span.trace.trace_id, "spanId": span.link_id}]

@@ -87,6 +87,7 @@ async def test_a_streamed_run_is_one_trace_from_its_caller_to_its_super_steps(
     assert collector.headers["/v1/traces"]["x-tenant"] == "mine"
     told = await received(collector, trace_id, "invoke_agent sequence", "/otel/v1/traces")
     assert {span.attributes["langsmith.span.kind"] for span in told} == {"chain"}
+    assert {span.parent_id for span in told} == {"", root.span_id}
     asked = collector.headers["/otel/v1/traces"]
     assert (asked["x-api-key"], asked["langsmith-project"]) == (SECRET, "tests")
     about = lines(server, run_id)

@@ -1,5 +1,7 @@
 """W3C Trace Context: what is accepted, and what is passed on."""
 
+from dataclasses import replace
+
 import pytest
 
 import trace_context
@@ -84,5 +86,21 @@ def test_the_trace_of_a_request_comes_out_of_its_id() -> None:
 def test_requests_are_made_in_the_name_of_a_span() -> None:
     assert trace_context.outgoing() == {}
     with trace_context.within(TraceContext(trace_id=TRACE), SPAN):
-        assert trace_context.outgoing() == {"traceparent": f"00-{TRACE}-{SPAN}-01"}
+        sent = trace_context.outgoing()
+    assert sent == {"traceparent": f"00-{TRACE}-{SPAN}-01", "tracestate": f"superstep={SPAN}"}
     assert trace_context.outgoing() == {}
+
+
+def test_a_request_says_which_run_makes_it_and_keeps_what_others_say() -> None:
+    others = ",".join(f"k{number}=1" for number in range(31))
+    with trace_context.within(TraceContext(trace_id=TRACE, state=f"{others}, superstep=1"), SPAN):
+        below = trace_context.of(trace_context.outgoing(), REQUEST)
+    assert below == TraceContext(trace_id=TRACE, parent_id=SPAN, state=f"superstep={SPAN},{others}")
+    assert below.is_below_run
+    with trace_context.within(replace(below, state=f"{others},k31=1"), SPAN):
+        assert trace_context.of(trace_context.outgoing(), REQUEST) == below
+
+
+@pytest.mark.parametrize("state", ["", f"a=1,superstep={SPAN}", "superstep=1"])
+def test_a_caller_in_between_is_not_a_run(state: str) -> None:
+    assert not TraceContext(trace_id=TRACE, parent_id=SPAN, state=state).is_below_run

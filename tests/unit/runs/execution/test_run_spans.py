@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.span_receiver import LANGSMITH, Receiver, Way
 from tests.support.thread_object_in_memory import ThreadObjectInMemory
 from tests.support.webhook_outside import URL, courier
 from tests.support.webhook_outside import Receiver as Hooked
+from trace_context import TraceContext
 from tracing.destinations import Destination
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -73,11 +75,11 @@ class Traced:
         thread.traces = self.way.exporter
         thread.incarnate()
 
-    async def create(self, graph_id: str = "agent", **body: Any) -> str:
+    async def create(self, graph_id: str = "agent", *, headers: Mapping[str, str] = HEADERS, **body: Any) -> str:
         """A run whose caller is in a trace."""
         url = f"/threads/{self.thread.thread_id}/runs"
         body = {"assistant_id": graph_id, "input": {"topic": "t"}, **body}
-        return (await self.thread.api.json("POST", url, body, status=202, **HEADERS))["run_id"]
+        return (await self.thread.api.json("POST", url, body, status=202, **headers))["run_id"]
 
     async def spans(self) -> list[ReceivedSpan]:
         """What was sent so far."""
@@ -170,6 +172,19 @@ async def test_langsmith_gets_its_own_names_and_the_project_that_the_caller_want
     assert kinds["execute_tool shout"] == "tool"
     model = next(span for span in spans if span.name.startswith("chat"))
     assert json.loads(model.attributes["gen_ai.completion"])["messages"][0]["content"] == "hello"
+
+
+async def test_a_run_is_a_root_in_langsmith_unless_another_run_is_its_caller() -> None:
+    it = await traced(LANGSMITH)
+    await it.create()
+    await it.thread.runner.work()
+    first = (await it.spans())[-1]
+    assert (first.name, first.trace_id, first.parent_id) == ("invoke_agent agent", TRACE, "")
+    with trace_context.within(TraceContext(trace_id=TRACE), first.span_id):
+        caller = trace_context.outgoing()
+    await it.create(headers=caller)
+    await it.thread.runner.work()
+    assert (await it.spans())[-1].parent_id == first.span_id
 
 
 async def test_both_attempts_of_a_run_that_was_cut_off_are_in_its_trace() -> None:
