@@ -115,7 +115,8 @@ class Server:
         wrangler gives up when another program took the Worker's port meanwhile; then all of it starts again.
         """
         deadline, logged = time.monotonic() + timeout_seconds, len(self.log())
-        while self._worker_pids() in ([], [killed_pid]) or not self._answers():
+        # wrangler's proxy keeps a request for a Worker that never comes.
+        while self._worker_pids() in ([], [killed_pid]) or not self._answers(timeout_seconds=10):
             if GAVE_UP in self.log()[logged:]:
                 self.restart()
                 return
@@ -174,9 +175,9 @@ class Server:
             return []
         return [pid for pid, command in _descendants(self._process.pid) if "--debug-port" in command]
 
-    def _answers(self) -> bool:
+    def _answers(self, timeout_seconds: float = 30) -> bool:
         try:
-            with urllib.request.urlopen(self.url + READY_PATH, timeout=30) as response:
+            with urllib.request.urlopen(self.url + READY_PATH, timeout=timeout_seconds) as response:
                 return response.status == 200
         except urllib.error.HTTPError as error:
             if error.code == 503:  # what the Worker says when its variables are wrong
