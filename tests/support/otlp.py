@@ -33,6 +33,8 @@ class ReceivedSpan:
     resource: Mapping[str, Any]
     #: (trace, span) of each span that it is linked to.
     links: Sequence[tuple[str, str]] = ()
+    flags: int = 0x101
+    trace_state: str = ""
 
 
 def spans_of(body: str) -> list[ReceivedSpan]:
@@ -59,6 +61,8 @@ def spans_of(body: str) -> list[ReceivedSpan]:
             attributes=_attributes(span.attributes),
             resource=_attributes(resource.resource.attributes),
             links=tuple((_id(link.trace_id, 16), _id(link.span_id, 8)) for link in span.links),
+            flags=span.flags,
+            trace_state=span.trace_state,
         )
         for resource in request.resource_spans
         for scope in resource.scope_spans

@@ -56,6 +56,7 @@ async def test_a_span_reaches_each_receiver_with_what_that_one_may_know() -> Non
         message="E: boom",
         attributes={**attributes, "superstep.inputs": '{"a":1}'},
         resource={"service.name": "s"},
+        trace_state="a=1",
     )
     assert smith.attributes == {
         **attributes,
@@ -162,6 +163,20 @@ async def test_more_than_may_wait_is_dropped_and_counted(monkeypatch: pytest.Mon
         way.exporter.flush()
         await way.done()
     assert [line["message"] for line in log.lines] == ["2 spans were lost: their receivers take them too slowly"]
+
+
+async def test_contents_that_wait_are_bounded_too_and_leave_room_when_they_are_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exporter, "MAX_WAITING_CHARACTERS", 3)
+    receiver = Receiver()
+    way = Way(receiver)
+    for _ in range(2):
+        for _ in range(3):
+            way.exporter.take(span(inputs="12"))
+        way.exporter.flush()
+        await way.done()
+    assert [len(spans) for _, _, spans in receiver.requests] == [2, 2]
 
 
 async def test_a_content_that_is_too_long_is_left_out() -> None:

@@ -25,7 +25,7 @@ from trace_context import TraceContext
 from tracing.destinations import Destination
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01", "tracestate": "a=1"}
 OPEN = Destination(url="http://c", headers={}, content=frozenset({"inputs", "outputs"}))
 SHUT = Destination(url="http://c", headers={})
 
@@ -105,7 +105,10 @@ async def test_a_run_is_a_tree_below_its_callers_span() -> None:
     spans = await it.spans()
     root = spans[-1]
     assert (root.name, root.parent_id, root.links) == ("invoke_agent agent", CALLER, ())
-    assert {span.trace_id for span in spans} == {TRACE}
+    assert {(span.trace_id, span.trace_state) for span in spans} == {(TRACE, "a=1")}
+    # Only the run's own parent is known to be of another process.
+    assert {span.flags for span in spans[:-1]} == {0x101}
+    assert root.flags == 0x301
     assert below(spans, "invoke_agent agent") == {"think", "child"}
     assert below(spans, "think") == {"chat GenericFakeChatModel", "execute_tool shout", "text_completion FakeListLLM"}
     assert {span.name for span in spans if span.name == "deep"} == {"deep"}
@@ -248,6 +251,7 @@ async def test_a_redriven_run_that_is_cancelled_before_it_starts_is_a_span_since
     fragile = Fragile()
     it = Traced(await fragile.thread(), SHUT)
     run_id = await fragile.give_up(it.thread)
+    assert (await it.spans())[-1].attributes["superstep.run.status"] == "error"
     await asyncio.sleep(0.01)
     await fragile.redrive(run_id)
     await it.thread.runner.stop(run_id, "not wanted")
@@ -297,6 +301,27 @@ async def test_a_run_that_is_stopped_is_in_its_trace_too() -> None:
     assert span.attributes["superstep.run.status"] == "interrupted"
 
 
+async def test_a_run_that_is_stopped_while_another_executes_is_in_its_trace_too() -> None:
+    fragile = Fragile()
+    it = Traced(await fragile.thread(), SHUT)
+    await it.create("fragile", input={"log": []})
+    working = asyncio.ensure_future(it.thread.runner.work())
+    await fragile.outside.reached.wait()
+    await it.thread.runner.stop(await it.create(multitask_strategy="enqueue"), "not wanted")
+    assert (await it.spans())[-1].attributes["superstep.run.status"] == "interrupted"
+    working.cancel()
+    await asyncio.wait({working})
+
+
+async def test_the_spans_of_a_slice_are_sent_when_it_is_over() -> None:
+    api = Api()
+    it = Traced(ThreadObjectInMemory(api, await api.new_thread(), Settings(slice_supersteps=1)), SHUT)
+    await it.create("sequence")
+    await it.thread.runner.work()
+    assert {span.name for span in await it.spans()} == {"plan"}
+    assert it.thread.workflows.started
+
+
 @pytest.mark.parametrize("status", ["interrupted", "rollback", "timeout"])
 async def test_what_is_at_work_when_a_run_is_stopped_is_in_its_trace_too(status: str) -> None:
     api = Api()
@@ -329,6 +354,7 @@ async def test_what_is_at_work_when_a_run_is_stopped_is_in_its_trace_too(status:
     assert [span.name for span in spans] == names
     assert [span.parent_id for span in spans] == [*(span.span_id for span in spans[1:]), CALLER]
     assert spans[-1].attributes["superstep.run.status"] == status
+    assert spans[-1].status == (2 if status == "timeout" else 0)
 
 
 async def test_nothing_is_recorded_that_the_caller_does_not_record() -> None:
