@@ -99,6 +99,16 @@ async def test_a_streamed_run_is_one_trace_from_its_caller_to_its_super_steps(
     assert SECRET not in re.sub(r"env\..*", "", server.log())  # wrangler lists the variables it is given
 
 
+async def test_a_run_that_a_graph_starts_is_below_the_run_of_that_graph(
+    client: LangGraphClient, collector: Collector, trace_id: str
+) -> None:
+    await client.runs.wait(None, "delegating", input={"topic": "t"}, headers=headers(trace_id))
+    for path in ("/v1/traces", "/otel/v1/traces"):
+        await received(collector, trace_id, "invoke_agent sequence", path)
+        spans = {span.name: span for span in await received(collector, trace_id, "invoke_agent delegating", path)}
+        assert spans["invoke_agent sequence"].parent_id == spans["invoke_agent delegating"].span_id
+
+
 async def test_both_attempts_of_a_killed_run_are_in_one_trace(
     server: Server, client: LangGraphClient, collector: Collector, trace_id: str
 ) -> None:
