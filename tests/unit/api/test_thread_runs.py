@@ -530,7 +530,7 @@ async def test_a_stream_goes_on_where_its_address_says_unless_a_header_knows_bet
     assert isinstance(after_an_event, RunRequest)
     assert (from_start.last_event_id, after_an_event.last_event_id) == ("-1", "17-1")
     assert from_start.location == after_an_event.location == path
-    wrong = await api.detail("GET", path.replace("-1", "yesterday"), status=422)
+    wrong = await api.detail("GET", path.replace("=-1", "=yesterday"), status=422)
     assert "last_event_id" in str(wrong)
 
 
