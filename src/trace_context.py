@@ -35,7 +35,7 @@ _STATE: Final = re.compile(r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]+=[\x20-\x2b\x2d-\x3c\
 MAX_STATE_MEMBERS: Final = 32
 MAX_STATE_CHARACTERS: Final = 512
 
-#: The member of `tracestate` that says which run of this server the caller is.
+#: The member of `tracestate` that says that the caller is a run, and which.
 _RUN: Final = "superstep="
 
 #: The key of a run's configuration that keeps its caller's trace context.
@@ -65,7 +65,7 @@ class TraceContext:
 
     @property
     def is_below_run(self) -> bool:
-        """Whether the parent is a run of this server."""
+        """Whether the parent is the span of another run."""
         return self.state.split(",")[0].strip() == f"{_RUN}{self.parent_id}"
 
     def headers(self, span_id: str) -> dict[str, str]:
