@@ -179,6 +179,7 @@ class SpanRecorder(BaseCallbackHandler):
     ) -> None:
         span = Span(
             trace=self._trace,
+            # Not from LangChain's id: isolates of one memory snapshot may repeat its random half (see `ids`).
             span_id=os.urandom(8).hex(),
             parent_id=self._parent(about.get("parent_run_id")),
             name=name,
