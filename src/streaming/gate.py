@@ -64,8 +64,8 @@ class Gate:
         released, self._waiting = self._waiting, []
         return released
 
-    def lost_after(self, namespace: str, step: int) -> list[Event]:
-        """The waiting events that a run which resumes from this super-step would not emit again."""
+    def waiting_besides(self, namespace: str, step: int) -> list[Event]:
+        """The waiting events except the snapshots of a super-step."""
         return [
             event
             for event in self._waiting

@@ -157,14 +157,15 @@ class RunStream:
         """Whether all events of this super-step have been emitted since the object, or this attempt, began."""
         return self._gate.has_closed(namespace, step)
 
-    def before_commit(self, namespace: str, step: int) -> None:
+    def before_commit(self, namespace: str, step: int, *, is_known: bool = True) -> None:
         """A checkpoint is about to be written: store what would be lost if the object died right after.
 
-        That is all that waits, the events of earlier super-steps whose commit is under way as well, except the
-        snapshots of this very super-step: a run that resumes from it emits them again.
+        That is all that waits, the events of earlier super-steps whose commit is under way as well. If the graph
+        `is_known`, the snapshots of this very super-step are not among them: a run that resumes from it emits them
+        again, and those of one that is stopped are made from the stored state.
         """
         self._note_told(namespace, step)
-        self._hold(self._gate.lost_after(namespace, step))
+        self._hold(self._gate.waiting_besides(namespace, step) if is_known else self._gate.waiting())
 
     def before_task_commit(
         self, namespace: str, task_id: str, records: Sequence[Event], step: int | None = None

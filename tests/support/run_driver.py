@@ -76,8 +76,8 @@ class FarDatabase(SqliteDatabase):
 class D1Opener:
     """Opens savers over one database, as the thread objects of one Worker do."""
 
-    def __init__(self, *, write_behind: bool = False) -> None:
-        self._database = FarDatabase() if write_behind else SqliteDatabase()
+    def __init__(self, database: SqliteDatabase | None = None, *, write_behind: bool = False) -> None:
+        self._database = database or (FarDatabase() if write_behind else SqliteDatabase())
         self._write_behind = write_behind
 
     def __call__(self) -> D1Saver:

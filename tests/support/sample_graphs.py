@@ -96,6 +96,42 @@ def parent(*, checkpointer: bool | None = None) -> Any:
     return builder.compile()
 
 
+def caller(*, hidden: bool = False) -> Any:
+    """before → calls → after; "calls" executes a graph (first → second) twice, `hidden` from who looks at the node."""
+
+    def step(name: str) -> Any:
+        async def act(state: Trail) -> dict[str, Any]:
+            await asyncio.sleep(0)
+            return {"trail": [name]}
+
+        return act
+
+    child, builder = StateGraph(Trail), StateGraph(Trail)
+    for name in ("first", "second"):
+        child.add_node(name, step(name))
+    child.add_edge(START, "first")
+    child.add_edge("first", "second")
+    graph = child.compile()
+
+    async def call(each: Any) -> dict[str, Any]:
+        ended = [await each.ainvoke({"trail": [name]}) for name in ("once", "twice")]
+        return {"trail": [name for state in ended for name in state["trail"]]}
+
+    async def calls(_state: Trail) -> dict[str, Any]:
+        return await call(graph)
+
+    async def calls_hidden(_state: Trail, graphs: Any = (graph,)) -> dict[str, Any]:
+        return await call(graphs[0])
+
+    builder.add_node("before", step("before"))
+    builder.add_node("calls", calls_hidden if hidden else calls)
+    builder.add_node("after", step("after"))
+    builder.add_edge(START, "before")
+    builder.add_edge("before", "calls")
+    builder.add_edge("calls", "after")
+    return builder.compile()
+
+
 def crowd() -> Any:
     """Sends a task to a graph (first → second) for each name, beside a node of its own."""
 
@@ -234,12 +270,14 @@ def loop() -> Any:
     return builder.compile()
 
 
-def talkative() -> Any:
-    """slow, quick and child (first → second) side by side; each says its name, and slow takes longest."""
+def talkative(words: int = 1) -> Any:
+    """slow, quick and child (first → second) side by side; each says its name so often, and slow takes longest."""
 
     def node(name: str, turns: int = 0) -> Any:
         async def act(_state: Sequence) -> dict[str, Any]:
-            get_stream_writer()(name)
+            say = get_stream_writer()
+            for word in range(words):
+                say(f"{name} {word}")
             for _ in range(turns):
                 await asyncio.sleep(0)
             return {"messages": [name]}
@@ -251,7 +289,7 @@ def talkative() -> Any:
         child.add_node(name, node(name))
     child.add_edge(START, "first")
     child.add_edge("first", "second")
-    for name, action in (("slow", node("slow", 60)), ("quick", node("quick")), ("child", child.compile())):
+    for name, action in (("slow", node("slow", 60 + words)), ("quick", node("quick")), ("child", child.compile())):
         builder.add_node(name, action)
         builder.add_edge(START, name)
     return builder.compile()

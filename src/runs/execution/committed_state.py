@@ -8,6 +8,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph._internal._config import recast_checkpoint_ns  # how graphs with a memory name theirs
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.graph import START
+from langgraph.pregel import Pregel
 from langgraph.types import PregelTask, StateSnapshot
 
 from langgraph_terms import Graph, Saver
@@ -39,6 +40,14 @@ class _Place:
         """The tasks that have asked or failed."""
         done = continuation.finished_tasks(self.saved)
         return [task for task in self.state.tasks if task.id not in done and task.name != START]
+
+
+def knows(graph: Any, namespace: str) -> bool:
+    """Whether the graph of a namespace is a node, so that LangGraph knows it without executing what calls it."""
+    for part in filter(None, namespace.split("|")):
+        node = graph.nodes.get(part.partition(":")[0]) if isinstance(graph, Pregel) else None
+        graph = node and node.bound
+    return isinstance(graph, Pregel)
 
 
 async def show(job: Job, graph: Graph, saver: Saver, stream: RunStream, saved: CheckpointTuple) -> StateSnapshot:

@@ -15,6 +15,7 @@ from langgraph.types import PregelTask, StreamMode
 
 import clock
 from runs.execution import graph_input, streamed_items
+from runs.execution.arrivals import PROTOCOL_QUIET_TURNS, QUIET_TURNS, Arrivals
 from runs.execution.job import Job
 from runs.execution.protocol_items import SHOWN_MODES, Elsewhere
 from runs.execution.repetitions import Repetitions
@@ -30,12 +31,6 @@ RECORD_MODES: Final = frozenset({"updates", "tasks", "debug"})
 
 #: Modes whose events are shown at once, and by no resumed run again of tasks that are committed.
 _LIVE_MODES: Final = frozenset({"messages", "messages-tuple", "custom", "tools", "events"})
-
-#: Turns of the event loop that an item of a subgraph needs to get here; counted, and doubled.
-CATCH_UP_TURNS: Final = 12
-
-#: The same with the protocol, whose items pass through LangGraph's transformers first.
-PROTOCOL_CATCH_UP_TURNS: Final = 40
 
 _ALWAYS: Final[tuple[StreamMode, ...]] = ("values", "checkpoints")
 _PASSED_ON: Final = frozenset({"values", "updates", "custom", "tasks", "checkpoints", "debug"})
@@ -74,8 +69,6 @@ class GraphEvents:
         self._requested = frozenset(requested)
         self._gated = gated
         self._streams_subgraphs = subgraphs
-        # Whether what subgraphs commit is told of first; what is committed on exit needs no modes of records for that.
-        self._awaits_subgraphs = subgraphs and not (gated and RECORD_MODES.isdisjoint(self._requested))
         # The events of the streaming protocol tell of whole super-steps.
         self._tells_tasks = bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
         self._settles_tasks = gated and self._tells_tasks
@@ -84,7 +77,7 @@ class GraphEvents:
         self._encoder = RunEncoder()
         speaks_protocol = "lifecycle" in self._requested
         self._shown_encoder = RunEncoder(told_message_fields) if speaks_protocol else self._encoder
-        self._catch_up_turns = PROTOCOL_CATCH_UP_TURNS if speaks_protocol else CATCH_UP_TURNS
+        self.arrivals: Final = Arrivals(PROTOCOL_QUIET_TURNS if speaks_protocol else QUIET_TURNS)
         self._messages = MessageEvents()
         self._metadata: Mapping[str, Any] | None = None
         self._metadata_text = ""
@@ -122,6 +115,7 @@ class GraphEvents:
 
     def take(self, path: tuple[str, ...], mode: str, payload: Any) -> None:
         """One item of `astream`."""
+        self.arrivals.note()
         if not path:
             self._remember(mode, payload)
         namespace = "|".join(path)
@@ -152,6 +146,7 @@ class GraphEvents:
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""
+        self.arrivals.note()
         self._emit_live("", "events", self._encoder.dumps(event))
 
     def show_breakpoint(self, values: Any) -> None:
@@ -213,16 +208,17 @@ class GraphEvents:
     async def catch_up(self, namespace: str, step: int) -> None:
         """Let the events of a super-step arrive, for its commit must not come first.
 
-        LangGraph passes its items on through the event loop. They have arrived when the one after them has; at the
-        end of the graph and with durability "sync" that one comes only after the commit, hence the bound.
+        They have arrived when the item after them has; at the end of the graph and with durability "sync" that one
+        comes only after the commit.
         """
-        if namespace and not self._awaits_subgraphs:
+        is_told_of = not namespace or self._streams_subgraphs
+        if not self._gated:
+            has_arrived = self._running.get(namespace, step) > step
+        elif is_told_of or self._shows_live:
+            has_arrived = await self.arrivals.wait(lambda: self._running.get(namespace, step) > step)
+        else:
             return
-        for _ in range(self._catch_up_turns if self._gated else 0):
-            if self._running.get(namespace, step) > step:
-                return
-            await asyncio.sleep(0)
-        if self._running.get(namespace, step) <= step:
+        if is_told_of and not has_arrived:
             self._check_that_events_come()
 
     async def is_ahead(self, namespace: str, task_id: str) -> bool:
@@ -234,24 +230,21 @@ class GraphEvents:
         if task_id == NULL_TASK_ID:
             await self.catch_up(namespace, BEFORE_ALL.step)
             return True
-        is_told_of = self._tells_tasks and (not namespace or self._awaits_subgraphs)
+        is_told_of = self._tells_tasks and (not namespace or self._streams_subgraphs)
         if not self._gated:
             if self._is_behind or (is_told_of and task_id not in self._finished):
                 self._check_that_events_come()
             return False
         if not is_told_of:
             if self._shows_live:
-                for _ in range(self._catch_up_turns):
-                    await asyncio.sleep(0)
+                await self.arrivals.wait()
                 self._check_that_events_come()
             return False
-        for _ in range(CATCH_UP_TURNS):
-            if task_id in self._finished:
-                self._finished.discard(task_id)
-                return bool(self._begun[namespace])
-            await asyncio.sleep(0)
-        self._check_that_events_come()
-        return False
+        if not await self.arrivals.wait(lambda: task_id in self._finished):
+            self._check_that_events_come()
+            return False
+        self._finished.discard(task_id)
+        return bool(self._begun[namespace])
 
     def _check_that_events_come(self) -> None:
         """What nobody is told of is not committed: LangGraph, being cancelled, still stores what it does not stream."""
@@ -279,8 +272,7 @@ class GraphEvents:
         """
         if not (self._resumed and self._gated and self._streams_subgraphs):
             return
-        for _ in range(self._catch_up_turns):
-            await asyncio.sleep(0)
+        await self.arrivals.wait()
         self._stream.before_finish()
 
     def values_text(self) -> str:

@@ -57,7 +57,7 @@ class Slice:
         self._events = GraphEvents.of(job, stream, resumed=resumed)
         self._saver = saver
         self._names = _task_names(job)
-        self._graph = _bound(graph, job, announcing(saver, self._events, stream, self._names), provided)
+        self._graph = _bound(graph, job, announcing(graph, saver, self._events, stream, self._names), provided)
         self._config = job.config
         self._callbacks = _callbacks(job, provided)
 
@@ -77,7 +77,8 @@ class Slice:
                 self._events.take(path, mode, payload)
                 garbage.collect_if_due()
                 if mode == "checkpoints" and isinstance(self._saver, D1Saver):
-                    await self._saver.room()
+                    with self._events.arrivals.paused():
+                        await self._saver.room()
                 taken += 1
                 if taken % ITEMS_PER_TURN == 0:
                     await asyncio.sleep(0)

@@ -3,16 +3,20 @@
 LangGraph derives a task's id from the id of the checkpoint that its super-step begins with. A checkpoint that was not
 stored when its run was cut off is made anew: with a random id, the tasks after it would be other tasks than those that
 may have been at work already. And it tells the run's id to the tasks of the run's own graph only.
+
+What is stored of a task says nothing without the checkpoint that it follows: so whoever stores it is told when that is.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 from langgraph.checkpoint.base import CheckpointTuple
@@ -20,6 +24,9 @@ from langgraph.checkpoint.base import id as uuids
 from langgraph.pregel import _algo, _checkpoint
 from langgraph.pregel._loop import PregelLoop
 from langgraph.runtime import ExecutionInfo
+
+#: A graph that is called with `invoke` has the latter.
+AnyFuture: TypeAlias = "asyncio.Future[Any] | Future[Any]"
 
 #: LangGraph counts steps from -2, that of no checkpoint at all.
 _FIRST_STEP: Final = -2
@@ -60,6 +67,8 @@ class TaskNames:
     thread_id: str
     #: None for LangGraph's own.
     checkpoint_ids: CheckpointIds | None
+    #: The checkpoints that were made and are not given to the checkpointer yet, by their ids.
+    storing: dict[str, AnyFuture] = field(default_factory=dict)
 
     @contextmanager
     def given(self) -> Generator[None]:
@@ -75,6 +84,16 @@ class TaskNames:
         if self.checkpoint_ids and not saved.config.get("configurable", {}).get("checkpoint_ns"):
             self.checkpoint_ids.follow(saved)
 
+    def store(self, checkpoint_id: str, storing: AnyFuture) -> None:
+        """A checkpoint was made; `storing` ends when the checkpointer has it."""
+        self.storing[checkpoint_id] = storing
+        storing.add_done_callback(lambda _: self.storing.pop(checkpoint_id, None))
+
+    async def stored(self, checkpoint_id: str) -> None:
+        """Return once the checkpointer has a checkpoint, or never will."""
+        if storing := self.storing.get(checkpoint_id):
+            await asyncio.wait({asyncio.wrap_future(storing)})
+
 
 _current: Final = ContextVar[TaskNames | None]("task_names", default=None)
 #: By step, those of the graph that makes a checkpoint just now.
@@ -84,12 +103,18 @@ _ids: Final = ContextVar[Callable[[int], UUID] | None]("checkpoint_ids", default
 def _put_checkpoint(loop: Any, metadata: Any) -> None:
     """A graph of the run's own thread makes a checkpoint; one that a node runs on another thread makes another's."""
     names, place = _current.get(), loop.config["configurable"]
-    ids = names.checkpoint_ids if names and place.get("thread_id") == names.thread_id else None
+    if names is None or place.get("thread_id") != names.thread_id:
+        _put(loop, metadata)
+        return
+    ids = names.checkpoint_ids
     token = _ids.set(ids and partial(ids.of_step, place.get("checkpoint_ns", "")))
     try:
         _put(loop, metadata)
     finally:
         _ids.reset(token)
+    storing = getattr(loop, "_put_checkpoint_fut", None)
+    if storing and not storing.done():
+        names.store(loop.checkpoint["id"], storing)
 
 
 def _new_id(node: int | None = None, clock_seq: int | None = None) -> UUID:

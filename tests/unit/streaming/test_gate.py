@@ -86,5 +86,5 @@ def test_a_super_steps_own_snapshots_need_not_be_stored_before_its_commit() -> N
     snapshot = Event("values", "", Superstep("", 1, 1), Delivery.SNAPSHOT)
     gate.admit(record("updates", 1))
     gate.admit(snapshot)
-    assert gate.lost_after("", 1) == [record("updates", 1)]
-    assert gate.lost_after("", 2) == [record("updates", 1), snapshot]
+    assert gate.waiting_besides("", 1) == [record("updates", 1)]
+    assert gate.waiting_besides("", 2) == [record("updates", 1), snapshot]

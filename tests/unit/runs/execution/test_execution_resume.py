@@ -5,23 +5,27 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from langgraph.graph import StateGraph
 from langgraph.runtime import RunControl
 
+from checkpoints import group_commit
 from runs.execution.protocol_items import PROTOCOL_MODES
 from runs.outcome import Outcome
 from streaming import thread_log
 from streaming.events import START, Frame
 from tests.support import sample_graphs
-from tests.support.run_driver import D1Opener, RunDriver, SlowSaver, always, named, run_alone
+from tests.support.run_driver import D1Opener, FarDatabase, RunDriver, SlowSaver, always, named, run_alone
 
 ALL = ["values", "updates", "tasks", "checkpoints", "custom"]
 
 #: What is shown only once it is true, and so exactly once.
 EXACT = ("values", "updates", "checkpoints", "input.requested")
+
+#: More than can be on their way in the turns of the event loop in which an item usually comes.
+WORDS = 150
 
 PROTOCOL = {"stream_mode": list(PROTOCOL_MODES), "subgraphs": True}
 
@@ -256,6 +260,57 @@ def test_a_crash_takes_no_custom_event_from_anyone(
         replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
         assert set(customs(replay)) == set(customs(frames)) == expected, f"after turn {after}"
     raise AssertionError("the run never ended")
+
+
+@pytest.mark.parametrize("waiting", [group_commit.MAX_WAITING, 0], ids=["", "D1 is slow"])
+@pytest.mark.parametrize("subgraphs", [True, False], ids=["subgraphs", ""])
+@pytest.mark.parametrize("modes", [["custom"], ["custom", "values"], ["custom", "updates"]], ids=",".join)
+def test_a_crash_takes_nothing_that_takes_its_time_to_get_through(
+    modes: list[str], waiting: int, monkeypatch: pytest.MonkeyPatch, *, subgraphs: bool
+) -> None:
+    """Tasks end long before all that they have said has come through LangGraph's queues."""
+    monkeypatch.setattr(group_commit, "MAX_WAITING", waiting)
+    kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": subgraphs}
+    calm = RunDriver(sample_graphs.talkative(words=WORDS), written_behind())
+    run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    expected = set(customs(run_alone(lambda: calm.read(calm.job().run_id))))
+    assert len(expected) == (4 if subgraphs else 2) * WORDS
+    for after in range(1, 2000, 13):
+        driver = RunDriver(sample_graphs.talkative(words=WORDS), written_behind(), slow_storage=True)
+        frames = seen_through_a_crash(driver, kwargs, after)
+        if frames is None:
+            assert after > 50, "the run must have been interrupted at some points"
+            return
+        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
+        assert set(customs(replay)) == set(customs(frames)) == expected, f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
+class OrderlyDatabase(FarDatabase):
+    """Sees to it that nothing is stored of tasks whose checkpoint is not."""
+
+    ORPHANS: Final = """
+        SELECT checkpoint_ns, task_id FROM checkpoint_writes
+        WHERE (checkpoint_ns, checkpoint_id) NOT IN (SELECT checkpoint_ns, checkpoint_id FROM checkpoints)
+    """
+
+    async def batch(self, statements: Any) -> Any:
+        results = await super().batch(statements)
+        assert self.connection.execute(self.ORPHANS).fetchall() == []
+        return results
+
+
+@pytest.mark.parametrize("subgraphs", [True, False], ids=["subgraphs", ""])
+@pytest.mark.parametrize("modes", [["values"], ["custom", "values"], ["updates"]], ids=",".join)
+@pytest.mark.parametrize("waiting", [group_commit.MAX_WAITING, 0], ids=["", "D1 is slow"])
+def test_what_a_task_did_is_not_stored_before_the_checkpoint_that_it_follows(
+    waiting: int, modes: list[str], monkeypatch: pytest.MonkeyPatch, *, subgraphs: bool
+) -> None:
+    """A run that goes on from the checkpoint before would execute the task again, though its result was shown."""
+    monkeypatch.setattr(group_commit, "MAX_WAITING", waiting)
+    driver = RunDriver(sample_graphs.talkative(words=WORDS), D1Opener(OrderlyDatabase(), write_behind=True))
+    kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": subgraphs}
+    assert run_alone(lambda: driver.slice(driver.job(**kwargs))).status == "success"
 
 
 def seen_through_a_crash(driver: RunDriver, kwargs: dict[str, Any], after: int) -> list[Frame] | None:

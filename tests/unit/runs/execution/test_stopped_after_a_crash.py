@@ -43,6 +43,8 @@ class Case:
     modes: list[str] = field(default_factory=lambda: SHOWN)
     #: Whether each of its super-steps changes its state.
     changes: bool = True
+    #: Whether LangGraph tells of a checkpoint when it goes on from it: one in whose place it stops it never tells of.
+    lags: bool = False
     #: What its state has only if its command's update is stored.
     sign: str = ""
 
@@ -72,6 +74,11 @@ def with_memory() -> Any:
     return sample_graphs.parent(checkpointer=True)
 
 
+def hidden_caller() -> Any:
+    """A graph of whose subgraph LangGraph learns when it is called."""
+    return sample_graphs.caller(hidden=True)
+
+
 TRAIL = {"input": {"trail": ["a", "b"]}}
 SEQUENCE = {"input": {"topic": "s"}}
 
@@ -89,6 +96,12 @@ CASES: dict[str, Case] = {
     "subgraph with a memory": Case(make=with_memory, asked=TRAIL),
     "subgraph with a memory of another run": Case(make=with_memory, asked=TRAIL, before=(TRAIL,)),
     "subgraphs in parallel": Case(make=sample_graphs.crowd, asked=TRAIL),
+    "subgraph that is called twice": Case(make=sample_graphs.caller, asked=TRAIL),
+    "subgraph that is called twice, values": Case(make=sample_graphs.caller, asked=TRAIL, modes=["values"]),
+    "subgraph that is called twice, sync": Case(
+        make=sample_graphs.caller, asked={**TRAIL, "durability": "sync"}, lags=True
+    ),
+    "subgraph that nobody knows of": Case(make=hidden_caller, asked=TRAIL),
     "tasks of a function": Case(make=sample_graphs.workflow, asked={"input": [1, 2]}, changes=False),
     "resumed beside others": Case(
         make=sample_graphs.questions,
@@ -280,6 +293,8 @@ def check(case: Case, driver: RunDriver, calm: RunDriver, at: str) -> None:
         found = namespaces(shown, mode)
         if mode == "checkpoints" and found[""] > counts[""]:
             found[""] -= bool(case.before)  # the one that the run went on from
+        if mode == "checkpoints" and case.lags:
+            found.update(name for name, count in counts.items() if name.endswith("|1") and found[name] == count - 1)
         shown_of = counts if case.kwargs["subgraphs"] else Counter({"": counts[""]})
         assert +found == +shown_of, f"{mode} {at}"
 
