@@ -1,4 +1,4 @@
-"""What LangGraph streams, as the events of the wire: names, JSON, and the super-step each one belongs to.
+"""What LangGraph streams, on its way into a run's stream: when each item is shown, and what of it is news.
 
 LangGraph does not say which super-step an event belongs to, but it streams a `checkpoints` item at the end of each. So
 that mode is always on, asked for or not, and whatever comes between two of them is of the later one's super-step.
@@ -17,12 +17,11 @@ import clock
 from runs.execution import graph_input, streamed_items
 from runs.execution.arrivals import PROTOCOL_QUIET_TURNS, QUIET_TURNS, Arrivals
 from runs.execution.job import Job
-from runs.execution.protocol_items import SHOWN_MODES, Elsewhere
+from runs.execution.protocol_items import SHOWN_MODES
 from runs.execution.repetitions import Repetitions
 from runs.execution.streamed_items import Item
-from streaming.events import BEFORE_ALL, Delivery, Event, Superstep
-from streaming.json_text import RunEncoder, dumps, told_message_fields
-from streaming.message_events import MessageEvents
+from runs.execution.wire_events import WireEvents
+from streaming.events import BEFORE_ALL, Delivery, Event
 from streaming.protocol_view import INPUT_REQUESTED, input_requested
 from streaming.run_stream import RunStream
 
@@ -74,15 +73,9 @@ class GraphEvents:
         self._settles_tasks = gated and self._tells_tasks
         self._shows_live = gated and not _LIVE_MODES.isdisjoint(self._requested)
         self._resumed = resumed
-        self._encoder = RunEncoder()
-        speaks_protocol = "lifecycle" in self._requested
-        self._shown_encoder = RunEncoder(told_message_fields) if speaks_protocol else self._encoder
-        self.arrivals: Final = Arrivals(PROTOCOL_QUIET_TURNS if speaks_protocol else QUIET_TURNS)
-        self._messages = MessageEvents()
-        self._metadata: Mapping[str, Any] | None = None
-        self._metadata_text = ""
+        self._wire = WireEvents(self._requested, gated=gated)
+        self.arrivals: Final = Arrivals(PROTOCOL_QUIET_TURNS if "lifecycle" in self._requested else QUIET_TURNS)
         self._task: asyncio.Task[Any] | None = None
-        self._running: dict[str, int] = {}
         self._records: list[Item] = []
         #: The tasks of each graph's super-step that have begun and not finished.
         self._begun: defaultdict[str, set[str]] = defaultdict(set)
@@ -124,7 +117,7 @@ class GraphEvents:
         changed_by = NULL_TASK_ID if self._repetitions.is_changed(namespace, metadata) else ""
         if metadata:
             # The item itself belongs to the super-step it ends, but to the next one if a command has changed it.
-            self._running[namespace] = metadata["step"] + bool(changed_by)
+            self._wire.running[namespace] = metadata["step"] + bool(changed_by)
         if begun_with:
             self._emit_item(replace(begun_with, task=changed_by), Delivery.SNAPSHOT)
         if mode == "tasks" and self._tells_tasks:
@@ -136,18 +129,18 @@ class GraphEvents:
         if metadata:
             self.emit_records()
             self._stream.close_superstep(namespace, metadata["step"])
-            self._running[namespace] = metadata["step"] + 1
+            self._wire.running[namespace] = metadata["step"] + 1
             self._begun[namespace].clear()
             if not (self._gated or namespace):
                 self._finished.clear()  # LangGraph stored nothing of them
-            self._repetitions.note_checkpoint(namespace, self._running[namespace], payload["tasks"])
+            self._repetitions.note_checkpoint(namespace, self._wire.running[namespace], payload["tasks"])
             if self._repetitions.is_stored(namespace, metadata):
                 self._stream.goes_on_from(namespace, metadata["step"])
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""
         self.arrivals.note()
-        self._emit_live("", "events", self._encoder.dumps(event))
+        self._stream.emit(self._wire.live("", "events", self._wire.text(event)))
 
     def show_breakpoint(self, values: Any) -> None:
         """What LangGraph would stream at a breakpoint that the run had reached before it was cut off."""
@@ -160,7 +153,7 @@ class GraphEvents:
         """What LangGraph shows of an own checkpoint when it goes on from it, unless the stream was told of it."""
         namespace, step = "|".join(path), payload["metadata"]["step"]
         if not is_own or self._stream.has_told(namespace, step):
-            self._running[namespace] = step + 1
+            self._wire.running[namespace] = step + 1
             return
         self.take(path, "values", values)
         self.take(path, "checkpoints", payload)
@@ -186,7 +179,7 @@ class GraphEvents:
             asking = [asdict(interrupt) for interrupt in task.interrupts]
             ended = {"id": task.id, "name": task.name, "error": task.error, "result": {}, "interrupts": asking}
             self.take(path, "tasks", ended)
-            self.take(path, "debug", _debug("task_result", self._running.get("|".join(path), 0), ended))
+            self.take(path, "debug", _debug("task_result", self._wire.running.get("|".join(path), 0), ended))
 
     def emit_records(self, task_id: str | None = None) -> None:
         """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.
@@ -203,7 +196,7 @@ class GraphEvents:
 
     def records_of(self, task_id: str) -> list[Event]:
         """What a task did, as far as it waits for its super-step's end, as it may be told now."""
-        return [self._event(item, Delivery.RECORD) for item in self._records if item.task == task_id]
+        return [self._wire.of_item(item, Delivery.RECORD) for item in self._records if item.task == task_id]
 
     async def catch_up(self, namespace: str, step: int) -> None:
         """Let the events of a super-step arrive, for its commit must not come first.
@@ -213,9 +206,9 @@ class GraphEvents:
         """
         is_told_of = not namespace or self._streams_subgraphs
         if not self._gated:
-            has_arrived = self._running.get(namespace, step) > step
+            has_arrived = self._wire.running.get(namespace, step) > step
         elif is_told_of or self._shows_live:
-            has_arrived = await self.arrivals.wait(lambda: self._running.get(namespace, step) > step)
+            has_arrived = await self.arrivals.wait(lambda: self._wire.running.get(namespace, step) > step)
         else:
             return
         if is_told_of and not has_arrived:
@@ -277,11 +270,11 @@ class GraphEvents:
 
     def values_text(self) -> str:
         """`values` as JSON text."""
-        return self._encoder.dumps(self.values)
+        return self._wire.text(self.values)
 
     def checkpoint_values_text(self) -> str:
         """The whole state at the last checkpoint as JSON text."""
-        return self._encoder.dumps(self.checkpoint["values"] if self.checkpoint else {})
+        return self._wire.text(self.checkpoint["values"] if self.checkpoint else {})
 
     def _remember(self, mode: str, payload: Any) -> None:
         if mode == "checkpoints":
@@ -292,7 +285,7 @@ class GraphEvents:
             self.values = {k: v for k, v in shown.items() if k != "__interrupt__"} if has_interrupt else payload
 
     def _take_requested(self, item: Item) -> None:
-        step = self._running.get(item.namespace)
+        step = self._wire.running.get(item.namespace)
         if not self._repetitions.hold_back(item, step) and (news := self._repetitions.news(item, step)):
             self._take_news(news)
 
@@ -306,55 +299,16 @@ class GraphEvents:
         self._emit_item(item, delivery)
 
     def _emit_item(self, item: Item, delivery: Delivery) -> None:
-        event = self._event(item, delivery)
+        event = self._wire.of_item(item, delivery)
         if delivery is not Delivery.SNAPSHOT or not self._repetitions.is_shown(event.name, event.data):
             self._stream.emit(event)
 
-    def _event(self, item: Item, delivery: Delivery) -> Event:
-        step = None
-        payload = item.payload
-        if item.is_debug_checkpoint:
-            # Comes after the `checkpoints` item of the same checkpoint, so the next super-step seems to run already.
-            step = payload["payload"]["metadata"]["step"]
-            payload = {**payload, "payload": streamed_items.debug_checkpoint(payload["payload"])}
-        name = streamed_items.name(item.mode, item.namespace)
-        if isinstance(payload, Elsewhere):
-            name, payload = streamed_items.name(item.mode, "|".join(payload.namespace)), payload.payload
-        data = dumps(payload) if item.mode in ("custom", "tools") else self._shown_encoder.dumps(payload)
-        return self._placed(item.namespace, name, data, delivery, step, item.task)
-
     def _take_message(self, namespace: str, payload: Any) -> None:
-        if isinstance(payload, tuple):
-            self._emit_message(namespace, *cast(tuple[Any, Any], payload))
-        else:
+        if not isinstance(payload, tuple):
             self._emit_item(Item(namespace, "messages", payload), Delivery.LIVE)
-
-    def _emit_message(self, namespace: str, message: Any, metadata: Mapping[str, Any]) -> None:
-        if "messages-tuple" in self._requested:
-            # All tokens of one answer come with the same metadata object.
-            if self._metadata is not metadata:
-                self._metadata, self._metadata_text = metadata, dumps(metadata)
-            data = f"[{dumps(message)},{self._metadata_text}]"
-            self._emit_live(namespace, streamed_items.name("messages", namespace), data)
             return
-        for name, data in self._messages.events(message, metadata):
-            self._emit_live(namespace, name, data)
-
-    def _emit_live(self, namespace: str, name: str, data: str) -> None:
-        self._stream.emit(self._placed(namespace, name, data, Delivery.LIVE))
-
-    def _placed(
-        self, namespace: str, name: str, data: str, delivery: Delivery, step: int | None = None, task: str = ""
-    ) -> Event:
-        if step is None:
-            step = self._running.get(namespace)
-        if step is None and not namespace and self._gated:
-            # Before the run's first super-step it can only show what is committed already.
-            return Event(name, data, BEFORE_ALL, delivery)
-        if step is None or not self._gated:
-            # A subgraph may have no checkpoints, and before its first one it is not known.
-            delivery = Delivery.LIVE
-        return Event(name, data, Superstep(namespace, step or 0, self._running.get("", -2), task), delivery)
+        for event in self._wire.of_message(namespace, *cast(tuple[Any, Any], payload)):
+            self._stream.emit(event)
 
 
 def _debug(kind: str, step: int, payload: Mapping[str, Any]) -> dict[str, Any]:
