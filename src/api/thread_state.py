@@ -35,7 +35,6 @@ _NEVER_RUN: Final = StateSnapshot(
     values={}, next=(), config={}, metadata=None, created_at=None, parent_config=None, tasks=(), interrupts=()
 )
 
-
 _UNTOLD: Final = "the thread's followers were not told that its state was changed"
 
 
