@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from operator import add
 from pathlib import Path
 from typing import Annotated, Any
@@ -70,18 +71,17 @@ def _nested() -> StateGraph:
     return graph
 
 
+@cache
+def _compiled() -> dict[str, Pregel[Any, Any, Any, Any]]:
+    makers = {"sequence": _sequence, "approval": _approval, "failure": _failure, "nested": _nested}
+    return {name: make().compile() for name, make in makers.items()}
+
+
 @dataclass
 class GraphsInMemory:
     """A registry of the graphs above."""
 
-    graphs: dict[str, Pregel[Any, Any, Any, Any]] = field(
-        default_factory=lambda: {
-            "sequence": _sequence().compile(),
-            "approval": _approval().compile(),
-            "failure": _failure().compile(),
-            "nested": _nested().compile(),
-        }
-    )
+    graphs: dict[str, Pregel[Any, Any, Any, Any]] = field(default_factory=lambda: {**_compiled()})
 
     descriptions: dict[str, str] = field(default_factory=lambda: {"sequence": "plans, then writes"})
 

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Coroutine, Generator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +34,7 @@ class SqliteDatabase:
         if sqlite3.sqlite_version_info < (3, 41):
             self.connection.create_function("unhex", 1, bytes.fromhex, deterministic=True)
         if fresh:
-            self._migrate()
+            _migrated().backup(self.connection)
         self._written_before = self.connection.total_changes
         #: Batches run so far.
         self.round_trips = 0
@@ -86,9 +87,14 @@ class SqliteDatabase:
         _check(statement)
         return [dict(row) for row in self.connection.execute(statement.sql, statement.params)]
 
-    def _migrate(self) -> None:
-        for migration in sorted(MIGRATIONS.glob("*.sql")):
-            self.connection.executescript(migration.read_text())
+
+@cache
+def _migrated() -> sqlite3.Connection:
+    """An empty database; to copy it takes a thirtieth of the time that all migrations take."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    for migration in sorted(MIGRATIONS.glob("*.sql")):
+        connection.executescript(migration.read_text())
+    return connection
 
 
 def _check(statement: Statement) -> None:
