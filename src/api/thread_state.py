@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Interrupt, PregelTask, StateSnapshot
-from langgraph_sdk.runtime import AccessContext
 from pydantic import Field
 
 from api.context import Call
@@ -34,8 +33,6 @@ logger = logging.getLogger(__name__)
 _NEVER_RUN: Final = StateSnapshot(
     values={}, next=(), config={}, metadata=None, created_at=None, parent_config=None, tasks=(), interrupts=()
 )
-
-_UNTOLD: Final = "the thread's followers were not told that its state was changed"
 
 
 class StateQuery(Query):
@@ -99,10 +96,7 @@ async def _update(call: Call[StateUpdate, None]) -> Mapping[str, Any]:
 
 async def _find(call: Call[StateUpdate, None], made: JsonObject) -> JsonObject | None:
     [head] = await call.services.db.batch([threads.select_head(call.path["thread_id"], call.access)])
-    if not head:
-        return None
-    await _tell_followers_of(call, made)
-    return made
+    return made if head else None
 
 
 async def _answer(_call: Call[StateUpdate, None], made: Mapping[str, Any]) -> Reply:
@@ -120,21 +114,8 @@ async def _tell_followers(call: Call[Any, Any], snapshot: StateSnapshot) -> None
     try:
         await call.services.thread_objects.state_updated(thread_id, dumps(state_object(snapshot)))
     except Unavailable:
-        logger.warning(_UNTOLD, exc_info=True, extra={"thread_id": thread_id})
-
-
-async def _tell_followers_of(call: Call[Any, Any], made: JsonObject) -> None:
-    """Tell them of an update whose first request may have ended before it did, unless the thread has gone on since."""
-    config = _config(call.path["thread_id"], CheckpointRef())
-    try:
-        async with _graph(call, config, selection.one(config), "threads.update") as graph:
-            with _answering_what_it_raises():
-                state = await graph.aget_state(config) if graph else _NEVER_RUN
-    except SuperstepError:
-        logger.warning(_UNTOLD, exc_info=True, extra={"thread_id": call.path["thread_id"]})
-        return
-    if (checkpoint_address(state.config) or {}).get("checkpoint_id") == made["checkpoint_id"]:
-        await _tell_followers(call, state)
+        said = "the thread's followers were not told that its state was changed"
+        logger.warning(said, exc_info=True, extra={"thread_id": thread_id})
 
 
 async def _answer_state(call: Call[Any, Any], ref: CheckpointRef, *, subgraphs: bool) -> Reply:
@@ -164,9 +145,7 @@ async def _answer_history(call: Call[Any, Any], search: HistorySearch) -> Reply:
 
 
 @asynccontextmanager
-async def _graph(
-    call: Call[Any, Any], config: RunnableConfig, first: Question, access: AccessContext = "threads.read"
-) -> AsyncGenerator[Graph | None]:
+async def _graph(call: Call[Any, Any], config: RunnableConfig, first: Question) -> AsyncGenerator[Graph | None]:
     """The thread's graph with a checkpointer, or None if the thread has never had a graph.
 
     The graph's first question to the checkpointer is read together with the thread.
@@ -182,7 +161,7 @@ async def _graph(
         return
     if graph_id not in services.registry.graph_ids():
         raise NotFound(f"Thread {thread_id} belongs to graph {graph_id!r}, which is not served here.")
-    async with call.open_graph(graph_id, config, access) as graph:
+    async with call.open_graph(graph_id, config, "threads.read") as graph:
         yield graph.copy(update={"checkpointer": saver})
 
 

@@ -117,11 +117,9 @@ class RunStreams:
             self.close(run_id)
 
     def state_updated(self, thread_id: str, state: str) -> None:
-        """Show the thread's followers a state that no run has made, unless it is the one that they were shown last."""
-        data = f'{{"state":{state},"thread_id":"{thread_id}"}}'
-        if self.log.stored.last_data(NO_RUN, views.STATE_UPDATE) != data:
-            self.log.append(NO_RUN, views.STATE_UPDATE, data)
-            self.log.show(NO_RUN, durably=True)
+        """Show the thread's followers a state that no run has made."""
+        self.log.append(NO_RUN, views.STATE_UPDATE, f'{{"state":{state},"thread_id":"{thread_id}"}}')
+        self.log.show(NO_RUN, durably=True)
 
     def followed(self) -> list[str]:
         """The runs that somebody follows and that have not ended."""

@@ -18,7 +18,7 @@ from api.routes import ROUTES
 from api.routing import Route
 from auth import api_keys
 from auth.api_keys import ApiKeys
-from errors import DatabaseError, Unavailable
+from errors import DatabaseError
 from http_messages import HttpResponse, Reply
 from ports import Row, Statement
 from project_config.sections import ProjectConfig
@@ -240,20 +240,6 @@ async def test_a_state_of_a_deleted_thread_is_not_said_to_be_there() -> None:
     await api.json("DELETE", f"/threads/{thread_id}", status=204)
     answer = await tell(api, path, body)
     assert (answer.status, is_replay(answer), api.rows("checkpoints")) == (404, False, 0)
-
-
-async def test_a_retry_tells_of_a_state_whose_first_request_may_not_have() -> None:
-    api = Api()
-    thread_id = await api.new_thread(metadata=SEQUENCE)
-    path, body = f"/threads/{thread_id}/state", {"values": {"topic": "t"}, "as_node": "plan"}
-    api.thread_objects.failures = [Unavailable("the object is being reset")]
-    assert (await tell(api, path, body)).status == 200
-    assert api.thread_objects.state_updates == []
-    assert is_replay(await tell(api, path, body))
-    assert api.thread_objects.state_updates == [(thread_id, await api.json("GET", path))]
-    await api.json("POST", path, {"values": {"topic": "u"}, "as_node": "plan"})
-    assert is_replay(await tell(api, path, body))
-    assert len(api.thread_objects.state_updates) == 2, "the thread has gone on"
 
 
 @pytest.mark.parametrize(

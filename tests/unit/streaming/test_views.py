@@ -1,6 +1,5 @@
 """The thread's log in the streams of a run and of a thread: which events, in which order, with which ids."""
 
-import json
 from collections.abc import Collection
 
 import pytest
@@ -75,14 +74,6 @@ async def test_modes_choose_and_several_add_up(streams: RunStreams) -> None:
     assert await read(streams, ["lifecycle"]) == [("metadata", FIRST), done("one")]
     assert await read(streams, ["state_update"]) == [updated]
     assert await read(streams, ["lifecycle", "state_update"]) == [("metadata", FIRST), done("one"), updated]
-
-
-async def test_a_state_that_is_told_of_again_is_shown_once(streams: RunStreams) -> None:
-    run(streams, "one")
-    for name in "aabba":
-        streams.state_updated("t", f'"{name}"')
-    shown = [json.loads(data)["state"] for _, data in await read(streams, ["state_update"])]
-    assert shown == ["a", "b", "a"]
 
 
 async def test_a_follower_begins_with_what_happens_next(streams: RunStreams) -> None:
