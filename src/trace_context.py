@@ -123,7 +123,9 @@ def span_of(run_id: str, started_at: str | None) -> str:
 def within(context: TraceContext, span_id: str) -> Generator[None]:
     """Requests made in the block belong to the span of a run."""
     others = [member for member in context.state.split(",") if member and not member.strip().startswith(_RUN)]
-    state = ",".join([f"{_RUN}{span_id}", *others][:MAX_STATE_MEMBERS])
+    members = [f"{_RUN}{span_id}", *others][:MAX_STATE_MEMBERS]
+    while len(state := ",".join(members)) > MAX_STATE_CHARACTERS:
+        members.pop()
     token = _outgoing.set(replace(context, state=state).headers(span_id))
     try:
         yield

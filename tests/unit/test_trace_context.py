@@ -101,6 +101,13 @@ def test_a_request_says_which_run_makes_it_and_keeps_what_others_say() -> None:
         assert trace_context.of(trace_context.outgoing(), REQUEST) == below
 
 
+def test_the_oldest_members_of_a_full_state_make_room() -> None:
+    others = [f"vendor{number}={'v' * 53}" for number in range(8)]
+    with trace_context.within(TraceContext(trace_id=TRACE, state=",".join(others)), SPAN):
+        below = trace_context.received(trace_context.outgoing())
+    assert below == TraceContext(trace_id=TRACE, parent_id=SPAN, state=",".join([f"superstep={SPAN}", *others[:-1]]))
+
+
 @pytest.mark.parametrize("state", ["", f"a=1,superstep={SPAN}", "superstep=1"])
 def test_a_caller_in_between_is_not_a_run(state: str) -> None:
     assert not TraceContext(trace_id=TRACE, parent_id=SPAN, state=state).is_below_run
