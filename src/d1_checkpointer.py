@@ -76,7 +76,7 @@ class D1Saver(WaitingSaver):
         self._appended = AppendedValues()
         self._on_commit = on_commit
         self._on_writes: Callable[[str], None] | None = None
-        self._on_read: Callable[[CheckpointTuple], None] | None = None
+        self._on_read: Callable[[RunnableConfig, CheckpointTuple], None] | None = None
         #: Rows that `read_ahead` has read, by the statements that will be sent for them.
         self._ahead: dict[tuple[Statement, ...], list[list[Row]]] = {}
 
@@ -84,12 +84,12 @@ class D1Saver(WaitingSaver):
         self,
         on_commit: Callable[[CommittedCheckpoint], None],
         on_writes: Callable[[str], None] | None = None,
-        on_read: Callable[[CheckpointTuple], None] | None = None,
+        on_read: Callable[[RunnableConfig, CheckpointTuple], None] | None = None,
     ) -> Self:
         """A clone that shares everything, with additional observers.
 
         Its `on_commit` is called before the original's, `on_writes` with the id of each task whose writes are
-        committed, `on_read` with each checkpoint that `aget_tuple` finds.
+        committed, `on_read` with each config that `aget_tuple` is asked for and the checkpoint that it finds.
         """
         clone, other = copy.copy(self), self._on_commit
 
@@ -143,7 +143,7 @@ class D1Saver(WaitingSaver):
         for whole in rows.named_values(checkpoints[0], blobs) if checkpoints else ():
             self._appended.learn(thread_id, checkpoint_ns, whole)
         if found and self._on_read:
-            self._on_read(found[0])
+            self._on_read(config, found[0])
         return found[0] if found else None
 
     async def alist(

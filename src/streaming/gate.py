@@ -89,9 +89,9 @@ class Gate:
                 self._waiting[place] = replace(event, superstep=own)
         return left
 
-    def of_task(self, task_id: str) -> list[Event]:
-        """The waiting events of a task."""
-        return [event for event in self._waiting if event.superstep.task == task_id]
+    def up_to_task(self, task_id: str) -> list[Event]:
+        """The waiting events of a task, and those that are shown before them."""
+        return [event for event in self._waiting if event.superstep.task == task_id or self._is_closing(event)]
 
     def waiting(self) -> list[Event]:
         """All events that still wait."""

@@ -46,7 +46,7 @@ class RunStream:
         self._held: dict[Superstep, list[str]] = {}
         #: Parts of super-steps that were shown before the whole was committed, in the order of their commits.
         self._shown: dict[Superstep, None] = {}
-        #: The last live events before parts of the super-step at work were sent to be committed.
+        #: The last live events before parts of super-steps that are not committed were sent to be.
         self._told: dict[Superstep, EventId] = {}
         self._order = 0
         self._first_step = self._notes.first_step(run_id)
@@ -177,7 +177,8 @@ class RunStream:
         self._note_told(namespace, UNKNOWN_STEP, task_id)
         for left in self._gate.adopt(namespace, task_id, step):
             self._hold_anew(left)
-        emitted = self._gate.of_task(task_id)
+        # If a run resumes after this, the snapshots before it come again, but what is finished is shown at once.
+        emitted = self._gate.up_to_task(task_id)
         self._hold([*emitted, *(replace(event, order=self._order + 1) for event in records)])
 
     def task_committed(self, task_id: str) -> None:
@@ -308,12 +309,14 @@ class RunStream:
     def _note_told(self, namespace: str, step: int, task_id: str = "") -> None:
         """So that a crash after this commit takes no live event back: the run that resumes will not emit it again."""
         live = self._log.store_live(self._run_id)
-        if live is None or not (namespace or task_id) or self._gate.has_committed(Superstep("", live[0], live[0])):
+        if live is None or not (namespace or task_id) or self._is_over(live[0]):
             return
-        told = Superstep(namespace, step, live[0], task_id)
-        self._told = {part: until for part, until in self._told.items() if part.root_step == live[0]}
-        self._told[told] = live[1]
+        self._told = {part: until for part, until in self._told.items() if not self._is_over(part.root_step)}
+        self._told[Superstep(namespace, step, live[0], task_id)] = live[1]
         self._notes.set_told(self._run_id, self._told, self._log.now_ms())
+
+    def _is_over(self, root_step: int) -> bool:
+        return self._gate.has_committed(Superstep("", root_step, root_step))
 
     def _note_shown(self, superstep: Superstep) -> None:
         """So that a run which resumes in this super-step does not show again what this task did."""

@@ -1,11 +1,11 @@
 """Tells a run's stream what its checkpointer is about to store and what it has stored."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import WRITES_IDX_MAP
+from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 
 from d1_checkpointer import D1Saver
 from langgraph_terms import Graph, Saver
@@ -17,7 +17,6 @@ from streaming.run_stream import RunStream
 
 def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStream, names: TaskNames) -> Saver:
     """A copy of a checkpointer that tells of every commit, before and after, and of answers to interrupts before."""
-    tells_itself = isinstance(saver, D1Saver)
     early: set[str] = set()
     #: The super-step after each checkpoint.
     steps_after: dict[str, int] = {}
@@ -26,29 +25,27 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
         if task_id in early:
             stream.task_committed(task_id)
 
-    announcer = (
-        saver.observed(lambda committed: stream.committed(committed.checkpoint_ns, committed.step), wrote, names.follow)
-        if tells_itself
-        else copy.copy(saver)
-    )
+    def read(config: RunnableConfig, saved: CheckpointTuple) -> None:
+        events.arrivals.begin(config)
+        names.follow(saved)
+
+    announcer = _reporting(saver, stream.committed, wrote, read)
     put, put_writes = announcer.aput, announcer.aput_writes
 
     async def aput(config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:
-        namespace = config.get("configurable", {}).get("checkpoint_ns", "")
-        steps_after[checkpoint["id"]] = metadata["step"] + 1
-        await events.catch_up(namespace, metadata["step"])
+        events.arrivals.begin(config)
+        namespace, step = _namespace(config), metadata["step"]
+        steps_after[checkpoint["id"]] = step + 1
+        is_known = committed_state.knows(graph, namespace)
+        await events.catch_up(namespace, step, is_known=is_known)
         events.emit_records()
-        stream.before_commit(namespace, metadata["step"], is_known=committed_state.knows(graph, namespace))
-        stored = await put(config, checkpoint, metadata, new_versions)
-        if not tells_itself:
-            stream.committed(namespace, metadata["step"])
-        return stored
+        stream.before_commit(namespace, step, is_known=is_known)
+        return await put(config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
         config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        place = config.get("configurable", {})
-        namespace, checkpoint_id = place.get("checkpoint_ns", ""), place.get("checkpoint_id", "")
+        namespace, checkpoint_id = _namespace(config), config.get("configurable", {}).get("checkpoint_id", "")
         # What finished after a checkpoint must not be there without it: then it would be executed again.
         await names.stored(checkpoint_id)
         for count in answers.given_by(task_id, writes):
@@ -61,10 +58,40 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
             stream.before_task_commit(namespace, task_id, records, step)
         await events.before_writes()
         await put_writes(config, writes, task_id, task_path)
-        if not tells_itself:
-            wrote(task_id)
 
+    return _with(announcer, aput=aput, aput_writes=aput_writes)
+
+
+def _reporting(
+    saver: Saver,
+    committed: Callable[[str, int], None],
+    wrote: Callable[[str], None],
+    read: Callable[[RunnableConfig, CheckpointTuple], None],
+) -> Saver:
+    """A copy of a checkpointer that reports what it has stored: ours by itself, any other when it returns."""
+    if isinstance(saver, D1Saver):
+        return saver.observed(lambda stored: committed(stored.checkpoint_ns, stored.step), wrote, read)
+
+    async def aput(config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:
+        stored = await saver.aput(config, checkpoint, metadata, new_versions)
+        committed(_namespace(config), metadata["step"])
+        return stored
+
+    async def aput_writes(
+        config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        await saver.aput_writes(config, writes, task_id, task_path)
+        wrote(task_id)
+
+    return _with(copy.copy(saver), aput=aput, aput_writes=aput_writes)
+
+
+def _with(saver: Saver, **methods: Any) -> Saver:
     # Attributes of the instance: `Pregel` clones checkpointers with `copy`, which keeps them.
-    setattr(announcer, "aput", aput)  # noqa: B010
-    setattr(announcer, "aput_writes", aput_writes)  # noqa: B010
-    return announcer
+    for name, method in methods.items():
+        setattr(saver, name, method)
+    return saver
+
+
+def _namespace(config: RunnableConfig) -> str:
+    return config.get("configurable", {}).get("checkpoint_ns", "")

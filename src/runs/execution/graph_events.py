@@ -35,7 +35,7 @@ _ALWAYS: Final[tuple[StreamMode, ...]] = ("values", "checkpoints")
 _PASSED_ON: Final = frozenset({"values", "updates", "custom", "tasks", "checkpoints", "debug"})
 
 
-def langgraph_modes(requested: Collection[str]) -> list[StreamMode]:
+def langgraph_modes(requested: Collection[str], *, marks: bool) -> list[StreamMode]:
     """The modes to ask LangGraph for."""
     modes = {*_ALWAYS, *(_PASSED_ON & set(requested))}
     if "messages" in requested or "messages-tuple" in requested:
@@ -43,6 +43,8 @@ def langgraph_modes(requested: Collection[str]) -> list[StreamMode]:
     if not RECORD_MODES.isdisjoint(requested):
         # Tells which task an update is of.
         modes.add("tasks")
+    if marks:
+        modes.add("custom")
     return cast(list[StreamMode], sorted(modes))
 
 
@@ -68,19 +70,28 @@ class GraphEvents:
         self._requested = frozenset(requested)
         self._gated = gated
         self._streams_subgraphs = subgraphs
+        # Whether what subgraphs commit is told of first; what is committed on exit needs no modes of records for that.
+        self._awaits_subgraphs = subgraphs and not (gated and RECORD_MODES.isdisjoint(self._requested))
         # The events of the streaming protocol tell of whole super-steps.
         self._tells_tasks = bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
         self._settles_tasks = gated and self._tells_tasks
         self._shows_live = gated and not _LIVE_MODES.isdisjoint(self._requested)
         self._resumed = resumed
         self._wire = WireEvents(self._requested, gated=gated)
-        self.arrivals: Final = Arrivals(PROTOCOL_QUIET_TURNS if "lifecycle" in self._requested else QUIET_TURNS)
+        speaks_protocol = "lifecycle" in self._requested
+        self.arrivals: Final = Arrivals(
+            PROTOCOL_QUIET_TURNS if speaks_protocol else QUIET_TURNS,
+            # Commits wait for more than the run's own snapshots; the transformers of the protocol would see the marks.
+            sends_marks=gated
+            and not speaks_protocol
+            and (subgraphs or not (RECORD_MODES | _LIVE_MODES).isdisjoint(self._requested)),
+        )
         self._task: asyncio.Task[Any] | None = None
         self._records: list[Item] = []
-        #: The tasks of each graph's super-step that have begun and not finished.
-        self._begun: defaultdict[str, set[str]] = defaultdict(set)
-        #: The tasks that have finished, until what they wrote is stored.
-        self._finished: set[str] = set()
+        #: The tasks of each graph's super-step that have begun and not finished, with their names.
+        self._begun: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        #: The tasks that have finished, until what they wrote is stored; whether others of their super-step ran on.
+        self._finished: dict[str, bool] = {}
         #: Whether the end of a super-step was not told, and so not committed: neither is anything after it.
         self._is_behind = False
         self._repetitions = Repetitions(stream, resumed=resumed, goes_on=goes_on, updates=updates)
@@ -108,7 +119,6 @@ class GraphEvents:
 
     def take(self, path: tuple[str, ...], mode: str, payload: Any) -> None:
         """One item of `astream`."""
-        self.arrivals.note()
         if not path:
             self._remember(mode, payload)
         namespace = "|".join(path)
@@ -120,8 +130,8 @@ class GraphEvents:
             self._wire.running[namespace] = metadata["step"] + bool(changed_by)
         if begun_with:
             self._emit_item(replace(begun_with, task=changed_by), Delivery.SNAPSHOT)
-        if mode == "tasks" and self._tells_tasks:
-            self._note_task(namespace, payload)
+        if self._tells_tasks:
+            self._note_tasks(namespace, mode, payload)
         if mode == "messages":
             self._take_message(namespace, payload)
         elif mode in self._requested:
@@ -139,7 +149,7 @@ class GraphEvents:
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""
-        self.arrivals.note()
+        self.arrivals.note(event)
         self._stream.emit(self._wire.live("", "events", self._wire.text(event)))
 
     def show_breakpoint(self, values: Any) -> None:
@@ -198,13 +208,13 @@ class GraphEvents:
         """What a task did, as far as it waits for its super-step's end, as it may be told now."""
         return [self._wire.of_item(item, Delivery.RECORD) for item in self._records if item.task == task_id]
 
-    async def catch_up(self, namespace: str, step: int) -> None:
+    async def catch_up(self, namespace: str, step: int, *, is_known: bool = True) -> None:
         """Let the events of a super-step arrive, for its commit must not come first.
 
         They have arrived when the item after them has; at the end of the graph and with durability "sync" that one
-        comes only after the commit.
+        comes only after the commit. `is_known` as in `RunStream.before_commit`.
         """
-        is_told_of = not namespace or self._streams_subgraphs
+        is_told_of = not namespace or self._awaits_subgraphs or (self._streams_subgraphs and not is_known)
         if not self._gated:
             has_arrived = self._wire.running.get(namespace, step) > step
         elif is_told_of or self._shows_live:
@@ -223,7 +233,7 @@ class GraphEvents:
         if task_id == NULL_TASK_ID:
             await self.catch_up(namespace, BEFORE_ALL.step)
             return True
-        is_told_of = self._tells_tasks and (not namespace or self._streams_subgraphs)
+        is_told_of = self._tells_tasks and (not namespace or self._awaits_subgraphs)
         if not self._gated:
             if self._is_behind or (is_told_of and task_id not in self._finished):
                 self._check_that_events_come()
@@ -236,8 +246,7 @@ class GraphEvents:
         if not await self.arrivals.wait(lambda: task_id in self._finished):
             self._check_that_events_come()
             return False
-        self._finished.discard(task_id)
-        return bool(self._begun[namespace])
+        return self._finished.pop(task_id) and bool(self._begun[namespace])
 
     def _check_that_events_come(self) -> None:
         """What nobody is told of is not committed: LangGraph, being cancelled, still stores what it does not stream."""
@@ -245,17 +254,29 @@ class GraphEvents:
             self._is_behind = True
             raise asyncio.CancelledError("the run was stopped before it could tell of this")
 
+    def _note_tasks(self, namespace: str, mode: str, payload: Any) -> None:
+        if mode == "tasks":
+            self._note_task(namespace, payload)
+        elif mode == "updates" and "__metadata__" in payload:
+            self._note_cached(namespace, payload)
+
     def _note_task(self, namespace: str, payload: Mapping[str, Any]) -> None:
         task_id = payload["id"]
         if "result" not in payload:
-            self._begun[namespace].add(task_id)
+            self._begun[namespace][task_id] = payload["name"]
             return
-        self._begun[namespace].discard(task_id)
-        self._finished.add(task_id)
+        self._begun[namespace].pop(task_id, None)
+        self._finished[task_id] = bool(self._begun[namespace])
         # Its updates come right before.
         last = self._records[-1] if self._records else None
         if last and (last.namespace, last.mode, last.task) == (namespace, "updates", ""):
             self._records[-1] = replace(last, task=task_id)
+
+    def _note_cached(self, namespace: str, updates: Mapping[str, Any]) -> None:
+        """A task that had finished before begins with its super-step, but does not run, and no result is told of it."""
+        begun = self._begun[namespace]
+        if cached := next((task_id for task_id, name in begun.items() if name in updates), None):
+            del begun[cached]
 
     async def before_writes(self) -> None:
         """A task is about to be stored as done, and will not be run again.

@@ -74,7 +74,8 @@ class Slice:
         async with aclosing(self._items(*self._beginning(), control)) as items:
             taken = 0
             async for path, mode, payload in items:
-                self._events.take(path, mode, payload)
+                if self._events.arrivals.note(payload):
+                    self._events.take(path, mode, payload)
                 garbage.collect_if_due()
                 if mode == "checkpoints" and isinstance(self._saver, D1Saver):
                     with self._events.arrivals.paused():
@@ -140,7 +141,7 @@ class Slice:
         config = {**config, "callbacks": self._callbacks}
         options: dict[str, Any] = {
             "context": context_for(self._graph.context_schema, self._job.kwargs.get("context")),
-            "stream_mode": langgraph_modes(self._job.stream_modes),
+            "stream_mode": langgraph_modes(self._job.stream_modes, marks=self._events.arrivals.sends_marks),
             "subgraphs": self._job.streams_subgraphs,
             "interrupt_before": self._job.kwargs.get("interrupt_before"),
             "interrupt_after": self._job.kwargs.get("interrupt_after"),

@@ -41,7 +41,8 @@ def test_tokens_that_wait_belong_to_what_their_task_did() -> None:
     assert gate.adopt("", "of the step before", 1) == set()
     assert gate.adopt("", "a", 2) == {Superstep("", 2, 2)}
     assert gate.adopt("", "beside a", 2) == set()
-    [token] = gate.of_task("a")
+    ended, token = gate.up_to_task("a")
+    assert ended == record("updates", 1)
     assert (token.name, token.superstep) == ("messages", Superstep("", 2, 2, "a", live=True))
     assert gate.commit("", 1) == [record("updates", 1), token]
 

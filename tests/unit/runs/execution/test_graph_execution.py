@@ -15,7 +15,7 @@ from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command
 
 from errors import DatabaseError
-from runs.execution import graph_execution, graph_input
+from runs.execution import arrivals, graph_execution, graph_input
 from streaming import events
 from streaming.events import Frame
 from tests.support import sample_graphs
@@ -466,3 +466,40 @@ async def test_a_run_that_goes_on_from_another_one_shows_tokens_at_once(
             assert not running.done()
     is_going.set()
     await running
+
+
+@pytest.mark.parametrize("subgraphs", [True, False], ids=["subgraphs", ""])
+@pytest.mark.parametrize("durability", ["async", "sync"])
+@pytest.mark.parametrize("modes", [["custom"], ["custom", "updates"], ["events", "custom"]], ids=",".join)
+async def test_a_node_that_talks_until_another_one_is_done_holds_it_up_for_no_moment(
+    modes: list[str], durability: str, *, subgraphs: bool
+) -> None:
+    is_done = asyncio.Event()
+
+    async def step(_state: sample_graphs.Trail) -> dict[str, Any]:
+        return {"trail": ["step"]}
+
+    async def end(_state: sample_graphs.Trail) -> dict[str, Any]:
+        is_done.set()
+        return {"trail": ["end"]}
+
+    async def talk(_state: sample_graphs.Trail) -> dict[str, Any]:
+        while not is_done.is_set():
+            get_stream_writer()("not yet")
+            await asyncio.sleep(0)
+        return {"trail": ["talk"]}
+
+    child, builder = StateGraph(sample_graphs.Trail), StateGraph(sample_graphs.Trail)
+    child.add_sequence([("first", step), ("second", step), ("end", end)])
+    child.add_edge(START, "first")
+    for name, node in (("child", child.compile()), ("talk", talk)):
+        builder.add_node(name, node)
+        builder.add_edge(START, name)
+    driver = RunDriver(builder.compile(), D1Opener(write_behind=durability == "async"))
+    async with asyncio.timeout(5):
+        told = await all_events(
+            driver, input={"trail": []}, stream_mode=modes, durability=durability, subgraphs=subgraphs
+        )
+    words = [data for name, data in told if name == "custom"]
+    assert words == ["not yet"] * len(words)
+    assert 0 < len(words) < arrivals.MAX_TURNS / 10
