@@ -270,26 +270,52 @@ def loop() -> Any:
     return builder.compile()
 
 
+def _talker(name: str, words: int, turns: int = 0) -> Any:
+    """A node that says its name so often, takes so many turns of the event loop, and writes it into the state."""
+
+    async def act(_state: Sequence) -> dict[str, Any]:
+        say = get_stream_writer()
+        for word in range(words):
+            say(f"{name} {word}")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return {"messages": [name]}
+
+    return act
+
+
+def calling() -> Any:
+    """both, which executes two graphs (first → second) at once, beside a node; then after. Each says six words."""
+
+    def child(name: str) -> Any:
+        builder = StateGraph(Sequence)
+        builder.add_sequence([(each, _talker(f"{name} {each}", 6)) for each in ("first", "second")])
+        builder.add_edge(START, "first")
+        return builder.compile()
+
+    one, other, builder = child("one"), child("other"), StateGraph(Sequence)
+
+    async def both(_state: Sequence) -> dict[str, Any]:
+        ended = await asyncio.gather(one.ainvoke({"messages": []}), other.ainvoke({"messages": []}))
+        return {"messages": [message for state in ended for message in state["messages"]]}
+
+    for name, action in (("both", both), ("beside", _talker("beside", 6, 40)), ("after", _talker("after", 6))):
+        builder.add_node(name, action)
+    builder.add_edge(START, "both")
+    builder.add_edge(START, "beside")
+    builder.add_edge(["both", "beside"], "after")
+    return builder.compile()
+
+
 def talkative(words: int = 1) -> Any:
     """slow, quick and child (first → second) side by side; each says its name so often, and slow takes longest."""
-
-    def node(name: str, turns: int = 0) -> Any:
-        async def act(_state: Sequence) -> dict[str, Any]:
-            say = get_stream_writer()
-            for word in range(words):
-                say(f"{name} {word}")
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            return {"messages": [name]}
-
-        return act
-
     child, builder = StateGraph(Sequence), StateGraph(Sequence)
     for name in ("first", "second"):
-        child.add_node(name, node(name))
+        child.add_node(name, _talker(name, words))
     child.add_edge(START, "first")
     child.add_edge("first", "second")
-    for name, action in (("slow", node("slow", 60 + words)), ("quick", node("quick")), ("child", child.compile())):
+    slow, quick = _talker("slow", words, 60 + words), _talker("quick", words)
+    for name, action in (("slow", slow), ("quick", quick), ("child", child.compile())):
         builder.add_node(name, action)
         builder.add_edge(START, name)
     return builder.compile()

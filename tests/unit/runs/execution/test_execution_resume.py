@@ -286,6 +286,24 @@ def test_a_crash_takes_nothing_that_takes_its_time_to_get_through(
     raise AssertionError("the run never ended")
 
 
+@pytest.mark.parametrize("modes", [["custom"], ["custom", "events"], ["custom", "debug"]], ids=",".join)
+def test_a_crash_takes_no_custom_event_of_graphs_that_a_node_calls(modes: list[str]) -> None:
+    """The node's end is stored after the super-step around it has ended, and after others have begun."""
+    kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": True}
+    calm = RunDriver(sample_graphs.calling(), written_behind())
+    run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    expected = set(customs(run_alone(lambda: calm.read(calm.job().run_id))))
+    for after in range(40, 1000, 3):
+        driver = RunDriver(sample_graphs.calling(), written_behind(), slow_storage=True)
+        frames = seen_through_a_crash(driver, kwargs, after)
+        if frames is None:
+            assert after > 50, "the run must have been interrupted at some points"
+            return
+        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
+        assert set(customs(replay)) == set(customs(frames)) == expected, f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
 class OrderlyDatabase(FarDatabase):
     """Sees to it that nothing is stored of tasks whose checkpoint is not."""
 
