@@ -12,7 +12,7 @@ from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.runtime import RunControl, Runtime
-from langgraph.types import Command
+from langgraph.types import Command, interrupt
 
 from errors import DatabaseError
 from runs.execution import arrivals, graph_execution, graph_input
@@ -503,3 +503,23 @@ async def test_a_node_that_talks_until_another_one_is_done_holds_it_up_for_no_mo
     words = [data for name, data in told if name == "custom"]
     assert words == ["not yet"] * len(words)
     assert 0 < len(words) < arrivals.MAX_TURNS / 10
+
+
+async def test_a_task_that_an_earlier_run_has_finished_is_told_of_before_those_that_finish_now() -> None:
+    def ask(name: str) -> Any:
+        async def act(_state: sample_graphs.Trail) -> dict[str, Any]:
+            return {"trail": [interrupt(name)]}
+
+        return act
+
+    builder = StateGraph(sample_graphs.Trail)
+    for name in ("first", "second"):
+        builder.add_node(name, ask(name))
+        builder.add_edge(START, name)
+    driver = RunDriver(builder.compile(), D1Opener(write_behind=True))
+    asked = await all_events(driver, input={"trail": []}, stream_mode=["updates"])
+    questions = [question for name, data in asked if name == "updates" for question in data["__interrupt__"]]
+    ids = {question["value"]: question["id"] for question in questions}
+    await frames(driver, 2, command={"resume": {ids["first"]: "yes"}})
+    told = await all_events(driver, 3, command={"resume": {ids["second"]: "no"}}, stream_mode=["updates"])
+    assert [next(iter(updates)) for name, updates in told if name == "updates"] == ["first", "second"]
