@@ -40,6 +40,7 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
         await events.catch_up(namespace, step, is_known=is_known)
         events.emit_records()
         stream.before_commit(namespace, step, is_known=is_known)
+        names.passed_on(checkpoint["id"])
         return await put(config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
@@ -47,7 +48,7 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
     ) -> None:
         namespace, checkpoint_id = _namespace(config), config.get("configurable", {}).get("checkpoint_id", "")
         # What finished after a checkpoint must not be there without it: then it would be executed again.
-        await names.stored(checkpoint_id)
+        await names.passing(checkpoint_id)
         for count in answers.given_by(task_id, writes):
             stream.answering(namespace, task_id, count)
         if any(channel not in WRITES_IDX_MAP for channel, _ in writes):

@@ -68,7 +68,7 @@ class TaskNames:
     #: None for LangGraph's own.
     checkpoint_ids: CheckpointIds | None
     #: The checkpoints that were made and are not given to the checkpointer yet, by their ids.
-    storing: dict[str, AnyFuture] = field(default_factory=dict)
+    storing: dict[str, asyncio.Event] = field(default_factory=dict)
 
     @contextmanager
     def given(self) -> Generator[None]:
@@ -84,15 +84,20 @@ class TaskNames:
         if self.checkpoint_ids and not saved.config.get("configurable", {}).get("checkpoint_ns"):
             self.checkpoint_ids.follow(saved)
 
-    def store(self, checkpoint_id: str, storing: AnyFuture) -> None:
-        """A checkpoint was made; `storing` ends when the checkpointer has it."""
-        self.storing[checkpoint_id] = storing
-        storing.add_done_callback(lambda _: self.storing.pop(checkpoint_id, None))
+    def made(self, checkpoint_id: str, storing: AnyFuture) -> None:
+        """A checkpoint was made; say `passed_on` as the checkpointer gets it, which is before `storing` ends."""
+        self.storing[checkpoint_id] = asyncio.Event()
+        storing.add_done_callback(lambda _: self.passed_on(checkpoint_id))
 
-    async def stored(self, checkpoint_id: str) -> None:
-        """Return once the checkpointer has a checkpoint, or never will."""
-        if storing := self.storing.get(checkpoint_id):
-            await asyncio.wait({asyncio.wrap_future(storing)})
+    def passed_on(self, checkpoint_id: str) -> None:
+        """Whatever the checkpointer gets from now on is stored after this checkpoint."""
+        if waiting := self.storing.pop(checkpoint_id, None):
+            waiting.set()
+
+    async def passing(self, checkpoint_id: str) -> None:
+        """Return once it is `passed_on`, or never will be."""
+        if waiting := self.storing.get(checkpoint_id):
+            await waiting.wait()
 
 
 _current: Final = ContextVar[TaskNames | None]("task_names", default=None)
@@ -114,7 +119,7 @@ def _put_checkpoint(loop: Any, metadata: Any) -> None:
         _ids.reset(token)
     storing = getattr(loop, "_put_checkpoint_fut", None)
     if storing and not storing.done():
-        names.store(loop.checkpoint["id"], storing)
+        names.made(loop.checkpoint["id"], storing)
 
 
 def _new_id(node: int | None = None, clock_seq: int | None = None) -> UUID:
