@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -247,19 +248,7 @@ def test_a_crash_takes_no_custom_event_from_anyone(
     """A task whose writes are committed is not executed again, and what it said is not said again."""
     monkeypatch.setattr(thread_log, "BLOCK_MILLISECONDS", block_milliseconds)
     kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": subgraphs}
-    calm = RunDriver(getattr(sample_graphs, graph)(), written_behind())
-    run_alone(lambda: calm.slice(calm.job(**kwargs)))
-    expected = set(customs(run_alone(lambda: calm.read(calm.job().run_id))))
-    assert expected
-    for after in range(1, 1000, 2):
-        driver = RunDriver(getattr(sample_graphs, graph)(), written_behind(), slow_storage=True)
-        frames = seen_through_a_crash(driver, kwargs, after)
-        if frames is None:
-            assert after > 5, "the run must have been interrupted at some points"
-            return
-        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
-        assert set(customs(replay)) == set(customs(frames)) == expected, f"after turn {after}"
-    raise AssertionError("the run never ended")
+    assert customs_through_crashes(getattr(sample_graphs, graph), kwargs, range(1, 1000, 2))
 
 
 @pytest.mark.parametrize("waiting", [group_commit.MAX_WAITING, 0], ids=["", "D1 is slow"])
@@ -271,37 +260,15 @@ def test_a_crash_takes_nothing_that_takes_its_time_to_get_through(
     """Tasks end long before all that they have said has come through LangGraph's queues."""
     monkeypatch.setattr(group_commit, "MAX_WAITING", waiting)
     kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": subgraphs}
-    calm = RunDriver(sample_graphs.talkative(words=WORDS), written_behind())
-    run_alone(lambda: calm.slice(calm.job(**kwargs)))
-    expected = set(customs(run_alone(lambda: calm.read(calm.job().run_id))))
-    assert len(expected) == (4 if subgraphs else 2) * WORDS
-    for after in range(1, 2000, 13):
-        driver = RunDriver(sample_graphs.talkative(words=WORDS), written_behind(), slow_storage=True)
-        frames = seen_through_a_crash(driver, kwargs, after)
-        if frames is None:
-            assert after > 50, "the run must have been interrupted at some points"
-            return
-        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
-        assert set(customs(replay)) == set(customs(frames)) == expected, f"after turn {after}"
-    raise AssertionError("the run never ended")
+    said = customs_through_crashes(partial(sample_graphs.talkative, words=WORDS), kwargs, range(1, 2000, 13))
+    assert len(said) == (4 if subgraphs else 2) * WORDS
 
 
 @pytest.mark.parametrize("modes", [["custom"], ["custom", "events"], ["custom", "debug"]], ids=",".join)
 def test_a_crash_takes_no_custom_event_of_graphs_that_a_node_calls(modes: list[str]) -> None:
     """The node's end is stored after the super-step around it has ended, and after others have begun."""
     kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": True}
-    calm = RunDriver(sample_graphs.calling(), written_behind())
-    run_alone(lambda: calm.slice(calm.job(**kwargs)))
-    expected = set(customs(run_alone(lambda: calm.read(calm.job().run_id))))
-    for after in range(40, 1000, 3):
-        driver = RunDriver(sample_graphs.calling(), written_behind(), slow_storage=True)
-        frames = seen_through_a_crash(driver, kwargs, after)
-        if frames is None:
-            assert after > 50, "the run must have been interrupted at some points"
-            return
-        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
-        assert set(customs(replay)) == set(customs(frames)) == expected, f"after turn {after}"
-    raise AssertionError("the run never ended")
+    assert customs_through_crashes(sample_graphs.calling, kwargs, range(40, 1000, 3))
 
 
 class OrderlyDatabase(FarDatabase):
@@ -340,9 +307,25 @@ def seen_through_a_crash(driver: RunDriver, kwargs: dict[str, Any], after: int) 
     return seen + run_alone(lambda: driver.read(driver.job().run_id, seen[-1].id if seen else START))
 
 
-def customs(frames: list[Frame]) -> list[tuple[str, str]]:
+def customs(frames: list[Frame]) -> set[tuple[str, str]]:
     """The custom events, whatever task of a subgraph they are from."""
-    return [(name.partition(":")[0], data) for name, data in named(frames, "custom")]
+    return {(name.partition(":")[0], data) for name, data in named(frames, "custom")}
+
+
+def customs_through_crashes(make: Callable[[], Any], kwargs: dict[str, Any], points: range) -> set[tuple[str, str]]:
+    """The custom events of a run, once it was seen that a crash after none of these turns takes one from anyone."""
+    calm = RunDriver(make(), written_behind())
+    run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    expected = customs(run_alone(lambda: calm.read(calm.job().run_id)))
+    for after in points:
+        driver = RunDriver(make(), written_behind(), slow_storage=True)
+        frames = seen_through_a_crash(driver, kwargs, after)
+        if frames is None:
+            assert after > 50, "the run must have been interrupted at some points"
+            return expected
+        replay = run_alone(lambda: driver.read(driver.job().run_id))  # noqa: B023
+        assert customs(replay) == customs(frames) == expected, f"after turn {after}"
+    raise AssertionError("the run never ended")
 
 
 @pytest.mark.parametrize(("durability", "lost"), [("sync", 1), ("async", 2)])
