@@ -56,6 +56,7 @@ class GroupCommit:
         self._stops_on_failure = stops_on_failure
         self._failure: Exception | None = None
         self._waiting: list[_Submission] = []
+        self._last: asyncio.Future[None] | None = None
         self._committing: asyncio.Task[None] | None = None
 
     async def commit(self, statements: Sequence[Statement]) -> None:
@@ -74,6 +75,7 @@ class GroupCommit:
         chars = sum(_chars(statement) for statement in statements)
         submission = _Submission(statements, chars, asyncio.get_running_loop().create_future())
         self._waiting.append(submission)
+        self._last = submission.committed
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_waiting())
         return submission.committed
@@ -86,10 +88,15 @@ class GroupCommit:
             submission.committed.set_exception(error)
 
     async def flush(self) -> None:
-        """Return once everything submitted so far is committed; raises the failure that stopped it."""
-        if self._committing is not None:
-            await asyncio.shield(self._committing)
+        """Return once everything submitted so far is committed; raises the failure that stopped it.
+
+        What others submit meanwhile may take as long as it likes.
+        """
+        if self._last is not None:
+            await asyncio.wait([self._last])
         if self._failure is not None:
+            if self._committing is not None:
+                await asyncio.shield(self._committing)
             raise self._failure
 
     async def room(self) -> None:

@@ -58,6 +58,29 @@ async def test_what_is_submitted_while_a_batch_is_under_way_travels_in_the_next(
     assert database.batches == [["a"], ["b", "c", "d"]]
 
 
+async def test_whoever_waits_for_a_commit_does_not_wait_for_those_who_never_cease() -> None:
+    class Slow(RecordingDatabase):
+        async def batch(self, statements: Sequence[Statement]) -> list[list[Row]]:
+            await turns()
+            return await super().batch(statements)
+
+    database = Slow()
+    commits = GroupCommit(database)
+
+    async def talk() -> None:
+        for _ in range(100):
+            commits.submit(write("b"))
+            await asyncio.sleep(0)
+
+    talking = asyncio.create_task(talk())
+    await turns()
+    commits.submit(write("a"))
+    await commits.flush()
+    assert "a" in database.batches[-1]
+    assert not talking.done()
+    await talking
+
+
 async def test_everyone_in_a_lost_batch_sees_the_error_and_the_next_batch_is_its_own() -> None:
     commits = GroupCommit(FailingDatabase(RecordingDatabase(), [1]))
     outcomes = await asyncio.gather(commits.commit(write("a")), commits.commit(write("b")), return_exceptions=True)
