@@ -77,7 +77,7 @@ class RunEncoder:
 def _encode(value: object, encoder: json.JSONEncoder) -> str:
     try:
         text = encoder.encode(value)
-    except (TypeError, ValueError, RecursionError):
+    except Exception:  # noqa: BLE001 - methods of the graph's own classes may raise anything
         text = encoder.encode(_tolerant(value, encoder.default, set()))
     return text if text.isascii() else _without_lone_surrogates(text)
 
@@ -100,7 +100,7 @@ def _plain(value: object) -> Any:
         if isinstance(value, kind):
             return _converted(value, convert)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+        return _converted(value, _dataclass_fields)
     return described(value)
 
 
@@ -144,6 +144,10 @@ def _exception_object(value: BaseException) -> dict[str, str]:
     return {"error": type(value).__name__, "message": described(value)}
 
 
+def _dataclass_fields(value: Any) -> dict[str, object]:
+    return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(value)}
+
+
 def _set_items(value: Iterable[object]) -> list[object]:
     return list(value)
 
@@ -164,6 +168,13 @@ _CONVERSIONS: Final[tuple[tuple[type | tuple[type, ...], Callable[[Any], Any]], 
 
 def _tolerant(value: object, plain: Callable[[object], Any], around: set[int]) -> Any:
     """A copy of `value` that the strict encoder accepts; `around` are the ids of the values it stands in."""
+    try:
+        return _copied(value, plain, around)
+    except Exception:  # noqa: BLE001 - a broken method of the graph's own class must not end its run
+        return f"<{type(value).__name__}>"
+
+
+def _copied(value: object, plain: Callable[[object], Any], around: set[int]) -> Any:
     if value is None or isinstance(value, str | bool):
         return value
     if isinstance(value, int):

@@ -1,8 +1,9 @@
 """JSON of arbitrary values in a graph's state."""
 
 import json
+import math
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -169,9 +170,45 @@ class Stubborn(BaseModel):
         return "stubborn"
 
 
-@pytest.mark.parametrize("value", [Stubborn(), {1: Stubborn()}, {"nan": float("nan"), "a": [Stubborn()]}])
+@dataclass
+class Unfinished:
+    """Has a field that cannot be read."""
+
+    other: int = field(init=False)
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __str__(self) -> str:
+        return "stubborn"
+
+
+class Closed(dict[str, int]):
+    """A mapping that does not tell what it holds."""
+
+    def items(self) -> Any:
+        raise KeyError("no")
+
+
+class Faceless:
+    """Does not even say what it is."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    "value", [Stubborn(), {1: Stubborn()}, {"nan": float("nan"), "a": [Stubborn()]}, [Unfinished()]]
+)
 def test_a_class_that_cannot_be_written_is_described(value: Any) -> None:
     assert '"stubborn"' in dumps(value)
+
+
+def test_a_value_whose_own_methods_fail_is_named_by_its_type() -> None:
+    named = {"closed": "<Closed>", "faceless": "<Faceless>", "inside": {"2": ["<Faceless>", None]}}
+    value = {"closed": Closed(a=1), "faceless": Faceless(), "inside": {2: [Faceless(), math.nan]}}
+    assert json.loads(dumps(value)) == json.loads(RunEncoder().dumps(value)) == named
 
 
 def test_an_integer_too_long_for_a_decimal_text_is_written_in_hexadecimal() -> None:
