@@ -38,7 +38,7 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
         steps_after[checkpoint["id"]] = step + 1
         is_known = committed_state.knows(graph, namespace)
         await events.catch_up(namespace, step, is_known=is_known)
-        events.emit_records()
+        events.emit_told_records()
         stream.before_commit(namespace, step, is_known=is_known)
         names.passed_on(checkpoint["id"])
         return await put(config, checkpoint, metadata, new_versions)

@@ -75,6 +75,8 @@ class GraphEvents:
         # The events of the streaming protocol tell of whole super-steps.
         self._tells_tasks = bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
         self._settles_tasks = gated and self._tells_tasks
+        #: What LangGraph streams last of what a task did.
+        self._last_mode: Final = "debug" if "debug" in self._requested else "tasks"
         self._shows_live = gated and not _LIVE_MODES.isdisjoint(self._requested)
         self._resumed = resumed
         self._wire = WireEvents(self._requested, gated=gated)
@@ -192,7 +194,7 @@ class GraphEvents:
             self.take(path, "debug", _debug("task_result", self._wire.running.get("|".join(path), 0), ended))
 
     def emit_records(self, task_id: str | None = None) -> None:
-        """Emit what waits for its super-step's end; call it before a checkpoint is written and after the last item.
+        """Emit what waits for its super-step's end; call it then, and after the last item.
 
         Records are encoded only now because the end of the super-step gives messages their ids. Those of a task that
         is ahead of its super-step, or is cut off before that ends, go without.
@@ -203,6 +205,16 @@ class GraphEvents:
                 self._emit_item(item, Delivery.RECORD)
             else:
                 self._records.append(item)
+
+    def emit_told_records(self) -> None:
+        """`emit_records` before a checkpoint is written, while another graph may be telling of a task.
+
+        Updates stay until the next item says whose they are: what that task writes commits them.
+        """
+        is_half_told = self._settles_tasks and bool(self._records) and self._records[-1].comes_before_its_task
+        last = [self._records.pop()] if is_half_told else []
+        self.emit_records()
+        self._records += last
 
     def records_of(self, task_id: str) -> list[Event]:
         """What a task did, as far as it waits for its super-step's end, as it may be told now."""
@@ -259,6 +271,9 @@ class GraphEvents:
             self._note_task(namespace, payload)
         elif mode == "updates" and "__metadata__" in payload:
             self._note_cached(namespace, payload)
+        item = Item(namespace, mode, payload)
+        if mode == self._last_mode and streamed_items.delivery(item) is Delivery.RECORD:
+            self._finished[streamed_items.task_of(item)] = bool(self._begun[namespace])
 
     def _note_task(self, namespace: str, payload: Mapping[str, Any]) -> None:
         task_id = payload["id"]
@@ -266,7 +281,6 @@ class GraphEvents:
             self._begun[namespace][task_id] = payload["name"]
             return
         self._begun[namespace].pop(task_id, None)
-        self._finished[task_id] = bool(self._begun[namespace])
         # Its updates come right before.
         last = self._records[-1] if self._records else None
         if last and (last.namespace, last.mode, last.task) == (namespace, "updates", ""):

@@ -20,6 +20,11 @@ class Item:
     task: str = ""
 
     @property
+    def comes_before_its_task(self) -> bool:
+        """Whether these are updates and the next item says whose; of a cached task LangGraph never does."""
+        return self.mode == "updates" and not self.task and "__metadata__" not in self.payload
+
+    @property
     def is_debug_checkpoint(self) -> bool:
         """Whether it shows a checkpoint in the mode `debug`."""
         return self.mode == "debug" and self.payload["type"] == "checkpoint"

@@ -13,6 +13,7 @@ from langgraph.graph import StateGraph
 from langgraph.runtime import RunControl
 
 from checkpoints import group_commit
+from runs.execution.graph_events import GraphEvents
 from runs.execution.protocol_items import PROTOCOL_MODES
 from runs.outcome import Outcome
 from streaming import thread_log
@@ -236,6 +237,30 @@ def test_the_result_of_a_task_whose_super_step_goes_on_is_shown_once_through_any
         )
         assert results == expected, f"after turn {after}"
     raise AssertionError("the run never ended")
+
+
+@pytest.mark.parametrize("modes", [["updates"], ["updates", "debug"]], ids=",".join)
+async def test_what_a_task_did_is_told_as_one_although_another_graph_commits_while_it_comes_in(
+    modes: list[str],
+) -> None:
+    """LangGraph tells of it in up to three items, and others have their turn between them."""
+    driver = RunDriver(sample_graphs.sequence())
+    stream = driver.streams.open(driver.job().run_id)
+    events = GraphEvents(stream, modes, subgraphs=True, gated=True, resumed=False, goes_on=False, updates=False)
+    events.take((), "checkpoints", {"metadata": {"step": 0, "source": "loop"}, "tasks": []})
+    for name in ("quick", "slow"):
+        events.take((), "tasks", {"id": name, "name": name})
+    ended = {"id": "quick", "name": "quick", "error": None, "result": {}, "interrupts": []}
+    debug = {"step": 1, "type": "task_result", "payload": ended}
+    items = {"updates": {"quick": {}}, "tasks": ended, "debug": debug}
+    for mode in ("updates", "tasks", "debug")[: 3 if "debug" in modes else 2]:
+        assert not await events.is_ahead("", "quick")
+        events.take((), mode, items[mode])
+        events.emit_told_records()
+    assert await events.is_ahead("", "quick")
+    assert stream.frames_after(START) == []
+    stream.task_committed("quick")
+    assert [frame.name for frame in stream.frames_after(START)] == modes
 
 
 @pytest.mark.parametrize("block_milliseconds", [0, 1000], ids=["stored at once", "stored later"])
