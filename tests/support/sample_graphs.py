@@ -96,8 +96,11 @@ def parent(*, checkpointer: bool | None = None) -> Any:
     return builder.compile()
 
 
-def caller(*, hidden: bool = False) -> Any:
-    """before → calls → after; "calls" executes a graph (first → second) twice, `hidden` from who looks at the node."""
+def caller(*, hidden: bool = False, **options: Any) -> Any:
+    """before → calls → after; "calls" executes a graph (first → second) twice, `hidden` from who looks at the node.
+
+    It does so with `options`.
+    """
 
     def step(name: str) -> Any:
         async def act(state: Trail) -> dict[str, Any]:
@@ -114,7 +117,7 @@ def caller(*, hidden: bool = False) -> Any:
     graph = child.compile()
 
     async def call(each: Any) -> dict[str, Any]:
-        ended = [await each.ainvoke({"trail": [name]}) for name in ("once", "twice")]
+        ended = [await each.ainvoke({"trail": [name]}, **options) for name in ("once", "twice")]
         return {"trail": [name for state in ended for name in state["trail"]]}
 
     async def calls(_state: Trail) -> dict[str, Any]:
@@ -284,8 +287,11 @@ def _talker(name: str, words: int, turns: int = 0) -> Any:
     return act
 
 
-def calling() -> Any:
-    """both, which executes two graphs (first → second) at once, beside a node; then after. Each says six words."""
+def calling(**options: Any) -> Any:
+    """both, which executes two graphs (first → second) at once, beside a node; then after. Each says six words.
+
+    It executes them with `options`.
+    """
 
     def child(name: str) -> Any:
         builder = StateGraph(Sequence)
@@ -296,7 +302,7 @@ def calling() -> Any:
     one, other, builder = child("one"), child("other"), StateGraph(Sequence)
 
     async def both(_state: Sequence) -> dict[str, Any]:
-        ended = await asyncio.gather(one.ainvoke({"messages": []}), other.ainvoke({"messages": []}))
+        ended = await asyncio.gather(*(each.ainvoke({"messages": []}, **options) for each in (one, other)))
         return {"messages": [message for state in ended for message in state["messages"]]}
 
     for name, action in (("both", both), ("beside", _talker("beside", 6, 40)), ("after", _talker("after", 6))):

@@ -9,7 +9,7 @@ from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 
 from d1_checkpointer import D1Saver
 from langgraph_terms import Graph, Saver
-from runs.execution import answers, committed_state
+from runs.execution import answers, committed_state, own_checkpoints
 from runs.execution.graph_events import GraphEvents
 from runs.execution.task_names import TaskNames
 from streaming.run_stream import RunStream
@@ -30,6 +30,7 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
         names.follow(saved)
 
     announcer = _reporting(saver, stream.committed, wrote, read)
+    own_checkpoints.note(announcer, events.own_checkpoints)
     put, put_writes = announcer.aput, announcer.aput_writes
 
     async def aput(config: RunnableConfig, checkpoint: Any, metadata: Any, new_versions: Any) -> RunnableConfig:

@@ -1,12 +1,13 @@
 """What LangGraph streams, on its way into a run's stream: when each item is shown, and what of it is news.
 
 LangGraph does not say which super-step an event belongs to, but it streams a `checkpoints` item at the end of each. So
-that mode is always on, asked for or not, and whatever comes between two of them is of the later one's super-step.
+that mode is always on, asked for or not, and whatever comes between two of them is of the later one's super-step. In a
+graph that a node calls, this goes for checkpoints of our checkpointer only.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final, cast
 
@@ -14,6 +15,7 @@ from langgraph._internal._constants import INTERRUPT, NULL_TASK_ID  # how stream
 from langgraph.types import PregelTask, StreamMode
 
 import clock
+from langgraph_terms import checkpoint_address
 from runs.execution import graph_input, streamed_items
 from runs.execution.arrivals import PROTOCOL_QUIET_TURNS, QUIET_TURNS, Arrivals
 from runs.execution.job import Job
@@ -99,6 +101,8 @@ class GraphEvents:
         self._repetitions = Repetitions(stream, resumed=resumed, goes_on=goes_on, updates=updates)
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
         self.values: Any = None
+        #: The ids of checkpoints that the run's checkpointer has, or is about to get: see `own_checkpoints`.
+        self.own_checkpoints: Final[set[str]] = set()
         #: The last `checkpoints` item of the run's own graph.
         self.checkpoint: Mapping[str, Any] | None = None
 
@@ -124,7 +128,7 @@ class GraphEvents:
         if not path:
             self._remember(mode, payload)
         namespace = "|".join(path)
-        metadata = payload["metadata"] if mode == "checkpoints" else None
+        metadata = payload["metadata"] if mode == "checkpoints" and self._is_own(namespace, payload) else None
         begun_with = self._repetitions.taken_back(namespace, metadata)
         changed_by = NULL_TASK_ID if self._repetitions.is_changed(namespace, metadata) else ""
         if metadata:
@@ -138,16 +142,10 @@ class GraphEvents:
             self._take_message(namespace, payload)
         elif mode in self._requested:
             self._take_requested(Item(namespace, mode, payload, changed_by if metadata else ""))
-        if metadata:
+        if mode == "checkpoints":
             self.emit_records()
-            self._stream.close_superstep(namespace, metadata["step"])
-            self._wire.running[namespace] = metadata["step"] + 1
-            self._begun[namespace].clear()
-            if not (self._gated or namespace):
-                self._finished.clear()  # LangGraph stored nothing of them
-            self._repetitions.note_checkpoint(namespace, self._wire.running[namespace], payload["tasks"])
-            if self._repetitions.is_stored(namespace, metadata):
-                self._stream.goes_on_from(namespace, metadata["step"])
+        if metadata:
+            self._end_superstep(namespace, metadata, payload["tasks"])
 
     def take_callback(self, event: Mapping[str, Any]) -> None:
         """One item of `astream_events` other than the graph's own stream."""
@@ -167,6 +165,7 @@ class GraphEvents:
         if not is_own or self._stream.has_told(namespace, step):
             self._wire.running[namespace] = step + 1
             return
+        self.own_checkpoints.add(_id(payload))
         self.take(path, "values", values)
         self.take(path, "checkpoints", payload)
         self.take(path, "debug", _debug("checkpoint", step, payload))
@@ -266,6 +265,18 @@ class GraphEvents:
             self._is_behind = True
             raise asyncio.CancelledError("the run was stopped before it could tell of this")
 
+    def _end_superstep(self, namespace: str, metadata: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> None:
+        """Its checkpoint is here; `tasks` are those of the next one."""
+        step = metadata["step"]
+        self._stream.close_superstep(namespace, step)
+        self._wire.running[namespace] = step + 1
+        self._begun[namespace].clear()
+        if not (self._gated or namespace):
+            self._finished.clear()  # LangGraph stored nothing of them
+        self._repetitions.note_checkpoint(namespace, step + 1, tasks)
+        if self._repetitions.is_stored(namespace, metadata):
+            self._stream.goes_on_from(namespace, step)
+
     def _note_tasks(self, namespace: str, mode: str, payload: Any) -> None:
         if mode == "tasks":
             self._note_task(namespace, payload)
@@ -311,6 +322,10 @@ class GraphEvents:
         """The whole state at the last checkpoint as JSON text."""
         return self._wire.text(self.checkpoint["values"] if self.checkpoint else {})
 
+    def _is_own(self, namespace: str, payload: Mapping[str, Any]) -> bool:
+        """Whether a checkpoint ends a super-step that is committed on its own; a graph without any is live."""
+        return not (self._gated and namespace) or _id(payload) in self.own_checkpoints
+
     def _remember(self, mode: str, payload: Any) -> None:
         if mode == "checkpoints":
             self.checkpoint = payload
@@ -344,6 +359,11 @@ class GraphEvents:
             return
         for event in self._wire.of_message(namespace, *cast(tuple[Any, Any], payload)):
             self._stream.emit(event)
+
+
+def _id(payload: Mapping[str, Any]) -> str:
+    """The id of a checkpoint, of which another server may tell otherwise than LangGraph does."""
+    return (checkpoint_address(payload.get("config")) or {}).get("checkpoint_id", "")
 
 
 def _debug(kind: str, step: int, payload: Mapping[str, Any]) -> dict[str, Any]:

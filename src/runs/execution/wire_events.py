@@ -35,7 +35,8 @@ class WireEvents:
         payload = item.payload
         if item.is_debug_checkpoint:
             # Comes after the `checkpoints` item of the same checkpoint, so the next super-step seems to run already.
-            step = payload["payload"]["metadata"]["step"]
+            ended = payload["payload"]["metadata"]["step"]
+            step = ended if self.running.get(item.namespace) == ended + 1 else None
             payload = {**payload, "payload": streamed_items.debug_checkpoint(payload["payload"])}
         name = streamed_items.name(item.mode, item.namespace)
         if isinstance(payload, Elsewhere):

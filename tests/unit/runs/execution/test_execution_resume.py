@@ -200,11 +200,18 @@ def test_a_crash_repeats_no_checkpoint_of_the_mode_debug(durability: str) -> Non
     raise AssertionError("the run never ended")
 
 
-def test_a_subgraph_without_checkpoints_shows_all_its_values_once_to_clients_that_come_after_a_crash() -> None:
+@pytest.mark.parametrize(
+    "make",
+    [partial(sample_graphs.parent, checkpointer=False), partial(sample_graphs.caller, durability="exit")],
+    ids=["without a checkpointer", "without checkpoints before its end"],
+)
+def test_a_subgraph_without_checkpoints_shows_all_its_values_once_to_clients_that_come_after_a_crash(
+    make: Callable[[], Any],
+) -> None:
     kwargs = {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"], "subgraphs": True}
 
     def begun() -> RunDriver:
-        return RunDriver(sample_graphs.parent(checkpointer=False), written_behind(), slow_storage=True)
+        return RunDriver(make(), written_behind(), slow_storage=True)
 
     calm = begun()
     run_alone(lambda: calm.slice(calm.job(**kwargs)))
@@ -289,11 +296,12 @@ def test_a_crash_takes_nothing_that_takes_its_time_to_get_through(
     assert len(said) == (4 if subgraphs else 2) * WORDS
 
 
+@pytest.mark.parametrize("options", [{}, {"durability": "exit"}], ids=["", "exit"])
 @pytest.mark.parametrize("modes", [["custom"], ["custom", "events"], ["custom", "debug"]], ids=",".join)
-def test_a_crash_takes_no_custom_event_of_graphs_that_a_node_calls(modes: list[str]) -> None:
+def test_a_crash_takes_no_custom_event_of_graphs_that_a_node_calls(modes: list[str], options: dict[str, Any]) -> None:
     """The node's end is stored after the super-step around it has ended, and after others have begun."""
     kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": True}
-    assert customs_through_crashes(sample_graphs.calling, kwargs, range(40, 1000, 3))
+    assert customs_through_crashes(partial(sample_graphs.calling, **options), kwargs, range(40, 1000, 3))
 
 
 class OrderlyDatabase(FarDatabase):

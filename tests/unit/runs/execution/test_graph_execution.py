@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
@@ -11,8 +12,10 @@ from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.pregel.remote import RemoteGraph
 from langgraph.runtime import RunControl, Runtime
 from langgraph.types import Command, interrupt
+from langgraph_sdk.schema import StreamPart
 
 from errors import DatabaseError
 from runs.execution import arrivals, graph_execution, graph_input
@@ -503,6 +506,86 @@ async def test_a_node_that_talks_until_another_one_is_done_holds_it_up_for_no_mo
     words = [data for name, data in told if name == "custom"]
     assert words == ["not yet"] * len(words)
     assert 0 < len(words) < arrivals.MAX_TURNS / 10
+
+
+class OtherServer:
+    """What a `RemoteGraph` calls: a graph of which two checkpoints are streamed before and one after its middle."""
+
+    def __init__(self, middle: Callable[[Any], Awaitable[Any]]) -> None:
+        self.runs = self
+        self._middle = middle
+
+    async def stream(self, *, stream_mode: list[str], **_: Any) -> AsyncIterator[StreamPart]:
+        for step in range(3):
+            if step == 2:
+                await self._middle({})
+            values = {"trail": [f"remote {step}"]}
+            told = {
+                "config": {"configurable": {"checkpoint_id": f"other {step}"}},
+                "metadata": {"step": step, "source": "loop"},
+                "tasks": [],
+            }
+            for mode, data in (("values", values), ("checkpoints", told), ("debug", debug_of(step, told))):
+                if mode in stream_mode:
+                    yield StreamPart(mode, data)
+
+
+def debug_of(step: int, checkpoint: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "checkpoint", "step": step, "timestamp": "", "payload": checkpoint}
+
+
+def exiting(middle: Callable[[Any], Awaitable[Any]]) -> Any:
+    """A node that calls a graph which gives nothing to the checkpointer before its end."""
+    child = StateGraph(sample_graphs.Trail)
+    child.add_sequence([("first", lambda _state: {"trail": ["first"]}), ("middle", middle)])
+    child.add_edge(START, "first")
+    graph = child.compile()
+
+    async def call(_state: sample_graphs.Trail) -> Any:
+        return await graph.ainvoke({"trail": []}, durability="exit")
+
+    return call
+
+
+def remote(middle: Callable[[Any], Awaitable[Any]]) -> Any:
+    """A node that is a graph of another server."""
+    return RemoteGraph("graph", client=cast(Any, OtherServer(middle)), name="calls")
+
+
+@pytest.mark.parametrize("modes", [["values"], ["updates", "checkpoints"], ["debug"]], ids=",".join)
+@pytest.mark.parametrize("caller", [exiting, remote])
+async def test_a_graph_whose_checkpoints_nobody_stores_keeps_nothing_from_being_shown(
+    caller: Callable[[Any], Any], modes: list[str]
+) -> None:
+    is_in_the_middle, is_heard = asyncio.Event(), asyncio.Event()
+
+    async def middle(_state: Any) -> dict[str, Any]:
+        is_in_the_middle.set()
+        await is_heard.wait()
+        return {"trail": ["middle"]}
+
+    async def talk(_state: sample_graphs.Trail) -> dict[str, Any]:
+        await is_in_the_middle.wait()
+        get_stream_writer()("word")
+        await is_heard.wait()
+        return {"trail": ["talk"]}
+
+    builder = StateGraph(sample_graphs.Trail)
+    for name, node in (("calls", caller(middle)), ("talk", talk)):
+        builder.add_node(name, node)
+        builder.add_edge(START, name)
+    driver = RunDriver(builder.compile(), D1Opener(write_behind=True))
+    job = driver.job(input={"trail": []}, stream_mode=["custom", *modes], subgraphs=True)
+    running = asyncio.ensure_future(driver.slice(job))
+    stream = driver.streams.open(job.run_id)
+    shown: list[str] = []
+    async with asyncio.timeout(5):
+        while "custom" not in shown:
+            await asyncio.sleep(0)
+            shown = [frame.name for frame in stream.frames_after(events.START)]
+    is_heard.set()
+    assert (await running).status == "success"
+    assert any(name.startswith(f"{modes[-1]}|calls:") for name in shown), "what it does is live"
 
 
 async def test_a_task_that_an_earlier_run_has_finished_is_told_of_before_those_that_finish_now() -> None:
