@@ -390,6 +390,55 @@ def returning() -> Any:
     return builder.compile()
 
 
+def forgetful(checkpointer: bool | None = None) -> Any:
+    """before → calls → after; "calls" is a graph without checkpoints, which executes a graph (first → second) twice.
+
+    `checkpointer` is that of the graph which is called.
+    """
+
+    def step(name: str) -> Any:
+        async def act(state: Trail) -> dict[str, Any]:
+            await asyncio.sleep(0)
+            return {"trail": [f"{name} of {len(state['trail'])}"]}
+
+        return act
+
+    child, middle, builder = StateGraph(Trail), StateGraph(Trail), StateGraph(Trail)
+    child.add_sequence([("first", step("first")), ("second", step("second"))])
+    child.add_edge(START, "first")
+    called = child.compile(checkpointer=checkpointer)
+
+    async def call(_state: Trail) -> dict[str, Any]:
+        ended = [await called.ainvoke({"trail": [name]}) for name in ("once", "twice")]
+        return {"trail": [name for state in ended for name in state["trail"]]}
+
+    middle.add_node("call", call)
+    middle.add_edge(START, "call")
+    builder.add_sequence([("before", step("before")), ("calls", middle.compile(checkpointer=False))])
+    builder.add_sequence([("after", step("after"))])
+    builder.add_edge(START, "before")
+    builder.add_edge("calls", "after")
+    return builder.compile()
+
+
+def visitors() -> Any:
+    """Two tasks, one after the other, which call the same graph; it remembers the first."""
+    child = StateGraph(Trail)
+    child.add_node("greet", lambda state: {"trail": [f"hello {state['trail'][-1]}"]})
+    child.add_edge(START, "greet")
+    remembering = child.compile(checkpointer=True)
+
+    @task
+    async def visit(name: str) -> list[str]:
+        return (await remembering.ainvoke({"trail": [name]}))["trail"]
+
+    @entrypoint()
+    async def visits(names: list[str]) -> list[list[str]]:
+        return [await visit(name) for name in names]
+
+    return visits
+
+
 class Visits(Trail, total=False):
     """A `Trail`, and how many visits to a graph it has."""
 

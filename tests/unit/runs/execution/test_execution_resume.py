@@ -46,6 +46,14 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
         sample_graphs.returning,
         {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"]},
     ),
+    "called by a graph without checkpoints": (
+        sample_graphs.forgetful,
+        {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"]},
+    ),
+    "memory called by a graph without checkpoints": (
+        partial(sample_graphs.forgetful, checkpointer=True),
+        {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"]},
+    ),
     "interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, "stream_mode": ["values", "updates"]}),
     "breakpoint before": (
         sample_graphs.sequence,
@@ -145,6 +153,11 @@ GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = 
         {"command": {"resume": "yes"}, "subgraphs": True},
     ),
     "after a breakpoint": (sample_graphs.sequence, {"input": {"topic": "s"}, "interrupt_before": ["researcher"]}, {}),
+    "to a graph without checkpoints": (
+        sample_graphs.forgetful,
+        {"input": {"trail": ["in"]}, "interrupt_before": ["calls"]},
+        {},
+    ),
 }
 
 
@@ -417,7 +430,17 @@ def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver:
 
 
 @pytest.mark.parametrize(
-    "case", ["values", "all modes", "sync", "subgraph streamed", "parallel", "subgraph with a memory"]
+    "case",
+    [
+        "values",
+        "all modes",
+        "sync",
+        "subgraph streamed",
+        "parallel",
+        "subgraph with a memory",
+        "called by a graph without checkpoints",
+        "memory called by a graph without checkpoints",
+    ],
 )
 async def test_a_run_drained_at_every_super_step_looks_like_one_piece(case: str) -> None:
     make, kwargs = CASES[case]
@@ -436,6 +459,12 @@ async def test_a_run_drained_at_every_super_step_looks_like_one_piece(case: str)
     shown, pieces = await calm.read(calm.job().run_id), await driver.read(driver.job().run_id)
     assert [name.partition(":")[0] for name, _ in named(pieces)] == [name.partition(":")[0] for name, _ in named(shown)]
     assert exact(pieces) == exact(shown)
+
+
+async def test_a_subgraph_with_a_memory_gets_the_input_of_each_task_that_calls_it() -> None:
+    driver = RunDriver(sample_graphs.visitors())
+    ended = await driver.slice(driver.job(input=["Ada", "Bob"]))
+    assert json.loads(ended.values or "") == [["Ada", "hello Ada"], ["Ada", "hello Ada", "Bob", "hello Bob"]]
 
 
 async def short_slice(driver: RunDriver, kwargs: dict[str, Any]) -> Outcome:
