@@ -18,7 +18,7 @@ from langgraph.types import Command, interrupt
 from langgraph_sdk.schema import StreamPart
 
 from errors import DatabaseError
-from runs.execution import arrivals, graph_execution, graph_input
+from runs.execution import arrivals, graph_execution, graph_input, node_ends
 from streaming import events
 from streaming.events import Frame
 from tests.support import sample_graphs
@@ -288,6 +288,33 @@ async def test_a_static_breakpoint_stops_without_a_question() -> None:
     assert named(await driver.read(driver.job().run_id))[-1] == ("updates", '{"__interrupt__":[]}')
     rest = await driver.slice(driver.job(2, input=None))
     assert json.loads(rest.values)["messages"] == [f"{name}:s" for name in sample_graphs.NODES]
+
+
+async def test_no_task_of_a_function_goes_on_after_its_run_was_cancelled() -> None:
+    node_ends.install()
+    done: list[str] = []
+
+    @task
+    async def errand(name: str) -> str:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        done.append(name)
+        return name
+
+    @entrypoint()
+    async def errands(names: list[str]) -> list[str]:
+        return [await each for each in [errand(name) for name in names]]
+
+    for turns in range(1, 50):
+        driver = RunDriver(errands)
+        slice_ = asyncio.create_task(driver.slice(driver.job(input=["a", "b"], stream_mode=["values", "events"])))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        slice_.cancel()
+        await asyncio.wait([slice_])
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert (slice_.cancelled(), done) == (True, []), f"cancelled after turn {turns}"
 
 
 async def test_a_failing_node_ends_the_run_with_its_error_after_all_it_showed() -> None:
