@@ -327,6 +327,23 @@ def talkative(words: int = 1) -> Any:
     return builder.compile()
 
 
+def handled() -> Any:
+    """A node that fails, and what handles that, beside a slow one."""
+
+    async def bad(_state: Sequence) -> dict[str, Any]:
+        raise ValueError("boom")
+
+    async def handle(_state: Sequence) -> dict[str, Any]:
+        return {"messages": ["handled"]}
+
+    builder = StateGraph(Sequence)
+    builder.add_node("bad", bad, error_handler=handle)
+    builder.add_node("slow", _talker("slow", 0, 60))
+    builder.add_edge(START, "bad")
+    builder.add_edge(START, "slow")
+    return builder.compile()
+
+
 def fan_out() -> Any:
     """Sends two tasks, of which the second may be told to fail; then goes to the end by Command."""
 

@@ -282,9 +282,9 @@ class GraphEvents:
             self._note_task(namespace, payload)
         elif mode == "updates" and "__metadata__" in payload:
             self._note_cached(namespace, payload)
-        item = Item(namespace, mode, payload)
-        if mode == self._last_mode and streamed_items.delivery(item) is Delivery.RECORD:
-            self._finished[streamed_items.task_of(item)] = bool(self._begun[namespace])
+        if mode == self._last_mode and streamed_items.delivery(Item(namespace, mode, payload)) is Delivery.RECORD:
+            ended = payload["payload"] if mode == "debug" else payload
+            self._finished[ended["id"]] = bool(self._begun[namespace])
 
     def _note_task(self, namespace: str, payload: Mapping[str, Any]) -> None:
         task_id = payload["id"]
@@ -292,6 +292,8 @@ class GraphEvents:
             self._begun[namespace][task_id] = payload["name"]
             return
         self._begun[namespace].pop(task_id, None)
+        if streamed_items.is_error_handler(payload["name"]):
+            return
         # Its updates come right before.
         last = self._records[-1] if self._records else None
         if last and (last.namespace, last.mode, last.task) == (namespace, "updates", ""):

@@ -21,8 +21,10 @@ class Item:
 
     @property
     def comes_before_its_task(self) -> bool:
-        """Whether these are updates and the next item says whose; of a cached task LangGraph never does."""
-        return self.mode == "updates" and not self.task and "__metadata__" not in self.payload
+        """Whether these are updates, and the next item says of which task; of a cached one LangGraph never does."""
+        if self.mode != "updates" or self.task or "__metadata__" in self.payload:
+            return False
+        return not any(is_error_handler(node) for node in self.payload)
 
     @property
     def is_debug_checkpoint(self) -> bool:
@@ -35,11 +37,17 @@ def name(mode: str, namespace: str) -> str:
     return f"{mode}|{namespace}" if namespace else mode
 
 
+def is_error_handler(node: str) -> bool:
+    """Whether LangGraph executes this node again in a super-step that is not over, even if its writes are stored."""
+    return node.startswith("__error_handler__")
+
+
 def task_of(item: Item) -> str:
-    """The id of the task that the item itself names."""
-    if item.mode == "tasks":
-        return item.payload["id"]
-    return item.payload["payload"]["id"] if item.mode == "debug" else ""
+    """The id of the task that the item itself names and that its writes settle; "" for any other item."""
+    if item.mode not in ("tasks", "debug"):
+        return ""
+    task = item.payload["payload"] if item.mode == "debug" else item.payload
+    return "" if is_error_handler(task["name"]) else task["id"]
 
 
 def delivery(item: Item) -> Delivery:

@@ -259,6 +259,23 @@ def test_the_result_of_a_task_whose_super_step_goes_on_is_shown_once_through_any
     raise AssertionError("the run never ended")
 
 
+@pytest.mark.parametrize("durability", ["async", "sync"])
+def test_what_an_error_handler_did_is_shown_once_although_a_crash_makes_it_run_again(durability: str) -> None:
+    kwargs = {"input": {"topic": "t"}, "stream_mode": ["updates", "tasks"], "durability": durability}
+    is_behind = durability == "async"
+    for after in range(1, 1000, 2):
+        driver = RunDriver(sample_graphs.handled(), D1Opener(write_behind=is_behind), slow_storage=is_behind)
+        frames = seen_through_a_crash(driver, kwargs, after)
+        if frames is None:
+            assert after > 50, "the run must have been interrupted at some points"
+            return
+        shown = [json.loads(data) for _, data in named(frames)[1:]]
+        ended = Counter(task["name"] for task in shown if "result" in task and not task["error"])
+        updated = Counter(node for task in shown for node in task if node in ended)
+        assert updated == ended == Counter(["__error_handler__bad", "slow"]), f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
 @pytest.mark.parametrize("modes", [["updates"], ["updates", "debug"]], ids=",".join)
 async def test_what_a_task_did_is_told_as_one_although_another_graph_commits_while_it_comes_in(
     modes: list[str],
