@@ -72,7 +72,10 @@ class Arrivals:
             self._open.set()
 
     async def wait(self, has_arrived: Callable[[], bool] = _never) -> bool:
-        """Return when something `has_arrived`, or false when all that is under way has, and it has not."""
+        """Return when something `has_arrived`, or false when all that is under way has, and it has not.
+
+        It is false after `MAX_TURNS`, too.
+        """
         mark, quiet_turns = self._sent_mark(), 0
         for _ in range(MAX_TURNS):
             if has_arrived():
