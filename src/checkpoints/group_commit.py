@@ -92,7 +92,7 @@ class GroupCommit:
 
         What others submit meanwhile may take as long as it likes.
         """
-        if self._last is not None:
+        if self._last is not None and not self._last.done():
             await asyncio.wait([self._last])
         if self._failure is not None:
             if self._committing is not None:
