@@ -162,20 +162,21 @@ def crowd() -> Any:
     return builder.compile()
 
 
-def asking_subgraph() -> Any:
-    """A graph (ask → publish), then after."""
+def asking_subgraph(*, twice: bool = False) -> Any:
+    """A graph (ask → publish, and then sure if it asks `twice`), then after."""
 
-    async def ask(state: Trail) -> dict[str, Any]:
-        return {"trail": [interrupt("go on?")]}
+    def ask(question: str) -> Any:
+        async def act(state: Trail) -> dict[str, Any]:
+            return {"trail": [f"{question} {interrupt(question)}"]}
+
+        return act
 
     async def publish(state: Trail) -> dict[str, Any]:
         return {"trail": ["published"]}
 
     child = StateGraph(Trail)
-    child.add_node("ask", ask)
-    child.add_node("publish", publish)
+    child.add_sequence([("ask", ask("go on?")), ("publish", publish), *([("sure", ask("sure?"))] if twice else [])])
     child.add_edge(START, "ask")
-    child.add_edge("ask", "publish")
     builder = StateGraph(Trail)
     builder.add_node("child", child.compile())
     builder.add_node("after", publish)

@@ -35,7 +35,7 @@ async def ask_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> 
         if given.resume is None:
             return None, saver
         given = cast(Command[Any], Command(resume=given.resume))
-    if not await _were_taken(noted, saver, job.thread_id):
+    if not await _were_taken(noted, saver, job):
         return given, saver
     left = await _still_to_give(given, graph.copy({"checkpointer": saver}), saver, job.config)
     return left, _hiding(saver)
@@ -74,14 +74,17 @@ async def _has_changed(noted: Sequence[tuple[str, str, int]], saver: Saver, conf
     return False
 
 
-async def _were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, thread_id: str) -> bool:
+async def _were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, job: Job) -> bool:
     """Whether any answer of this run is stored; `noted`: what it was about to store, as (namespace, task id, count)."""
     for namespace, task_id, count in noted:
         if task_id == NULL_TASK_ID:
             continue
-        saved = await saver.aget_tuple({"configurable": {"thread_id": thread_id, "checkpoint_ns": namespace}})
-        if _answers(saved, task_id) >= count:
-            return True
+        place: RunnableConfig = {"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}}
+        async for saved in saver.alist(place):
+            if _answers(saved, task_id) >= count:
+                return True
+            if saved.metadata.get("run_id") != job.run_id:
+                break  # It is the one that the run began with: a subgraph may have committed others since.
     return False
 
 

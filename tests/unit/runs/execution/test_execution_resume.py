@@ -147,6 +147,11 @@ GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = 
         {"input": {"trail": ["in"]}},
         {"command": {"resume": "yes"}, "subgraphs": True},
     ),
+    "first answer to a subgraph": (
+        partial(sample_graphs.asking_subgraph, twice=True),
+        {"input": {"trail": ["in"]}},
+        {"command": {"resume": "yes"}, "subgraphs": True},
+    ),
     "answer beside others": (
         sample_graphs.questions,
         {"input": {"trail": ["in"]}},
