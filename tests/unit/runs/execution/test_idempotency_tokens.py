@@ -181,6 +181,7 @@ def test_a_run_follows_a_state_that_was_made_by_a_faster_clock() -> None:
         latest = await driver.saver.aget_tuple(config)
         assert latest is not None
         await driver.saver.aput(config, {**latest.checkpoint, "id": str(early)}, {"step": 1}, {})
+        await driver.saver.flush()
 
     run_alone(begin)
     assert driver.crash(driver.job(2, input={}), after=60) is not None
