@@ -77,14 +77,20 @@ async def _has_changed(noted: Sequence[tuple[str, str, int]], saver: Saver, conf
 async def _were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, job: Job) -> bool:
     """Whether any answer of this run is stored; `noted`: what it was about to store, as (namespace, task id, count)."""
     for namespace, task_id, count in noted:
-        if task_id == NULL_TASK_ID:
-            continue
-        place: RunnableConfig = {"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}}
-        async for saved in saver.alist(place):
-            if _answers(saved, task_id) >= count:
-                return True
-            if saved.metadata.get("run_id") != job.run_id:
-                break  # It is the one that the run began with: a subgraph may have committed others since.
+        if task_id != NULL_TASK_ID and await _was_taken(namespace, task_id, count, saver, job):
+            return True
+    return False
+
+
+async def _was_taken(namespace: str, task_id: str, count: int, saver: Saver, job: Job) -> bool:
+    """Whether the answer is stored beside the task's question, or the task's graph has gone on since."""
+    has_gone_on = False
+    async for saved in saver.alist({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}}):
+        if any(writer == task_id for writer, _, _ in saved.pending_writes or ()):
+            return has_gone_on or _answers(saved, task_id) >= count
+        has_gone_on = saved.metadata.get("run_id") == job.run_id
+        if not has_gone_on:
+            break  # the run began here
     return False
 
 

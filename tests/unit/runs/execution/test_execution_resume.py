@@ -435,6 +435,18 @@ def test_two_crashes_are_no_worse_than_one(case: str) -> None:
             assert exact(replay) == expected_frames, f"after turns {first} and {second}"
 
 
+def test_two_crashes_give_no_answer_to_the_next_question() -> None:
+    """The first answer may be stored only with the checkpoint that came of it."""
+    make, before, asked = GOING_ON["first answer to a subgraph"]
+    for first, second in itertools.product(range(10, 50, 8), range(20, 100, 3)):
+        driver = RunDriver(make(), written_behind(), slow_storage=True)
+        run_alone(lambda: driver.slice(driver.job(**before)))  # noqa: B023
+        assert driver.crash(driver.job(2, **asked), after=first) is not None
+        driver.crash(driver.job(2, attempt=2, **asked), after=second)
+        outcome = run_alone(lambda: driver.slice(driver.job(2, attempt=3, **asked)))  # noqa: B023
+        assert '"value":"sure?"' in outcome.wait_result, f"after turns {first} and {second}"
+
+
 @pytest.mark.parametrize("open_saver", [always_slow, D1Opener, written_behind], ids=["memory", "D1", "D1-behind"])
 @pytest.mark.parametrize("answer", ["yes", "ask again"])
 def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver: Callable[[], Any]) -> None:
