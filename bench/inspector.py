@@ -3,6 +3,7 @@
 `wrangler dev` passes it on, to clients that name no user agent, and numbers messages of its own from zero.
 """
 
+import asyncio
 import itertools
 import json
 from typing import Any, Final, Self
@@ -30,10 +31,12 @@ class Inspector:
         await self._socket.close()
 
     async def collect_garbage(self) -> None:
-        """A full collection. It begins when the isolate runs the next time, so give it something to do."""
-        collection = await self._send("HeapProfiler.collectGarbage")
-        (await self._http.get("/ok")).raise_for_status()
-        await self._answer(collection)
+        """A full collection. It begins when the isolate runs the next time, so give it something to do until then."""
+        collection = asyncio.create_task(self._answer(await self._send("HeapProfiler.collectGarbage")))
+        while not collection.done():
+            (await self._http.get("/ok")).raise_for_status()
+            await asyncio.wait([collection], timeout=1)
+        await collection
 
     async def js_heap_bytes(self) -> int:
         """Objects, the platform's objects behind them, and buffers; not the wasm heap."""
