@@ -3,6 +3,7 @@
 import asyncio
 import operator
 from collections import Counter
+from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
 from langgraph.config import get_stream_writer
@@ -328,20 +329,23 @@ def talkative(words: int = 1) -> Any:
     return builder.compile()
 
 
-def handled() -> Any:
-    """A node that fails, and what handles that, beside a slow one."""
+def handled(*, beside: bool = True, by_default: bool = False, handle: Callable[[Sequence], Any] | None = None) -> Any:
+    """A node that fails, and what handles that (for every node if `by_default`), `beside` a slow one."""
 
     async def bad(_state: Sequence) -> dict[str, Any]:
         raise ValueError("boom")
 
-    async def handle(_state: Sequence) -> dict[str, Any]:
+    async def say(_state: Sequence) -> dict[str, Any]:
         return {"messages": ["handled"]}
 
     builder = StateGraph(Sequence)
-    builder.add_node("bad", bad, error_handler=handle)
-    builder.add_node("slow", _talker("slow", 0, 60))
+    if by_default:
+        builder.set_node_defaults(error_handler=handle or say)
+    builder.add_node("bad", bad, error_handler=None if by_default else handle or say)
     builder.add_edge(START, "bad")
-    builder.add_edge(START, "slow")
+    if beside:
+        builder.add_node("slow", _talker("slow", 0, 60))
+        builder.add_edge(START, "slow")
     return builder.compile()
 
 

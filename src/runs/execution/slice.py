@@ -18,7 +18,7 @@ from errors import DatabaseError, StaleAttempt
 from graphs.contexts import context_for
 from langgraph_terms import Graph, Saver
 from runs import outcome
-from runs.execution import graph_input, remembering, run_spans
+from runs.execution import error_handlers, graph_input, remembering, run_spans
 from runs.execution.announcing_saver import announcing
 from runs.execution.continuation import Continuation, RemainingLimit, stands_at_breakpoint
 from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
@@ -34,6 +34,8 @@ Item: TypeAlias = tuple[tuple[str, ...], str, Any]
 
 #: A graph that never waits would keep the object from sending anything: after so many items others have their turn.
 ITEMS_PER_TURN: Final = 8
+
+error_handlers.install()
 
 
 class Slice:

@@ -39,7 +39,7 @@ def name(mode: str, namespace: str) -> str:
 
 def is_error_handler(node: str) -> bool:
     """Whether LangGraph executes this node again in a super-step that is not over, even if its writes are stored."""
-    return node.startswith("__error_handler__")
+    return node.startswith(("__error_handler__", "__default_error_handler__"))
 
 
 def task_of(item: Item) -> str:

@@ -264,20 +264,39 @@ def test_the_result_of_a_task_whose_super_step_goes_on_is_shown_once_through_any
     raise AssertionError("the run never ended")
 
 
+def ends(frames: list[Frame]) -> Counter[tuple[str, str]]:
+    """How often each mode tells of the end of each node."""
+    told: Counter[tuple[str, str]] = Counter()
+    for mode, data in named(frames, "updates", "tasks", "debug"):
+        shown = json.loads(data)
+        task = shown["payload"] if mode == "debug" else shown
+        ended = shown if mode == "updates" else [task["name"]] if "result" in task else []
+        told.update((mode, node) for node in ended)
+    return told
+
+
+@pytest.mark.parametrize("how", [{}, {"beside": False}, {"by_default": True}], ids=["", "alone", "by default"])
 @pytest.mark.parametrize("durability", ["async", "sync"])
-def test_what_an_error_handler_did_is_shown_once_although_a_crash_makes_it_run_again(durability: str) -> None:
-    kwargs = {"input": {"topic": "t"}, "stream_mode": ["updates", "tasks"], "durability": durability}
+def test_what_a_node_that_failed_and_its_error_handler_did_is_shown_once_through_any_crash(
+    durability: str, how: dict[str, bool]
+) -> None:
+    """The handler runs again after a crash, the node does not."""
+    kwargs = {"input": {"topic": "t"}, "stream_mode": ["updates", "tasks", "debug"], "durability": durability}
     is_behind = durability == "async"
+
+    def begun() -> RunDriver:
+        return RunDriver(sample_graphs.handled(**how), D1Opener(write_behind=is_behind), slow_storage=is_behind)
+
+    calm = begun()
+    run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    expected = ends(run_alone(lambda: calm.read(calm.job().run_id)))
+    assert expected["tasks", "bad"] == expected["debug", "bad"] == 1
     for after in range(1, 1000, 2):
-        driver = RunDriver(sample_graphs.handled(), D1Opener(write_behind=is_behind), slow_storage=is_behind)
-        frames = seen_through_a_crash(driver, kwargs, after)
+        frames = seen_through_a_crash(begun(), kwargs, after)
         if frames is None:
             assert after > 50, "the run must have been interrupted at some points"
             return
-        shown = [json.loads(data) for _, data in named(frames)[1:]]
-        ended = Counter(task["name"] for task in shown if "result" in task and not task["error"])
-        updated = Counter(node for task in shown for node in task if node in ended)
-        assert updated == ended == Counter(["__error_handler__bad", "slow"]), f"after turn {after}"
+        assert ends(frames) == expected, f"after turn {after}"
     raise AssertionError("the run never ended")
 
 

@@ -340,6 +340,30 @@ def test_the_stream_of_a_run_that_is_stopped_where_it_executes_has_what_is_commi
     raise AssertionError("the run never ended")
 
 
+@pytest.mark.parametrize("how", ["timeout", "two attempts"])
+@pytest.mark.parametrize("asked", [SEQUENCE, {**SEQUENCE, "durability": "sync"}], ids=["async", "sync"])
+def test_the_result_of_a_node_that_failed_is_told_once_if_its_error_is_stored(asked: dict[str, Any], how: str) -> None:
+    example = Case(make=sample_graphs.handled, asked=asked, modes=ENDS)
+    seen = set[int]()
+    for after in range(1, 1000, 4):
+        driver = example.driver(example.opener())
+        if driver.crash(driver.job(**example.kwargs), after=after) is None:
+            assert seen == {0, 1}, "the run must have been interrupted at some points"
+            return
+        second = driver.job(attempt=2, **example.kwargs)
+        if how == "two attempts" and driver.crash(second, after=after % 61) is None:
+            continue
+        run_alone(lambda: stop(driver, driver.job(attempt=3, **example.kwargs)))  # noqa: B023
+        shown = ends_told(run_alone(lambda: driver.read(second.run_id)))  # noqa: B023
+        rows = driver.open_saver()._database.connection.execute(  # type: ignore[attr-defined]
+            "SELECT 1 FROM checkpoint_writes WHERE entries LIKE '%__error_source_node__%'"
+        )
+        stored = len(rows.fetchall())
+        assert sum(end.get("name") == "bad" for end in shown) == stored, f"after turn {after}"
+        seen.add(stored)
+    raise AssertionError("the run never ended")
+
+
 EXIT: dict[str, Case] = {
     "events": Case(
         make=sample_graphs.sequence, asked={**SEQUENCE, "durability": "exit"}, modes=["updates", *ENDS, "events"]
