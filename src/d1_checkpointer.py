@@ -77,6 +77,8 @@ class D1Saver(WaitingSaver):
         self._on_commit = on_commit
         self._on_writes: Callable[[str], None] | None = None
         self._on_read: Callable[[RunnableConfig, CheckpointTuple], None] | None = None
+        #: The run of whose writes alone `aget_tuple` tells.
+        self._writer: str | None = None
         #: Rows that `read_ahead` has read, by the statements that will be sent for them.
         self._ahead: dict[tuple[Statement, ...], list[list[Row]]] = {}
 
@@ -101,6 +103,12 @@ class D1Saver(WaitingSaver):
         clone._on_commit = both
         clone._on_writes = on_writes
         clone._on_read = on_read
+        return clone
+
+    def of_run(self, run_id: str) -> Self:
+        """A clone whose `aget_tuple` tells of the writes of one run only: LangGraph does not say whose they are."""
+        clone = copy.copy(self)
+        clone._writer = run_id
         return clone
 
     def wait(self, call: Coroutine[Any, Any, T]) -> T:
@@ -139,6 +147,8 @@ class D1Saver(WaitingSaver):
         thread_id, checkpoint_ns = namespace_of(config)
         checkpoints, blob_rows, writes = await self._read(selection.one(config))
         blobs = rows.stored_blobs(blob_rows)
+        if self._writer:
+            writes = [row for row in writes if row["run_id"] == self._writer]
         found = rows.checkpoint_tuples(self.serde, checkpoints, blobs, writes)
         for whole in rows.named_values(checkpoints[0], blobs) if checkpoints else ():
             self._appended.learn(thread_id, checkpoint_ns, whole)

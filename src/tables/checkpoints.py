@@ -94,8 +94,8 @@ SELECT_PAGE: Final = (
     + _SELECT_WANTED,
     _PAGE
     + """
-    SELECT w.thread_id, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.seq, w.part, w.format, w.task_path, w.entries,
-        hex(w.value) AS value
+    SELECT w.thread_id, w.checkpoint_ns, w.checkpoint_id, w.task_id, w.seq, w.part, w.format, w.run_id, w.task_path,
+        w.entries, hex(w.value) AS value
     FROM page
     CROSS JOIN checkpoint_writes AS w
     WHERE w.thread_id = page.thread_id

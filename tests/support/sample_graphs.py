@@ -186,11 +186,16 @@ def asking_subgraph(*, twice: bool = False) -> Any:
     return builder.compile()
 
 
-def questions() -> Any:
-    """ask, beside quick and a graph (first → slow), which are done before and after it was asked; then after."""
+def questions(executed: Counter[str] | None = None) -> Any:
+    """ask, beside quick and a graph (first → slow), which are done before and after it was asked; then after.
+
+    `executed` counts all but the one that asks.
+    """
+    counts = Counter[str]() if executed is None else executed
 
     def step(name: str, turns: int) -> Any:
         async def act(state: Trail) -> dict[str, Any]:
+            counts[name] += 1
             for _ in range(turns):
                 await asyncio.sleep(0)
             return {"trail": [name]}

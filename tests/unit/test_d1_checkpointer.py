@@ -153,6 +153,18 @@ async def test_of_two_results_of_a_task_the_first_counts_and_of_two_interrupts_t
     ]
 
 
+async def test_what_one_run_wrote_is_told_without_what_others_did(database: SqliteDatabase) -> None:
+    saver = D1Saver(database)
+    stored = await put(saver, "1")
+    for run_id in ("run-1", "run-2"):
+        config = {**stored, "configurable": {**stored["configurable"], "run_id": run_id}}
+        await saver.aput_writes(config, [("channel", run_id)], "task-1")
+    for run_id, written in (("run-1", ["run-1"]), ("run-2", ["run-2"]), ("run-3", [])):
+        found = await saver.of_run(run_id).aget_tuple(THREAD)
+        assert found
+        assert [value for _, _, value in found.pending_writes or ()] == written
+
+
 @pytest.mark.parametrize("lost", range(2, 8))
 async def test_a_lost_batch_fails_the_run_and_the_next_goes_on_from_what_is_stored(
     database: SqliteDatabase, lost: int

@@ -18,7 +18,7 @@ from langgraph.types import (
 )
 
 from langgraph_terms import Graph, Saver
-from runs.execution import graph_input
+from runs.execution import continuation, graph_input
 from runs.execution.job import Job
 from streaming.run_stream import RunStream
 
@@ -84,6 +84,8 @@ async def _were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, job: 
 
 async def _was_taken(namespace: str, task_id: str, count: int, saver: Saver, job: Job) -> bool:
     """Whether the answer is stored beside the task's question, or the task's graph has gone on since."""
+    if not namespace:  # the run's own graph has not gone on, or the run would not start over
+        return _answers(await continuation.began_with(job, saver), task_id) >= count
     has_gone_on = False
     async for saved in saver.alist({"configurable": {"thread_id": job.thread_id, "checkpoint_ns": namespace}}):
         if any(writer == task_id for writer, _, _ in saved.pending_writes or ()):
@@ -94,17 +96,18 @@ async def _was_taken(namespace: str, task_id: str, count: int, saver: Saver, job
     return False
 
 
-async def _still_to_give(
-    command: Command[Any], graph: Graph, saver: Saver, config: RunnableConfig
-) -> Command[Any] | None:
-    """What is left of a resuming command after some of its answers were taken; None when nothing is."""
+async def _still_to_give(command: Command[Any], graph: Graph, saver: Saver, config: RunnableConfig) -> Command[Any]:
+    """What is left of a resuming command after some of its answers were taken.
+
+    If that is nothing, it still is a resuming command: without one, a run that names its checkpoint would ask again.
+    """
     if not isinstance(command.resume, Mapping):
-        return None
+        return Command(resume={})
     taken: dict[str, bool] = {}
     await _collect(await graph.aget_state(config, subgraphs=True), saver, taken)
     resume = cast(Mapping[str, Any], command.resume)
     left = {key: value for key, value in resume.items() if not taken.get(key, True)}
-    return Command(resume=left) if left else None
+    return Command(resume=left)
 
 
 def _without_unclaimed_answer(saved: CheckpointTuple | None) -> CheckpointTuple | None:

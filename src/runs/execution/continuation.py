@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 
+from d1_checkpointer import D1Saver
 from langgraph_terms import Graph, Saver
 from runs.execution import graph_input
 from runs.execution.job import Job
@@ -47,8 +48,8 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
         return None
     saved = await own_checkpoint(job, saver, "")
     if saved is None:
-        began_with = await _began_with(job, saver) if job.is_gated else None
-        stream.resume(*await _committed(job, saver, stream, began_with))
+        begun = await began_with(job, saver) if job.is_gated else None
+        stream.resume(*await _committed(job, saver, stream, begun))
         return None
     step = _step(saved)
     if stream.first_step is None:
@@ -65,14 +66,22 @@ async def settle(job: Job, saver: Saver, stream: RunStream) -> CheckpointTuple |
     The checkpoint on which it would go on, which may be the one that it began with; None for an input that is not
     committed.
     """
-    saved = await own_checkpoint(job, saver, "") or await _began_with(job, saver)
+    own = await own_checkpoint(job, saver, "")
     stream.before_finish()
-    stream.settle(*await _committed(job, saver, stream, saved), keeps_live=job.is_gated)
-    return saved
+    committed = await _committed(job, saver, stream, own or await began_with(job, saver))
+    stream.settle(*committed, keeps_live=job.is_gated)
+    return own or await _goes_on_from(job, saver)
 
 
-async def _began_with(job: Job, saver: Saver) -> CheckpointTuple | None:
-    """The checkpoint of another run that a run without one of its own goes on from; None for one with an input."""
+async def began_with(job: Job, saver: Saver) -> CheckpointTuple | None:
+    """The checkpoint of another run that a run without one of its own goes on from; None for one with an input.
+
+    Its writes are only those of this very run, if the checkpointer knows whose they are.
+    """
+    return await _goes_on_from(job, saver.of_run(job.run_id) if isinstance(saver, D1Saver) else saver)
+
+
+async def _goes_on_from(job: Job, saver: Saver) -> CheckpointTuple | None:
     return await saver.aget_tuple(job.config) if graph_input.goes_on(job.kwargs) else None
 
 

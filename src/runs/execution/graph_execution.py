@@ -10,10 +10,11 @@ import logging
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 
+from d1_checkpointer import D1Saver
 from errors import StaleAttempt, SuperstepError
 from langgraph_terms import Graph, Saver
 from runs import outcome
-from runs.execution import answers, continuation, graph_input
+from runs.execution import answers, continuation, graph_input, handing_back
 from runs.execution.job import Job
 from runs.execution.provided import Provided
 from runs.execution.slice import Slice
@@ -35,12 +36,16 @@ async def execute(
     """
     found = await continuation.find(job, saver, stream)
     stream.begin(job.attempt, job.graph_id)
+    stored = None
     if found is None and job.attempt > 1:
+        if job.is_gated and isinstance(saver, D1Saver):
+            stored = await continuation.began_with(job, saver)
         given, saver = await answers.ask_again(job, graph, saver, stream)
     else:
         given = None if found else graph_input.first_input(job.kwargs)
     slice_ = Slice(job, graph, saver, stream, found, given, provided)
-    ended = await _outcome(slice_, control)
+    with handing_back.starting_over(job, stored):
+        ended = await _outcome(slice_, control)
     if ended.status == "drained":
         stream.pause()
     else:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pytest
 from langgraph.graph import StateGraph
@@ -175,27 +175,86 @@ def test_a_crash_of_a_run_that_goes_on_from_another_one_changes_nothing_that_any
     kwargs = {"stream_mode": ALL, "durability": durability, **asked}
     is_behind = durability == "async"
 
-    def begun() -> RunDriver:
+    def begun() -> Begun:
         driver = RunDriver(make(), D1Opener(write_behind=is_behind), slow_storage=is_behind)
         run_alone(lambda: driver.slice(driver.job(**before)))
-        return driver
+        return driver, kwargs, Counter()
 
-    calm = begun()
-    expected = run_alone(lambda: calm.slice(calm.job(2, **kwargs)))
-    expected_frames = exact(run_alone(lambda: calm.read(calm.job(2).run_id)))
+    crashes_change_nothing(begun, exact)
+
+
+NAMING: dict[str, tuple[dict[str, Any] | None, dict[str, Any]]] = {
+    "that was answered before": ({"command": {"resume": "yes"}}, {"command": {"resume": "no"}}),
+    "after which there was another input": ({"input": {"trail": ["more"]}}, {"command": {"resume": "no"}}),
+    "that is the latest": ({}, {"command": {"resume": "no"}}),
+    "that was changed by hand": (None, {}),
+}
+
+
+@pytest.mark.parametrize("durability", ["async", "sync"])
+@pytest.mark.parametrize("case", NAMING)
+def test_a_crash_of_a_run_that_names_a_checkpoint_changes_nothing_that_anyone_sees(case: str, durability: str) -> None:
+    """LangGraph executes the tasks after it again that have finished, except after the latest; see `handing_back`."""
+    between, asked = NAMING[case]
+    is_behind = durability == "async"
+
+    async def begin(driver: RunDriver) -> dict[str, Any]:
+        await driver.slice(driver.job(input={"trail": ["in"]}))
+        place: Any = {"configurable": {"thread_id": driver.thread_id}}
+        if between is None:
+            graph = driver.graph.copy({"checkpointer": driver.saver})
+            await graph.aupdate_state(place, {"trail": ["changed"]}, as_node="__start__")
+        named_one = (await driver.saver.aget_tuple(place)).config["configurable"]["checkpoint_id"]
+        if between:
+            await driver.slice(driver.job(2, **between))
+        return {"config": {"configurable": {"checkpoint_id": named_one}}}
+
+    def begun() -> Begun:
+        executed = Counter[str]()
+        opener = D1Opener(write_behind=is_behind)
+        driver = RunDriver(sample_graphs.questions(executed), opener, slow_storage=is_behind)
+        named_one = run_alone(lambda: begin(driver))
+        kwargs = {"stream_mode": ALL, "durability": durability, "subgraphs": True, **asked, **named_one}
+        return driver, kwargs, executed
+
+    # What tasks and subgraphs do side by side has no order.
+    crashes_change_nothing(begun, lambda frames: Counter(exact(frames)))
+
+
+#: What a run goes on from, what it is asked, and how often its graph's nodes were executed.
+Begun: TypeAlias = tuple[RunDriver, dict[str, Any], Counter[str]]
+
+
+def crashes_change_nothing(begun: Callable[[], Begun], told: Callable[[list[Frame]], Any]) -> None:
+    """The run goes on after a crash as if nothing had happened, and executes nothing again whose result it showed.
+
+    `told`: what must be the same, with and without a crash.
+    """
+    calm, kwargs, _ = begun()
+    expected = run_alone(lambda: calm.slice(calm.job(3, **kwargs)))
+    expected_frames = run_alone(lambda: calm.read(calm.job(3).run_id))
     for after in range(1, 1000, 5):
-        driver = begun()
-        seen = driver.crash(driver.job(2, **kwargs), after=after)
+        driver, kwargs, executed = begun()
+        seen = driver.crash(driver.job(3, **kwargs), after=after)
         if seen is None:
             assert after > 5, "the run must have been interrupted at some points"
             return
-        outcome = run_alone(lambda: driver.slice(driver.job(2, attempt=2, **kwargs)))  # noqa: B023
+        before = executed.copy()
+        outcome = run_alone(lambda: driver.slice(driver.job(3, attempt=2, **kwargs)))  # noqa: B023
         assert comparable(outcome) == comparable(expected), f"after turn {after}"
-        replay = run_alone(lambda: driver.read(driver.job(2).run_id))  # noqa: B023
-        assert exact(replay) == expected_frames, f"one who came later, after turn {after}"
-        rest = run_alone(lambda: driver.read(driver.job(2).run_id, seen[-1].id if seen else START))  # noqa: B023
-        assert exact(seen + rest) == expected_frames, f"one who was there, after turn {after}"
+        assert not {name for name, _ in results(seen)} & (executed - before).keys(), f"after turn {after}"
+        replay = run_alone(lambda: driver.read(driver.job(3).run_id))  # noqa: B023
+        rest = run_alone(lambda: driver.read(driver.job(3).run_id, seen[-1].id if seen else START))  # noqa: B023
+        for who, frames in (("one who came later", replay), ("one who was there", seen + rest)):
+            assert told(frames) == told(expected_frames), f"{who}, after turn {after}"
+            assert results(frames) == results(expected_frames), f"{who}, after turn {after}"
     raise AssertionError("the run never ended")
+
+
+def results(frames: list[Frame]) -> Counter[tuple[str, str]]:
+    """How often the end of which task was told, with what came of it."""
+    told = [json.loads(data) for _, data in named(frames, "tasks")]
+    return Counter((task["name"], without_ids(str(task["result"]))) for task in told if "result" in task)
 
 
 @pytest.mark.parametrize("durability", ["async", "sync"])

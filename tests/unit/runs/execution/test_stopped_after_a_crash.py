@@ -364,6 +364,32 @@ def test_the_result_of_a_node_that_failed_is_told_once_if_its_error_is_stored(as
     raise AssertionError("the run never ended")
 
 
+async def answer(driver: RunDriver) -> str:
+    """Let a run ask and another one answer; the checkpoint at which the first asked."""
+    await driver.slice(driver.job(**TRAIL))
+    saved = await driver.saver.aget_tuple({"configurable": {"thread_id": driver.thread_id}})
+    await driver.slice(driver.job(2, command={"resume": "yes"}))
+    return saved.config["configurable"]["checkpoint_id"]
+
+
+def test_a_stopped_run_that_answers_an_old_question_again_has_shown_what_it_did_itself() -> None:
+    """What the run that answered it first stored beside the question is no news, and no question is left."""
+    for after in range(1, 1000, 3):
+        driver = RunDriver(sample_graphs.questions(), D1Opener(write_behind=True), slow_storage=True)
+        question = run_alone(lambda: answer(driver))  # noqa: B023
+        asked = {"command": {"resume": "no"}, "config": {"configurable": {"checkpoint_id": question}}}
+        job = driver.job(3, attempt=2, stream_mode=["updates", "tasks"], subgraphs=True, **asked)
+        if driver.crash(replace(job, attempt=1), after=after) is None:
+            assert after > 5, "the run must have been interrupted at some points"
+            return
+        run_alone(lambda: stop(driver, job))  # noqa: B023
+        shown = [json.loads(data) for _, data in named(run_alone(lambda: driver.read(job.run_id)))]  # noqa: B023
+        stored = run_alone(lambda: stored_of(driver, job))  # noqa: B023
+        finished = [task for tasks in stored.finished.values() for task in tasks]
+        assert Counter(event["id"] for event in shown if "result" in event) == Counter(finished), f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
 EXIT: dict[str, Case] = {
     "events": Case(
         make=sample_graphs.sequence, asked={**SEQUENCE, "durability": "exit"}, modes=["updates", *ENDS, "events"]
