@@ -448,22 +448,82 @@ def forgetful(checkpointer: bool | None = None) -> Any:
     return builder.compile()
 
 
+def _host() -> Any:
+    """greet → part; remembers all of its visitors."""
+
+    def say(word: str) -> Any:
+        async def act(state: Trail) -> dict[str, Any]:
+            await asyncio.sleep(0)
+            return {"trail": [f"{word} {state['trail'][-1].split()[-1]}"]}
+
+        return act
+
+    child = StateGraph(Trail)
+    child.add_sequence([("greet", say("hello")), ("part", say("bye"))])
+    child.add_edge(START, "greet")
+    return child.compile(checkpointer=True)
+
+
 def visitors() -> Any:
     """Two tasks, one after the other, which call the same graph; it remembers the first."""
-    child = StateGraph(Trail)
-    child.add_node("greet", lambda state: {"trail": [f"hello {state['trail'][-1]}"]})
-    child.add_edge(START, "greet")
-    remembering = child.compile(checkpointer=True)
+    host = _host()
 
     @task
     async def visit(name: str) -> list[str]:
-        return (await remembering.ainvoke({"trail": [name]}))["trail"]
+        seen = (await host.ainvoke({"trail": [name]}))["trail"]
+        await asyncio.sleep(0)
+        return seen
 
     @entrypoint()
     async def visits(names: list[str]) -> list[list[str]]:
         return [await visit(name) for name in names]
 
     return visits
+
+
+def queue_of_visitors() -> Any:
+    """Sends a task for each name, which calls the same graph; it remembers those before."""
+    host = _host()
+
+    async def visit(state: dict[str, str]) -> dict[str, Any]:
+        seen = (await host.ainvoke({"trail": [state["name"]]}))["trail"]
+        return {"trail": [f"{state['name']}: {seen}"]}
+
+    builder = StateGraph(Trail)
+    builder.add_node("visit", visit)
+    builder.add_conditional_edges(START, lambda state: [Send("visit", {"name": name}) for name in state["trail"]])
+    return builder.compile()
+
+
+def rounds_of_visits() -> Any:
+    """before → rounds → after; "rounds" is a graph without checkpoints, which calls one that remembers, twice."""
+    host = _host()
+
+    async def visit(state: Visits) -> dict[str, Any]:
+        number = state.get("visits", 0) + 1
+        seen = (await host.ainvoke({"trail": [f"visitor-{number}"]}))["trail"]
+        return {"visits": number, "trail": [str(seen)]}
+
+    def say(word: str) -> Any:
+        async def act(_state: Visits) -> dict[str, Any]:
+            await asyncio.sleep(0)
+            return {"trail": [word]}
+
+        return act
+
+    rounds, builder = StateGraph(Visits), StateGraph(Visits)
+    rounds.add_node("visit", visit)
+    rounds.add_node("rest", say("rest"))
+    rounds.add_edge(START, "visit")
+    rounds.add_edge("visit", "rest")
+    rounds.add_conditional_edges("rest", lambda state: "visit" if state["visits"] < 2 else END)
+    for name, action in (("before", say("before")), ("rounds", rounds.compile(checkpointer=False))):
+        builder.add_node(name, action)
+    builder.add_node("after", say("after"))
+    builder.add_edge(START, "before")
+    builder.add_edge("before", "rounds")
+    builder.add_edge("rounds", "after")
+    return builder.compile()
 
 
 class Visits(Trail, total=False):

@@ -48,6 +48,9 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
         return None
     saved = await own_checkpoint(job, saver, "")
     if saved is None:
+        if isinstance(saver, D1Saver) and not (job.is_gated or graph_input.goes_on(job.kwargs)):
+            # With durability "exit", subgraphs with a memory (`checkpointer=True`) store theirs before the run does.
+            await saver.adelete_for_runs([job.run_id], thread_id=job.thread_id)
         begun = await began_with(job, saver) if job.is_gated else None
         stream.resume(*await _committed(job, saver, stream, begun))
         return None

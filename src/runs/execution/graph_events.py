@@ -7,7 +7,7 @@ graph that a node calls, this goes for checkpoints of our checkpointer only.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final, cast
 
@@ -99,6 +99,7 @@ class GraphEvents:
         #: Whether the end of a super-step was not told, and so not committed: neither is anything after it.
         self._is_behind = False
         self._repetitions = Repetitions(stream, resumed=resumed, goes_on=goes_on, updates=updates)
+        self.passed: Final = self._repetitions.passed
         #: What the last `values` item of the run's own graph held, without interrupts; None before the first.
         self.values: Any = None
         #: The ids of checkpoints that the run's checkpointer has, or is about to get: see `own_checkpoints`.
@@ -128,6 +129,8 @@ class GraphEvents:
         if not path:
             self._remember(mode, payload)
         namespace = "|".join(path)
+        if self.passed and self._repeats(namespace, mode, payload):
+            return
         metadata = payload["metadata"] if mode == "checkpoints" and self._is_own(namespace, payload) else None
         begun_with = self._repetitions.taken_back(namespace, metadata)
         changed_by = NULL_TASK_ID if self._repetitions.is_changed(namespace, metadata) else ""
@@ -265,7 +268,7 @@ class GraphEvents:
             self._is_behind = True
             raise asyncio.CancelledError("the run was stopped before it could tell of this")
 
-    def _end_superstep(self, namespace: str, metadata: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]]) -> None:
+    def _end_superstep(self, namespace: str, metadata: Mapping[str, Any], tasks: Collection[Mapping[str, Any]]) -> None:
         """Its checkpoint is here; `tasks` are those of the next one."""
         step = metadata["step"]
         self._stream.close_superstep(namespace, step)
@@ -323,6 +326,11 @@ class GraphEvents:
     def checkpoint_values_text(self) -> str:
         """The whole state at the last checkpoint as JSON text."""
         return self._wire.text(self.checkpoint["values"] if self.checkpoint else {})
+
+    def _repeats(self, namespace: str, mode: str, payload: Any) -> bool:
+        """Whether an item tells of a checkpoint that was told before those of other calls of its graph."""
+        told = payload["payload"] if Item(namespace, mode, payload).is_debug_checkpoint else payload
+        return (told is not payload or mode == "checkpoints") and self._repetitions.was_passed(namespace, _id(told))
 
     def _is_own(self, namespace: str, payload: Mapping[str, Any]) -> bool:
         """Whether a checkpoint ends a super-step that is committed on its own; a graph without any is live."""

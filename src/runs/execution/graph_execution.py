@@ -44,7 +44,7 @@ async def execute(
     else:
         given = None if found else graph_input.first_input(job.kwargs)
     slice_ = Slice(job, graph, saver, stream, found, given, provided)
-    with handing_back.starting_over(job, stored):
+    with handing_back.starting_over(stored):
         ended = await _outcome(slice_, control)
     if ended.status == "drained":
         stream.pause()

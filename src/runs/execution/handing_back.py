@@ -2,82 +2,45 @@
 
 A run that names a checkpoint executes the tasks after it again, whether they have finished or not, if the thread has
 moved past the checkpoint or if the run answers no question. In LangGraph's eyes, they finished in earlier runs. If a
-crash cut the run off, some finished in the run itself, and their results were shown. These do not run again, and its
-subgraphs go on. What earlier runs did stays as LangGraph has it.
+crash cut the run off, some finished in the run itself, and their results were shown. These do not run again
+(and its subgraphs go on: `remembering`). What earlier runs did stays as LangGraph has it.
 """
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
-# LangGraph has no public names for these.
-from langgraph._internal._constants import CONF, CONFIG_KEY_REPLAY_STATE, INTERRUPT, NULL_TASK_ID, RESUME
-from langgraph._internal._replay import ReplayState
+from langgraph._internal._constants import INTERRUPT, NULL_TASK_ID, RESUME  # LangGraph has no public names for these
 from langgraph.checkpoint.base import CheckpointTuple, PendingWrite
 from langgraph.pregel._loop import PregelLoop
 
-from runs.execution import continuation
-from runs.execution.job import Job
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    job: Job
-    #: The checkpoint, with what this very run wrote beside it.
-    stored: CheckpointTuple
-
-
-_current: Final = ContextVar[_Start | None]("start", default=None)
+#: The checkpoint, with what this very run wrote beside it.
+_current: Final = ContextVar[CheckpointTuple | None]("stored", default=None)
 
 
 @contextmanager
-def starting_over(job: Job, stored: CheckpointTuple | None) -> Generator[None]:
+def starting_over(stored: CheckpointTuple | None) -> Generator[None]:
     """A run that has no checkpoint of its own executes in the block; see `continuation.began_with` for `stored`."""
-    token = _current.set(_Start(job, stored) if stored else None)
+    token = _current.set(stored)
     try:
         yield
     finally:
         _current.reset(token)
 
 
-class _OwnFirst(ReplayState):
-    """Which checkpoints subgraphs begin with: those of this very run, or else those that LangGraph chooses."""
-
-    def __init__(self, chosen: ReplayState, job: Job) -> None:
-        super().__init__(chosen.checkpoint_id)
-        self._job = job
-
-    def get_checkpoint(self, checkpoint_ns: str, checkpointer: Any, checkpoint_config: Any) -> CheckpointTuple | None:
-        latest = checkpointer.get_tuple(checkpoint_config)
-        if latest and continuation.is_own(self._job, latest):
-            return latest
-        return super().get_checkpoint(checkpoint_ns, checkpointer, checkpoint_config)
-
-    async def aget_checkpoint(
-        self, checkpoint_ns: str, checkpointer: Any, checkpoint_config: Any
-    ) -> CheckpointTuple | None:
-        latest = await checkpointer.aget_tuple(checkpoint_config)
-        if latest and continuation.is_own(self._job, latest):
-            return latest
-        return await super().aget_checkpoint(checkpoint_ns, checkpointer, checkpoint_config)
-
-
 def _first(loop: Any, **given: Any) -> Any:
     """A graph's loop begins."""
     updated = _begin(loop, **given)
-    start = _current.get()
+    stored = _current.get()
     # A loop that forks has made another checkpoint.
-    if start and loop.is_replaying and not loop.is_nested and loop.checkpoint["id"] == start.stored.checkpoint["id"]:
-        _hand_back(loop, start)
+    if stored and loop.is_replaying and not loop.is_nested and loop.checkpoint["id"] == stored.checkpoint["id"]:
+        _hand_back(loop, stored)
     return updated
 
 
-def _hand_back(loop: Any, start: _Start) -> None:
-    if chosen := loop.config[CONF].get(CONFIG_KEY_REPLAY_STATE):
-        loop.config[CONF][CONFIG_KEY_REPLAY_STATE] = _OwnFirst(chosen, start.job)
-    if results := [write for write in start.stored.pending_writes or () if _is_result(write)]:
+def _hand_back(loop: Any, stored: CheckpointTuple) -> None:
+    if results := [write for write in stored.pending_writes or () if _is_result(write)]:
         others = [write for write in loop.checkpoint_pending_writes if not _is_result(write)]
         loop.checkpoint_pending_writes = others + results
         loop.is_replaying = False

@@ -1,73 +1,175 @@
 """Subgraphs in a run that goes on where a slice ended or a crash cut it off: which of them go on, and which begin.
 
-A subgraph goes on if it was cut off in the very super-step that is executed again: its last checkpoint then names the
-same checkpoints of the graphs around it. LangGraph tells something else:
+A call of a subgraph goes on exactly if this very call has stored a checkpoint; the checkpoint's id tells whose call it
+was (`task_names.caller`). LangGraph does not ask:
 
-- To every subgraph of such a run's first super-step, that it is resumed. The checkpoint of a subgraph with a memory
-  (`checkpointer=True`) may be that of an earlier super-step, or of an earlier run: it would go on from where it had
-  ended, and never see its input.
-- To no subgraph that a graph without checkpoints (`checkpointer=False`) calls: that graph begins anew. Those it calls
-  find the checkpoints that they had (`task_names.CheckpointIds`), and would apply their input once more.
-
-Several tasks of one super-step may call the same subgraph with a memory: only the first call of a slice goes on.
+- It tells every subgraph of such a run's first super-step that it is resumed. The latest checkpoint of a subgraph with
+  a memory (`checkpointer=True`) may be that of another call: it would go on from where that one had ended, and never
+  see its own input.
+- It tells no subgraph that a graph without checkpoints (`checkpointer=False`) calls, because that graph begins anew.
+  Those it calls find the checkpoints that they had (`task_names.CheckpointIds`), and would apply their input once more.
+- It reads the latest checkpoint, also when this call stored one and another call of the same subgraph came after it.
+- Subgraphs of a run that replays a checkpoint begin with the state that they had before it. That is known in the
+  run's first slice only.
 """
 
-from collections.abc import Generator
+import copy
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, cast
+
+from langchain_core.runnables import RunnableConfig
 
 # LangGraph has no public names for these.
 from langgraph._internal._constants import (
     CONF,
     CONFIG_KEY_CHECKPOINT_MAP,
-    CONFIG_KEY_CHECKPOINT_NS,
+    CONFIG_KEY_REPLAY_STATE,
     CONFIG_KEY_RESUMING,
 )
+from langgraph.checkpoint.base import CheckpointTuple, get_checkpoint_id
 from langgraph.pregel._loop import PregelLoop
+from langgraph.types import Command
+
+from langgraph_terms import Saver
+from runs.execution import graph_input
+from runs.execution.continuation import is_own
+from runs.execution.job import Job
+from runs.execution.task_names import caller, caller_of
+
+#: The sources of checkpoints that were made from the one before; LangGraph replays them with what that one had.
+_MADE_FROM_ANOTHER: Final = ("update", "fork")
 
 
 @dataclass(frozen=True, slots=True)
 class _Slice:
-    #: The run goes on by itself: no caller has resumed it.
-    is_continued: bool
-    #: The namespaces of the subgraphs that have begun in it.
-    begun: set[str] = field(default_factory=set)
+    #: An earlier slice has begun the run.
+    is_resumed: bool
+    #: The calls of subgraphs go on by what they have stored alone, whatever LangGraph tells them.
+    decides: bool
 
 
 _current: Final = ContextVar[_Slice | None]("slice", default=None)
 
 
 @contextmanager
-def going_on(is_continued: bool) -> Generator[None]:
-    """A slice executes in the block, of a run that goes on by itself, if it is continued."""
-    token = _current.set(_Slice(is_continued))
+def going_on(job: Job, *, is_resumed: bool, is_continued: bool) -> Generator[None]:
+    """A slice executes in the block: `is_resumed` if an earlier one began the run, `is_continued` if it committed."""
+    token = _current.set(_Slice(is_resumed, is_continued or (is_resumed and _replays(job))))
     try:
         yield
     finally:
         _current.reset(token)
 
 
+def recalling(saver: Saver, job: Job, passed: set[str]) -> Saver:
+    """A copy of a checkpointer for a run that an earlier slice began; so are LangGraph's own copies of it.
+
+    A call of a subgraph that asks for the latest checkpoint gets its own latest one, or else what it would have begun
+    with. The ids of those after which other calls came are added to `passed`.
+    """
+    stored = _StoredCalls(job, passed)
+
+    class Recalling(type(saver)):
+        async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+            saved = await super().aget_tuple(config)
+            call = caller(config.get("configurable", {}))
+            if call is None or saved is None or get_checkpoint_id(config):
+                return saved
+            return await stored.begins_with(call, config, saved, self)
+
+    copied = copy.copy(saver)
+    copied.__class__ = Recalling
+    return copied
+
+
+class _StoredCalls:
+    """What the calls of subgraphs had stored before a slice began."""
+
+    def __init__(self, job: Job, passed: set[str]) -> None:
+        self._job = job
+        self._passed = passed
+        #: The latest checkpoint of each call in the super-step with which the slice began, by namespace.
+        self._latest: dict[str, dict[int, str]] = {}
+
+    async def begins_with(
+        self, call: int, config: RunnableConfig, latest: CheckpointTuple, saver: Saver
+    ) -> CheckpointTuple | None:
+        """The checkpoint that a call begins with, or goes on from; `latest` is that of its namespace."""
+        if not is_own(self._job, latest):
+            return await self._before_replay(config, saver) if _replays(self._job) else latest
+        if caller_of(latest) == call or (own := await self._own(call, config, latest, saver)) is None:
+            return latest
+        self._passed.add(own)
+        return await saver.aget_tuple(_addressed(config, own))
+
+    async def _own(self, call: int, config: RunnableConfig, latest: CheckpointTuple, saver: Saver) -> str | None:
+        place = config.get("configurable", {})
+        namespace, root = place.get("checkpoint_ns", ""), place.get(CONFIG_KEY_CHECKPOINT_MAP, {}).get("")
+        if _root_of(latest) != root:
+            return None
+        if namespace not in self._latest:
+            calls = self._latest[namespace] = {}
+            async for saved in saver.alist(_addressed(config)):
+                if not is_own(self._job, saved) or _root_of(saved) != root:
+                    break
+                calls.setdefault(caller_of(saved), saved.checkpoint["id"])
+        return self._latest[namespace].get(call)
+
+    async def _before_replay(self, config: RunnableConfig, saver: Saver) -> CheckpointTuple | None:
+        """What `ReplayState` of LangGraph reads when a namespace is first visited."""
+        replayed = await saver.aget_tuple(self._job.config)
+        if replayed is None:
+            return None
+        metadata = cast(Mapping[str, Any], replayed.metadata)
+        is_made = metadata.get("source") in _MADE_FROM_ANOTHER and replayed.parent_config
+        before = replayed.parent_config if is_made else replayed.config
+        async for saved in saver.alist(_addressed(config), before=before, limit=1):
+            return saved
+        return None
+
+
+def _replays(job: Job) -> bool:
+    """Whether a run begins with what its thread had at a checkpoint, as LangGraph's time travel does."""
+    given = graph_input.first_input(job.kwargs)
+    answers = isinstance(given, Command) and given.resume is not None
+    return bool(get_checkpoint_id(job.config)) and graph_input.goes_on(job.kwargs) and not answers
+
+
+def _addressed(config: RunnableConfig, checkpoint_id: str | None = None) -> RunnableConfig:
+    """The config of a checkpoint, or of the whole namespace, that `config` has."""
+    given = cast(Mapping[str, Any], config.get("configurable", {}))
+    namespace = {"thread_id": given["thread_id"], "checkpoint_ns": given.get("checkpoint_ns", "")}
+    return {"configurable": namespace | ({"checkpoint_id": checkpoint_id} if checkpoint_id else {})}
+
+
+def _root_of(saved: CheckpointTuple) -> str | None:
+    """The checkpoint of the run's own graph in whose super-step one of a subgraph was stored."""
+    return cast(Mapping[str, Any], saved.metadata).get("parents", {}).get("")
+
+
 def _first(loop: Any, **given: Any) -> Any:
     """A graph's loop begins."""
     current = _current.get()
-    if current is not None and loop.is_nested:
+    if current is None:
+        return _begin(loop, **given)
+    if loop.is_nested:
         _tell(loop, current)
-    return _begin(loop, **given)
+    begun = _begin(loop, **given)
+    if current.is_resumed and not loop.is_nested:
+        loop.config[CONF][CONFIG_KEY_REPLAY_STATE] = None  # `recalling` knows more
+    return begun
 
 
 def _tell(loop: Any, current: _Slice) -> None:
     """Tell a subgraph whether it goes on."""
     place = loop.config[CONF]
-    # The checkpoints of the graphs around it, as they were when it stored its last one, and as they are.
-    then, now = loop.checkpoint_metadata.get("parents", {}), place.get(CONFIG_KEY_CHECKPOINT_MAP, {})
-    namespace = place.get(CONFIG_KEY_CHECKPOINT_NS, "")
-    if then == now and namespace not in current.begun:
+    if caller_of(loop) == caller(place):
         place[CONFIG_KEY_RESUMING] = True
-    elif current.is_continued:
+    elif current.decides:
         place.pop(CONFIG_KEY_RESUMING, None)
-    current.begun.add(namespace)
 
 
 _begin: Final = cast(Any, PregelLoop)._first

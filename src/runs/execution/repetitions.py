@@ -1,7 +1,7 @@
 """What LangGraph streams once more when it goes on from a checkpoint, and what of it the stream shows already."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,10 @@ class Repetitions:
         self._resumed = resumed
         self._goes_on = goes_on
         self._is_updated = updates
+        #: The checkpoints, by id, of calls that go on although others of the same subgraph came after them.
+        self.passed: set[str] = set()
+        #: The graphs that have ended; one with a memory begins again, for another call.
+        self._ended: set[str] = set()
         #: The super-step after the first checkpoint of each graph.
         self._first_step: dict[str, int] = {}
         #: How many updates of which nodes come again although they are shown.
@@ -29,11 +33,20 @@ class Repetitions:
         self._values: dict[str, Item | None] = {}
         self._snapshots: set[str] = set()
 
-    def note_checkpoint(self, namespace: str, next_step: int, tasks: Iterable[Mapping[str, Any]]) -> None:
+    def note_checkpoint(self, namespace: str, next_step: int, tasks: Collection[Mapping[str, Any]]) -> None:
         """A graph has a checkpoint; `tasks` are those of the super-step that begins with it."""
-        if self._resumed and namespace not in self._first_step:
+        if self._resumed and (namespace not in self._first_step or namespace in self._ended):
             self._first_step[namespace] = next_step
             self._updates[namespace] = Counter(task["name"] for task in tasks if task["id"] in self._stream.shown_tasks)
+        (self._ended.discard if tasks else self._ended.add)(namespace)
+
+    def was_passed(self, namespace: str, checkpoint_id: str) -> bool:
+        """Whether a call goes on from a checkpoint that was told before those of other calls; it brings nothing new."""
+        if checkpoint_id not in self.passed:
+            return False
+        self._values[namespace] = None
+        self._ended.add(namespace)
+        return True
 
     def is_stored(self, namespace: str, metadata: Mapping[str, Any]) -> bool:
         """Whether the checkpoint that a graph tells of was stored before this slice, and not changed since."""
@@ -52,7 +65,8 @@ class Repetitions:
 
         A subgraph of a run that began itself has none of another run.
         """
-        if item.mode != "values" or step is not None or item.namespace in self._values:
+        begins = (step is None and item.namespace not in self._values) or item.namespace in self._ended
+        if item.mode != "values" or not begins:
             return False
         if not (self._resumed or self._is_updated or (self._goes_on and item.namespace)):
             return False

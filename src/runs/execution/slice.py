@@ -18,7 +18,7 @@ from errors import DatabaseError, StaleAttempt
 from graphs.contexts import context_for
 from langgraph_terms import Graph, Saver
 from runs import outcome
-from runs.execution import error_handlers, graph_input, remembering, run_spans
+from runs.execution import draining, error_handlers, graph_input, remembering, run_spans
 from runs.execution.announcing_saver import announcing
 from runs.execution.continuation import Continuation, RemainingLimit, stands_at_breakpoint
 from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
@@ -55,17 +55,19 @@ class Slice:
         self._continuation = continuation
         self._input = given
         # One that begins anew with the checkpoint of another run finds what it did after that.
-        resumed = continuation is not None or (job.attempt > 1 and graph_input.goes_on(job.kwargs))
-        self._events = GraphEvents.of(job, stream, resumed=resumed)
-        self._saver = saver
+        self._resumed = continuation is not None or (job.attempt > 1 and graph_input.goes_on(job.kwargs))
+        self._events = GraphEvents.of(job, stream, resumed=self._resumed)
+        self._saver = remembering.recalling(saver, job, self._events.passed) if self._resumed else saver
         self._names = _task_names(job)
-        self._graph = _bound(graph, job, announcing(graph, saver, self._events, stream, self._names), provided)
+        self._graph = _bound(graph, job, announcing(graph, self._saver, self._events, stream, self._names), provided)
         self._config = job.config
         self._callbacks = _callbacks(job, provided)
 
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
-        with self._names.given(), remembering.going_on(self._continuation is not None):
+        is_continued = self._continuation is not None
+        goes_on = remembering.going_on(self._job, is_resumed=self._resumed, is_continued=is_continued)
+        with self._names.given(), draining.given(), goes_on:
             self._events.follow(asyncio.current_task())
             try:
                 await self._take_items(control)

@@ -9,7 +9,7 @@ What is stored of a task says nothing without the checkpoint that it follows: so
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +19,8 @@ from functools import partial
 from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
+# LangGraph has no public names for these.
+from langgraph._internal._constants import CONFIG_KEY_CHECKPOINT_MAP, CONFIG_KEY_TASK_ID
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.base import id as uuids
 from langgraph.pregel import _algo, _checkpoint
@@ -35,9 +37,32 @@ _FIRST_STEP: Final = -2
 _TICKS_TO_1970: Final = 0x01B21DD213814000
 _TICKS_PER_SECOND: Final = 10_000_000
 
+#: Between two checkpoints of the run's own graph: less than a super-step takes, or ids would be ahead of the clock by
+#: which a state is set by hand; and room for as many checkpoints of a subgraph.
+_TICKS_PER_STEP: Final = 1000
+
+
+def caller(place: Mapping[str, Any]) -> int | None:
+    """48 bits that name the call of a subgraph, from the `configurable` of its config; None for a graph of its own.
+
+    They name the task that calls it and, as a part of the namespace, which of the task's calls it is.
+    """
+    if (task_id := place.get(CONFIG_KEY_TASK_ID)) is None:
+        return None
+    call = f"{place.get('checkpoint_ns', '')} {task_id}"
+    return int.from_bytes(hashlib.sha256(call.encode()).digest()[:6], "big")
+
+
+def caller_of(saved: Any) -> int:
+    """The `caller` in the id of a checkpoint (of a `CheckpointTuple` or `PregelLoop`); any number in others' ids."""
+    return UUID(saved.checkpoint["id"]).node
+
 
 class CheckpointIds:
-    """Ids that sort by step, and after those of everything that was on the thread when the run began."""
+    """Ids that sort by step, and after those of everything that was on the thread when the run began.
+
+    Those of a subgraph come between the ids of the super-step of the run's own graph around it, as time travel expects.
+    """
 
     def __init__(self, run_id: str, started_at: str) -> None:
         self._run_id = run_id
@@ -49,14 +74,24 @@ class CheckpointIds:
         ticks = uuids.UUID(saved.checkpoint["id"]).time
         metadata = cast(Mapping[str, Any], saved.metadata)
         is_own = metadata.get("run_id") == self._run_id
-        self._begin = max(self._begin, ticks - (metadata["step"] - _FIRST_STEP) if is_own else ticks + 1)
+        self._begin = max(self._begin, ticks - _ticks_until(metadata["step"]) if is_own else ticks + 1)
 
-    def of_step(self, namespace: str, step: int) -> uuids.UUID:
-        """The id of a step's checkpoint in the run's own graph ("") or in a subgraph."""
-        ticks = self._begin + step - _FIRST_STEP
-        node = self._node ^ int.from_bytes(hashlib.sha256(namespace.encode()).digest()[:6], "big")
-        number = (ticks >> 12) << 80 | (ticks & 0xFFF) << 64 | (step & 0x3FFF) << 48 | node
-        return uuids.UUID(int=number, version=6)
+    def of_step(self, step: int) -> uuids.UUID:
+        """The id of a step's checkpoint in the run's own graph."""
+        return _id(self._begin + _ticks_until(step), step, self._node)
+
+    def of_call(self, call: int, earlier: Iterable[str], step: int) -> uuids.UUID:
+        """The id of a step's checkpoint in a subgraph, after `earlier` ones; its `caller` is `call`."""
+        return _id(max(uuids.UUID(each).time for each in earlier) + 1, step, call)
+
+
+def _ticks_until(step: int) -> int:
+    return (step - _FIRST_STEP) * _TICKS_PER_STEP
+
+
+def _id(ticks: int, step: int, node: int) -> uuids.UUID:
+    number = (ticks >> 12) << 80 | (ticks & 0xFFF) << 64 | (step & 0x3FFF) << 48 | node
+    return uuids.UUID(int=number, version=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +141,31 @@ _ids: Final = ContextVar[Callable[[int], UUID] | None]("checkpoint_ids", default
 
 
 def _put_checkpoint(loop: Any, metadata: Any) -> None:
-    """A graph of the run's own thread makes a checkpoint; one that a node runs on another thread makes another's."""
+    """A graph makes a checkpoint; one that a node runs on another thread has ids that sort by the clock."""
     names, place = _current.get(), loop.config["configurable"]
-    if names is None or place.get("thread_id") != names.thread_id:
+    if names is None:
         _put(loop, metadata)
         return
-    ids = names.checkpoint_ids
-    token = _ids.set(ids and partial(ids.of_step, place.get("checkpoint_ns", "")))
+    is_own_thread = place.get("thread_id") == names.thread_id
+    token = _ids.set(_ids_of(loop, names.checkpoint_ids if is_own_thread else None))
     try:
         _put(loop, metadata)
     finally:
         _ids.reset(token)
     storing = getattr(loop, "_put_checkpoint_fut", None)
-    if storing and not storing.done():
+    if is_own_thread and storing and not storing.done():
         names.made(loop.checkpoint["id"], storing)
+
+
+def _ids_of(loop: Any, ids: CheckpointIds | None) -> Callable[[int], UUID]:
+    place = loop.config["configurable"]
+    call = caller(place)
+    if ids is None:
+        return partial(uuids.uuid6, call)
+    if call is None:
+        return ids.of_step
+    began_with = [loop.checkpoint["id"]] if loop.checkpoint_metadata["step"] > _FIRST_STEP else []
+    return partial(ids.of_call, call, [place[CONFIG_KEY_CHECKPOINT_MAP][""], *began_with])
 
 
 def _new_id(node: int | None = None, clock_seq: int | None = None) -> UUID:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import StateGraph
 from langgraph.runtime import RunControl
 
@@ -52,6 +53,23 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     ),
     "memory called by a graph without checkpoints": (
         partial(sample_graphs.forgetful, checkpointer=True),
+        {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"]},
+    ),
+    "memory called by one task after another": (
+        sample_graphs.visitors,
+        {"input": ["Ada", "Bob"], "stream_mode": ["values", "updates"], "subgraphs": True},
+    ),
+    "memory called by tasks that are queued": (
+        sample_graphs.queue_of_visitors,
+        {
+            "input": {"trail": ["Ada", "Bob", "Cy"]},
+            "config": {"max_concurrency": 1},
+            "stream_mode": ["values", "updates", "checkpoints"],
+            "subgraphs": True,
+        },
+    ),
+    "memory called in a loop without checkpoints": (
+        sample_graphs.rounds_of_visits,
         {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"]},
     ),
     "interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, "stream_mode": ["values", "updates"]}),
@@ -163,7 +181,19 @@ GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = 
         {"input": {"trail": ["in"]}, "interrupt_before": ["calls"]},
         {},
     ),
+    "replay": (sample_graphs.returning, {"input": {"trail": ["in"]}}, {"replayed_step": 1, "subgraphs": True}),
+    "replay with an update": (
+        sample_graphs.returning,
+        {"input": {"trail": ["in"]}},
+        {"replayed_step": 4, "command": {"update": {"trail": ["told"]}}},
+    ),
 }
+
+
+async def checkpoint_of_step(driver: RunDriver, step: int) -> Any:
+    """The config of a checkpoint of the run's own graph."""
+    thread: Any = {"configurable": {"thread_id": driver.thread_id, "checkpoint_ns": ""}}
+    return await anext(saved.config async for saved in driver.saver.alist(thread) if saved.metadata["step"] == step)
 
 
 @pytest.mark.parametrize("durability", ["async", "sync"])
@@ -173,11 +203,15 @@ def test_a_crash_of_a_run_that_goes_on_from_another_one_changes_nothing_that_any
 ) -> None:
     make, before, asked = GOING_ON[case]
     kwargs = {"stream_mode": ALL, "durability": durability, **asked}
+    replayed_step = kwargs.pop("replayed_step", None)
     is_behind = durability == "async"
 
     def begun() -> Begun:
         driver = RunDriver(make(), D1Opener(write_behind=is_behind), slow_storage=is_behind)
         run_alone(lambda: driver.slice(driver.job(**before)))
+        if replayed_step is not None:
+            config = run_alone(lambda: checkpoint_of_step(driver, replayed_step))
+            kwargs["config"] = {"configurable": {"checkpoint_id": config["configurable"]["checkpoint_id"]}}
         return driver, kwargs, Counter()
 
     crashes_change_nothing(begun, exact)
@@ -552,6 +586,7 @@ def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver:
         "subgraph with a memory",
         "called by a graph without checkpoints",
         "memory called by a graph without checkpoints",
+        "memory called in a loop without checkpoints",
     ],
 )
 async def test_a_run_drained_at_every_super_step_looks_like_one_piece(case: str) -> None:
@@ -576,7 +611,43 @@ async def test_a_run_drained_at_every_super_step_looks_like_one_piece(case: str)
 async def test_a_subgraph_with_a_memory_gets_the_input_of_each_task_that_calls_it() -> None:
     driver = RunDriver(sample_graphs.visitors())
     ended = await driver.slice(driver.job(input=["Ada", "Bob"]))
-    assert json.loads(ended.values or "") == [["Ada", "hello Ada"], ["Ada", "hello Ada", "Bob", "hello Bob"]]
+    ada = ["Ada", "hello Ada", "bye Ada"]
+    assert json.loads(ended.values or "") == [ada, [*ada, "Bob", "hello Bob", "bye Bob"]]
+
+
+@pytest.mark.parametrize("step", [-1, 0, 1, 2, 3])
+async def test_time_travel_begins_a_subgraph_with_what_it_remembered_then(step: int) -> None:
+    """As LangGraph does with its own savers."""
+    driver = RunDriver(sample_graphs.returning(), D1Opener(write_behind=True))
+    theirs = sample_graphs.returning().copy({"checkpointer": InMemorySaver()})
+    thread: Any = {"configurable": {"thread_id": "theirs"}}
+    for number in (1, 2):
+        await driver.slice(driver.job(number, input={"trail": ["in"]}))
+        await theirs.ainvoke({"trail": ["in"]}, thread)
+    replayed = [state.config async for state in theirs.aget_state_history(thread)][-2 - step]
+    expected = await theirs.ainvoke(None, replayed)
+    ours = (await checkpoint_of_step(driver, step))["configurable"]["checkpoint_id"]
+    ended = await driver.slice(driver.job(3, config={"configurable": {"checkpoint_id": ours}}))
+    assert json.loads(ended.values or "") == expected
+
+
+@pytest.mark.parametrize("case", ["visitors", "queue_of_visitors"])
+def test_a_run_that_begins_anew_finds_nothing_that_its_subgraphs_remembered(case: str) -> None:
+    """With durability "exit" they store that before the run stores anything."""
+    kwargs = {"input": ["Ada", "Bob"], "durability": "exit", "config": {"max_concurrency": 1}}
+    if case == "queue_of_visitors":
+        kwargs["input"] = {"trail": ["Ada", "Bob"]}
+    make = getattr(sample_graphs, case)
+    calm = RunDriver(make(), D1Opener())
+    expected = run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    for after in range(1, 1000, 3):
+        driver = RunDriver(make(), D1Opener())
+        if driver.crash(driver.job(**kwargs), after=after) is None:
+            assert after > 30
+            return
+        outcome = run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        assert comparable(outcome) == comparable(expected), f"after turn {after}"
+    raise AssertionError("the run never ended")
 
 
 async def short_slice(driver: RunDriver, kwargs: dict[str, Any]) -> Outcome:
@@ -585,6 +656,29 @@ async def short_slice(driver: RunDriver, kwargs: dict[str, Any]) -> Outcome:
     assert isinstance(driver.saver, SlowSaver)
     driver.saver.on_commit = control.request_drain
     return await driver.slice(driver.job(**kwargs), control)
+
+
+class Spent(RunControl):
+    """A budget that is spent as soon as a slice begins, as by a node that takes longer than a slice may."""
+
+    @property
+    def drain_requested(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "case", ["all modes", "subgraph", "tasks of a function", "memory called by tasks that are queued"]
+)
+async def test_each_slice_gets_somewhere(case: str) -> None:
+    make, kwargs = CASES[case]
+    calm, driver = RunDriver(make()), RunDriver(make())
+    expected = await calm.slice(calm.job(**kwargs))
+    for _ in range(20):
+        outcome = await driver.slice(driver.job(**kwargs), Spent())
+        if outcome.status != "drained":
+            assert comparable(outcome) == comparable(expected)
+            return
+    raise AssertionError("the run never ended")
 
 
 async def run_in_short_slices(graph: Any, limit: int, graph_input: Any) -> Outcome:

@@ -161,19 +161,26 @@ async def test_a_node_learns_whose_assistant_it_works_for() -> None:
 
 
 def test_ids_sort_by_step_and_after_what_was_there() -> None:
-    ids = CheckpointIds(RUN, clock.shifted(clock.now_iso(), -1))
-    steps = [ids.of_step("", step) for step in (-2, -1, 0, 1, 9, 10, 5000, 100_000)]
-    assert list(map(str, steps)) == sorted(map(str, steps))
-    assert all(UUID(str(each)).version == 6 for each in steps)
-    assert (
-        len({*steps, *(ids.of_step("child:1", step) for step in (0, 1)), ids.of_step("child:2", 0)}) == len(steps) + 3
-    )
-    assert str(steps[-1]) < str(uuid6()) < str(CheckpointIds(RUN, clock.shifted(clock.now_iso(), 1)).of_step("", -2))
+    ids = CheckpointIds(RUN, clock.shifted(clock.now_iso(), -60))
+    steps = [str(ids.of_step(step)) for step in (-2, -1, 0, 1, 9, 10, 5000, 100_000)]
+    assert steps == sorted(steps)
+    assert all(UUID(each).version == 6 for each in steps)
+    assert steps[-1] < str(uuid6()) < str(CheckpointIds(RUN, clock.shifted(clock.now_iso(), 1)).of_step(-2))
+
+
+def test_ids_of_a_subgraph_sort_by_step_within_the_super_step_around_it() -> None:
+    ids = CheckpointIds(RUN, clock.now_iso())
+    around = [str(ids.of_step(step)) for step in (4, 5)]
+    called: list[str] = []
+    for step in range(-1, 20):
+        called.append(str(ids.of_call(7, [around[0], *called[-1:]], step)))
+    assert [*around[:1], *called, *around[1:]] == sorted([*around, *called])
+    assert len({*called, str(ids.of_call(8, around[:1], -1))}) == len(called) + 1
 
 
 def test_a_run_follows_a_state_that_was_made_by_a_faster_clock() -> None:
     driver = RunDriver(many_places(Seen(list)), D1Opener(write_behind=True))
-    early = CheckpointIds(RUN, clock.shifted(clock.now_iso(), 3600)).of_step("", 0)
+    early = CheckpointIds(RUN, clock.shifted(clock.now_iso(), 3600)).of_step(0)
     config: Any = {"configurable": {"thread_id": driver.thread_id, "checkpoint_ns": ""}}
 
     async def begin() -> None:
