@@ -57,7 +57,7 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     ),
     "memory called by one task after another": (
         sample_graphs.visitors,
-        {"input": ["Ada", "Bob"], "stream_mode": ["values", "updates"], "subgraphs": True},
+        {"input": ["Ada", "Bob"], "stream_mode": ["values", "updates"]},
     ),
     "memory called by tasks that are queued": (
         sample_graphs.queue_of_visitors,
@@ -631,17 +631,13 @@ async def test_time_travel_begins_a_subgraph_with_what_it_remembered_then(step: 
     assert json.loads(ended.values or "") == expected
 
 
-@pytest.mark.parametrize("case", ["visitors", "queue_of_visitors"])
-def test_a_run_that_begins_anew_finds_nothing_that_its_subgraphs_remembered(case: str) -> None:
+def test_a_run_that_begins_anew_finds_nothing_that_its_subgraphs_remembered() -> None:
     """With durability "exit" they store that before the run stores anything."""
-    kwargs = {"input": ["Ada", "Bob"], "durability": "exit", "config": {"max_concurrency": 1}}
-    if case == "queue_of_visitors":
-        kwargs["input"] = {"trail": ["Ada", "Bob"]}
-    make = getattr(sample_graphs, case)
-    calm = RunDriver(make(), D1Opener())
+    kwargs = {"input": ["Ada", "Bob"], "durability": "exit"}
+    calm = RunDriver(sample_graphs.visitors(), D1Opener())
     expected = run_alone(lambda: calm.slice(calm.job(**kwargs)))
     for after in range(1, 1000, 3):
-        driver = RunDriver(make(), D1Opener())
+        driver = RunDriver(sample_graphs.visitors(), D1Opener())
         if driver.crash(driver.job(**kwargs), after=after) is None:
             assert after > 30
             return
