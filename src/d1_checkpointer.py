@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from langchain_core.runnables import RunnableConfig
+from langgraph._internal._constants import ERROR_SOURCE_NODE  # LangGraph has no public name for it
 from langgraph.checkpoint.base import (
     ChannelVersions,
     Checkpoint,
@@ -236,7 +237,8 @@ class D1Saver(WaitingSaver):
         for part, chunk in enumerate(others, 1):
             statements.append(Statement(sql.INSERT_WRITES, (*key, part, *about, None, chunk.hex())))
         submitted = self._commits.submit(statements)
-        if self._write_behind:
+        # LangGraph begins the handler of a node's error when that is stored, and not the node again.
+        if self._write_behind and not any(channel == ERROR_SOURCE_NODE for channel, _ in writes):
             # If the commit fails, the next call raises its error.
             submitted.add_done_callback(lambda future: self._announce_later(future, self._on_writes, task_id))
             return

@@ -67,26 +67,32 @@ class CheckpointIds:
     def __init__(self, run_id: str, started_at: str) -> None:
         self._run_id = run_id
         self._node = UUID(run_id).int & 0xFFFFFFFFFFFF
-        self._begin = int(datetime.fromisoformat(started_at).timestamp() * _TICKS_PER_SECOND) + _TICKS_TO_1970
+        self._ticks = int(datetime.fromisoformat(started_at).timestamp() * _TICKS_PER_SECOND) + _TICKS_TO_1970
+        #: The step that has the time above; None as long as nothing is known to be on the thread.
+        self._step: int | None = None
+        self._is_settled = False
 
     def follow(self, saved: CheckpointTuple) -> None:
-        """Begin after a checkpoint of another run, whoever's clock made it; after one of this run, as it did then."""
-        ticks = uuids.UUID(saved.checkpoint["id"]).time
+        """Begin after the checkpoints of other runs, whoever's clock made them; or go on after one of this run."""
+        if self._is_settled:
+            return
         metadata = cast(Mapping[str, Any], saved.metadata)
-        is_own = metadata.get("run_id") == self._run_id
-        self._begin = max(self._begin, ticks - _ticks_until(metadata["step"]) if is_own else ticks + 1)
+        ticks, step = uuids.UUID(saved.checkpoint["id"]).time, metadata["step"]
+        if metadata.get("run_id") == self._run_id:
+            self._ticks, self._step, self._is_settled = ticks, step, True
+        else:
+            self._ticks = max(self._ticks, ticks + 1)
+            self._step = step + 1 if self._step is None else min(self._step, step + 1)
 
     def of_step(self, step: int) -> uuids.UUID:
         """The id of a step's checkpoint in the run's own graph."""
-        return _id(self._begin + _ticks_until(step), step, self._node)
+        self._is_settled = True
+        first = _FIRST_STEP if self._step is None else self._step
+        return _id(self._ticks + (step - first) * _TICKS_PER_STEP, step, self._node)
 
     def of_call(self, call: int, earlier: Iterable[str], step: int) -> uuids.UUID:
         """The id of a step's checkpoint in a subgraph, after `earlier` ones; its `caller` is `call`."""
         return _id(max(uuids.UUID(each).time for each in earlier) + 1, step, call)
-
-
-def _ticks_until(step: int) -> int:
-    return (step - _FIRST_STEP) * _TICKS_PER_STEP
 
 
 def _id(ticks: int, step: int, node: int) -> uuids.UUID:

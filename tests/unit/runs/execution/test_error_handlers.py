@@ -7,7 +7,10 @@ import pytest
 
 from errors import StaleAttempt
 from tests.support import sample_graphs
-from tests.support.run_driver import RunDriver, SlowSaver, always
+from tests.support.run_driver import D1Opener, FarDatabase, RunDriver, SlowSaver, always, run_alone
+
+#: Stored errors of nodes that have a handler.
+ERRORS = "SELECT 1 FROM checkpoint_writes WHERE entries LIKE '%__error_source_node__%'"
 
 
 class ErrorSaver(SlowSaver):
@@ -44,6 +47,19 @@ async def test_an_error_handler_begins_once_the_error_is_stored(modes: list[str]
     done: list[str] = []
     await execute(done, stream_mode=modes, config=config)
     assert done == ["stored", "handled"]
+
+
+def test_an_error_handler_begins_once_the_error_is_committed_by_a_saver_that_runs_ahead() -> None:
+    stored: list[int] = []
+
+    async def handle(_state: Any) -> dict[str, Any]:
+        stored.append(len(database.connection.execute(ERRORS).fetchall()))
+        return {}
+
+    database = FarDatabase()
+    driver = RunDriver(sample_graphs.handled(handle=handle), D1Opener(database, write_behind=True))
+    run_alone(lambda: driver.slice(driver.job(input={"topic": "t"})))
+    assert stored == [1]
 
 
 async def test_an_error_handler_does_not_begin_if_the_error_cannot_be_stored() -> None:

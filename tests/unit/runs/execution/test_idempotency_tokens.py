@@ -2,6 +2,7 @@
 
 import asyncio
 import operator
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 import pytest
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
@@ -166,6 +168,17 @@ def test_ids_sort_by_step_and_after_what_was_there() -> None:
     assert steps == sorted(steps)
     assert all(UUID(each).version == 6 for each in steps)
     assert steps[-1] < str(uuid6()) < str(CheckpointIds(RUN, clock.shifted(clock.now_iso(), 1)).of_step(-2))
+
+
+def test_ids_are_not_ahead_of_the_clock_on_an_old_thread() -> None:
+    """Steps are counted for the whole thread, and after a run its state may be set by hand."""
+    ids, saved = CheckpointIds(RUN, clock.now_iso()), str(uuid6())
+    for step, checkpoint_id in ((70_000, saved), (69_000, str(uuid6()))):
+        config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+        checkpoint: Any = {"id": checkpoint_id}
+        ids.follow(CheckpointTuple(config, checkpoint, {"step": step}))
+    time.sleep(0.002)
+    assert saved < str(ids.of_step(69_001)) < str(ids.of_step(69_002)) < str(uuid6())
 
 
 def test_ids_of_a_subgraph_sort_by_step_within_the_super_step_around_it() -> None:
