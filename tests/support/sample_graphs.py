@@ -354,6 +354,16 @@ def handled(*, beside: bool = True, by_default: bool = False, handle: Callable[[
     return builder.compile()
 
 
+def handled_by_a_graph() -> Any:
+    """A node that fails, alone, and what handles that by calling a graph."""
+    graph = sequence(nodes=("planner", "writer"))
+
+    async def handle(state: Sequence) -> Any:
+        return await graph.ainvoke(state)
+
+    return handled(beside=False, handle=handle)
+
+
 def fan_out() -> Any:
     """Sends two tasks, of which the second may be told to fail; then goes to the end by Command."""
 

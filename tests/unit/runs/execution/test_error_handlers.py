@@ -1,13 +1,15 @@
-"""The error handler of a node begins once the node's error is stored, as in LangGraph."""
+"""The error handler of a node begins once the node's error is stored, as in LangGraph, and is heard while it works."""
 
 import asyncio
 from typing import Any
 
 import pytest
+from langgraph.config import get_stream_writer
 
 from errors import StaleAttempt
+from streaming.events import START
 from tests.support import sample_graphs
-from tests.support.run_driver import D1Opener, FarDatabase, RunDriver, SlowSaver, always, run_alone
+from tests.support.run_driver import D1Opener, FarDatabase, RunDriver, SlowSaver, always, named, run_alone
 
 #: Stored errors of nodes that have a handler.
 ERRORS = "SELECT 1 FROM checkpoint_writes WHERE entries LIKE '%__error_source_node__%'"
@@ -67,3 +69,20 @@ async def test_an_error_handler_does_not_begin_if_the_error_cannot_be_stored() -
     with pytest.raises(StaleAttempt):
         await execute(done, StaleAttempt("another attempt"))
     assert done == []
+
+
+@pytest.mark.parametrize("modes", [["custom"], ["custom", "tasks"], ["custom", "updates"]], ids=",".join)
+@pytest.mark.parametrize("beside", [True, False], ids=["", "alone"])
+async def test_what_an_error_handler_says_is_told_while_it_works(modes: list[str], *, beside: bool) -> None:
+    told: list[str] = []
+
+    async def handle(_state: Any) -> dict[str, Any]:
+        get_stream_writer()("handling")
+        await asyncio.sleep(0.1)
+        told.extend(data for _, data in named(driver.streams.open(job.run_id).frames_after(START), "custom"))
+        return {}
+
+    driver = RunDriver(sample_graphs.handled(handle=handle, beside=beside))
+    job = driver.job(input={"topic": "t"}, stream_mode=modes)
+    await driver.slice(job)
+    assert '"handling"' in told

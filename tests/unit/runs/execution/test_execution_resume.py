@@ -72,6 +72,10 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
         sample_graphs.rounds_of_visits,
         {"input": {"trail": ["in"]}, "stream_mode": ["values", "updates"]},
     ),
+    "called by an error handler": (
+        sample_graphs.handled_by_a_graph,
+        {"input": {"topic": "t"}, "stream_mode": ALL, "subgraphs": True},
+    ),
     "interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, "stream_mode": ["values", "updates"]}),
     "breakpoint before": (
         sample_graphs.sequence,
