@@ -38,7 +38,7 @@ class RunStream:
     """Producer methods are called by the run's executor, in the order the docstrings say; none of them waits."""
 
     def __init__(self, run_id: str, log: ThreadLog) -> None:
-        self._run_id = run_id
+        self.run_id = run_id
         self._log = log
         self._notes = log.stored.notes
         self._gate = Gate()
@@ -56,7 +56,7 @@ class RunStream:
 
     def held_namespaces(self) -> set[str]:
         """The namespaces whose latest committed step `resume` must be told, besides ""."""
-        return {part.namespace for part in (*self._notes.held(self._run_id), *self._notes.told(self._run_id))}
+        return {part.namespace for part in (*self._notes.held(self.run_id), *self._notes.told(self.run_id))}
 
     def resume(self, committed: Mapping[str, int], finished_tasks: Collection[str] = ()) -> None:
         """Go on after a crash or a drained slice, before the first `emit`.
@@ -66,11 +66,11 @@ class RunStream:
         committed.
         """
         root = committed.get("")
-        held = self._notes.held(self._run_id)
+        held = self._notes.held(self.run_id)
         if root is None:
             self._first_step = None
         self._told = self._told_of(committed, finished_tasks)
-        self._log.discard(self._run_id, root, max(self._told.values(), default=START))
+        self._log.discard(self.run_id, root, max(self._told.values(), default=START))
         self._gate = Gate()
         self._settle(held, committed, finished_tasks)
 
@@ -85,13 +85,13 @@ class RunStream:
         root = committed.get("", _BEFORE_FIRST_STEP)
         if not keeps_live and (not self._order or self._gate.has_closed("", root + 1)):
             told = self._told_of(committed, finished_tasks)
-            self._log.discard(self._run_id, root, max(told.values(), default=START))
+            self._log.discard(self.run_id, root, max(told.values(), default=START))
         self._gate.open()
-        self._settle(self._notes.held(self._run_id), committed, finished_tasks)
+        self._settle(self._notes.held(self.run_id), committed, finished_tasks)
 
     def _told_of(self, committed: Mapping[str, int], finished_tasks: Collection[str]) -> dict[Superstep, EventId]:
         """What of the noted is committed, and up to where it was told."""
-        noted = self._notes.told(self._run_id).items()
+        noted = self._notes.told(self.run_id).items()
         return {part: until for part, until in noted if part.task in finished_tasks or _is_settled(part, committed)}
 
     def _settle(
@@ -103,7 +103,7 @@ class RunStream:
         for superstep, events in held.items():
             is_settled = _is_settled(superstep, committed)
             is_finished = superstep.task in finished_tasks
-            self._notes.release(self._run_id, superstep)
+            self._notes.release(self.run_id, superstep)
             if is_settled or is_finished:
                 shown += events
             if is_finished and not (is_settled or superstep.live):
@@ -113,11 +113,11 @@ class RunStream:
     @property
     def is_settled(self) -> bool:
         """Whether `note_settled` was called, in any incarnation."""
-        return self._notes.is_settled(self._run_id)
+        return self._notes.is_settled(self.run_id)
 
     def note_settled(self) -> None:
         """All that is to be told of a run which goes on no further has been emitted: show it, once."""
-        self._notes.set_settled(self._run_id, self._log.now_ms())
+        self._notes.set_settled(self.run_id, self._log.now_ms())
         self.pause()
 
     @property
@@ -127,7 +127,7 @@ class RunStream:
 
     def begin(self, attempt: int, graph_id: str) -> None:
         """Announce an attempt; a slice after a drain belongs to one that is announced already."""
-        data = dumps({"run_id": self._run_id, "attempt": attempt, "graph_id": graph_id})
+        data = dumps({"run_id": self.run_id, "attempt": attempt, "graph_id": graph_id})
         is_new = attempt == 1 and self._first_step is None
         started = None if is_new else self.last_data(STARTED)
         if started is None:
@@ -151,7 +151,7 @@ class RunStream:
     def note_first_step(self, step: int) -> None:
         """The first super-step that this run has committed."""
         self._first_step = step
-        self._notes.set_first_step(self._run_id, step, self._log.now_ms())
+        self._notes.set_first_step(self.run_id, step, self._log.now_ms())
 
     def has_told(self, namespace: str, step: int) -> bool:
         """Whether all events of this super-step have been emitted since the object, or this attempt, began."""
@@ -191,11 +191,11 @@ class RunStream:
 
     def answering(self, namespace: str, task_id: str, count: int) -> None:
         """A task is about to store its `count`th answer to an interrupt."""
-        self._notes.note_answer(self._run_id, namespace, task_id, count, self._log.now_ms())
+        self._notes.note_answer(self.run_id, namespace, task_id, count, self._log.now_ms())
 
     def answers(self) -> list[tuple[str, str, int]]:
         """What `answering` was told, in any attempt."""
-        return self._notes.answers(self._run_id)
+        return self._notes.answers(self.run_id)
 
     def committed(self, namespace: str, step: int) -> None:
         """The checkpoint of this super-step is stored for good: show what waited for it."""
@@ -211,14 +211,14 @@ class RunStream:
         self._release(self._gate.commit(namespace, step))
         for superstep in [superstep for superstep in self._shown if self._gate.has_committed(superstep)]:
             del self._shown[superstep]
-            self._notes.release(self._run_id, superstep)
+            self._notes.release(self.run_id, superstep)
 
     def show_held(self) -> None:
         """After a crash between the end of the run's row and `finish`: show what `before_finish` stored."""
-        held = self._notes.held(self._run_id)
+        held = self._notes.held(self.run_id)
         self._show(_in_order(event for events in held.values() for event in events))
         for superstep in held:
-            self._notes.release(self._run_id, superstep)
+            self._notes.release(self.run_id, superstep)
 
     def pause(self) -> None:
         """The slice has ended and the graph stored everything: show all that waits; the run goes on later."""
@@ -232,10 +232,10 @@ class RunStream:
         """
         self._release(self._gate.open())
         if error is not None:
-            self._log.append(self._run_id, "error", error, ENDED_STEP)
-        self._log.append(self._run_id, f"{ENDED}{ending}", result, ENDED_STEP)
+            self._log.append(self.run_id, "error", error, ENDED_STEP)
+        self._log.append(self.run_id, f"{ENDED}{ending}", result, ENDED_STEP)
         self.result = result
-        self._log.show(self._run_id, durably=True)
+        self._log.show(self.run_id, durably=True)
 
     @property
     def first_step(self) -> int | None:
@@ -245,22 +245,22 @@ class RunStream:
     def last_data(self, name: str, is_meant: Callable[[str], bool] | None = None) -> str | None:
         """The data of the latest released event of this name whose data `is_meant`, in any attempt."""
         self._log.store()
-        return self._log.stored.last_data(self._run_id, name, is_meant)
+        return self._log.stored.last_data(self.run_id, name, is_meant)
 
     # What a subscription calls.
 
     @property
     def last_id(self) -> EventId:
         """The id of the latest released event of this run, or `START`."""
-        return self._log.last_id(self._run_id)
+        return self._log.last_id(self.run_id)
 
     def frames_after(self, position: EventId) -> list[Frame]:
         """The next frames after a position: from memory, or one block from the log; empty when there are none yet."""
-        return self._log.read(position, self._run_id)
+        return self._log.read(position, self.run_id)
 
     async def changed(self, timeout_seconds: float) -> None:
         """Return when there may be more frames or a result, or after the timeout."""
-        await self._log.changed(self._run_id, timeout_seconds)
+        await self._log.changed(self.run_id, timeout_seconds)
 
     # Inside.
 
@@ -271,7 +271,7 @@ class RunStream:
         for superstep, group in groups.items():
             data = [event.data for event in group]
             if self._held.get(superstep) != data:
-                self._notes.hold(self._run_id, superstep, group, self._log.now_ms())
+                self._notes.hold(self.run_id, superstep, group, self._log.now_ms())
                 self._held[superstep] = data
 
     def _release(self, events: Sequence[Event]) -> None:
@@ -292,7 +292,7 @@ class RunStream:
         """Store of what is stored until its commit only what still waits; whether there was anything."""
         was_held = self._held.pop(part, None) is not None
         if was_held:
-            self._notes.release(self._run_id, part)
+            self._notes.release(self.run_id, part)
             self._hold([event for event in self._gate.waiting() if event.superstep == part])
         return was_held
 
@@ -301,26 +301,26 @@ class RunStream:
             # What is committed in its own namespace stays true when the super-step around it is run again.
             settled = event.delivery is not Delivery.LIVE
             step = BEFORE_ALL.root_step if settled else event.superstep.root_step
-            self._log.append(self._run_id, event.name, event.data, step)
+            self._log.append(self.run_id, event.name, event.data, step)
         if events:
             settles = any(event.delivery is not Delivery.LIVE for event in events)
-            self._log.show(self._run_id, durably=durably or settles)
+            self._log.show(self.run_id, durably=durably or settles)
 
     def _note_told(self, namespace: str, step: int, task_id: str = "") -> None:
         """So that a crash after this commit takes no live event back: the run that resumes will not emit it again."""
-        live = self._log.store_live(self._run_id)
+        live = self._log.store_live(self.run_id)
         if live is None or not (namespace or task_id) or self._is_over(live[0]):
             return
         self._told = {part: until for part, until in self._told.items() if not self._is_over(part.root_step)}
         self._told[Superstep(namespace, step, live[0], task_id)] = live[1]
-        self._notes.set_told(self._run_id, self._told, self._log.now_ms())
+        self._notes.set_told(self.run_id, self._told, self._log.now_ms())
 
     def _is_over(self, root_step: int) -> bool:
         return self._gate.has_committed(Superstep("", root_step, root_step))
 
     def _note_shown(self, superstep: Superstep) -> None:
         """So that a run which resumes in this super-step does not show again what this task did."""
-        self._notes.hold(self._run_id, superstep, (), self._log.now_ms())
+        self._notes.hold(self.run_id, superstep, (), self._log.now_ms())
         self._shown[superstep] = None
 
 

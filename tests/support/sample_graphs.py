@@ -402,6 +402,23 @@ def workflow() -> Any:
     return sums
 
 
+def asking_workflow() -> Any:
+    """A task, a question, and the task again."""
+
+    @task
+    async def double(number: int) -> int:
+        await asyncio.sleep(0)
+        return number * 2
+
+    @entrypoint()
+    async def doubled(number: int) -> str:
+        once = await double(number)
+        answer = interrupt("sure?")
+        return f"{await double(once)} {answer}"
+
+    return doubled
+
+
 def returning() -> Any:
     """come → knock → child (first → second), twice; the child remembers its first visit."""
 

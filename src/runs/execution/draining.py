@@ -4,18 +4,23 @@ LangGraph asks whether to drain before each super-step of each graph, also befor
 longer than a slice may, and then calls a subgraph, would be executed again in each slice without end. And a subgraph
 that begins applies its input before LangGraph asks: one with a memory to the state of a call that is not over, if the
 one to be called after it is next.
+
+Nor does a graph drain whose super-steps are not stored: one with `checkpointer=False`, or with a checkpointer of its
+own. It would begin anew in each slice, and what it calls as well.
 """
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+from langgraph._internal._constants import CONFIG_KEY_CHECKPOINT_MAP as _AROUND  # LangGraph has no public name for it
 from langgraph.errors import GraphDrained
 from langgraph.pregel._loop import PregelLoop
 from langgraph.runtime import RunControl
 
+from runs.execution import own_checkpoints
 from runs.execution.task_names import caller, caller_of
 
 
@@ -23,6 +28,8 @@ from runs.execution.task_names import caller, caller_of
 class _Slice:
     #: A super-step of any of its graphs is over.
     got_somewhere: bool = False
+    #: The namespaces of graphs whose super-steps are not stored.
+    unstored: set[str] = field(default_factory=set)
 
 
 _current: Final = ContextVar[_Slice | None]("draining_slice", default=None)
@@ -67,7 +74,12 @@ def _first(loop: Any, **given: Any) -> Any:
     current, control = _current.get(), loop.control
     if current is None or control is None:
         return _begin(loop, **given)
-    begins = loop.is_nested and caller_of(loop) != caller(loop.config["configurable"])
+    place = loop.config["configurable"]
+    if not (own_checkpoints.are_noted(loop.checkpointer) and current.unstored.isdisjoint(place.get(_AROUND, ()))):
+        current.unstored.add(place.get("checkpoint_ns", ""))
+        loop.control = None
+        return _begin(loop, **given)
+    begins = loop.is_nested and caller_of(loop) != caller(place)
     if begins and current.got_somewhere and control.drain_requested:
         raise GraphDrained(control.drain_reason or "shutdown")
     loop.control = _Patient(control, current)

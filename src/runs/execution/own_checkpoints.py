@@ -18,6 +18,11 @@ def note(saver: Saver, ids: set[str]) -> None:
     setattr(saver, _IDS, ids)  # of the instance, so that clones made with `copy` keep it
 
 
+def are_noted(saver: Any) -> bool:
+    """Whether a graph's `checkpointer` is one that `note` was called with."""
+    return hasattr(saver, _IDS)
+
+
 def _stream_checkpoint(loop: Any) -> None:
     ids = getattr(loop.checkpointer, _IDS, None)
     was_read = loop.checkpoint["id"] == loop.checkpoint_id_saved

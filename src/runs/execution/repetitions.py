@@ -76,12 +76,13 @@ class Repetitions:
     def taken_back(self, namespace: str, metadata: Mapping[str, Any] | None) -> Item | None:
         """The values with which a graph began whose next item has come; `metadata`: of the checkpoint which that is.
 
-        A graph that goes on has a checkpoint; in a resumed run an input has no values. One without has an input.
+        A graph that goes on has a checkpoint; one without has an input. The run's own input has no values.
         """
         held = self._values.get(namespace)
         if held:
             self._values[namespace] = None
-        return None if self._resumed and metadata and metadata["source"] == "input" else held
+        is_own_input = metadata and metadata["source"] == "input" and metadata.get("run_id") == self._stream.run_id
+        return None if is_own_input else held
 
     def news(self, item: Item, step: int | None) -> Item | None:
         """What of an item is not shown yet, in the super-step `step` of its graph.

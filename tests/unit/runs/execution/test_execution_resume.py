@@ -174,6 +174,7 @@ GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = 
         {"input": {"trail": ["in"]}},
         {"command": {"resume": "yes"}, "subgraphs": True},
     ),
+    "answer to a function": (sample_graphs.asking_workflow, {"input": 1}, {"command": {"resume": "yes"}}),
     "answer beside others": (
         sample_graphs.questions,
         {"input": {"trail": ["in"]}},
@@ -667,7 +668,15 @@ class Spent(RunControl):
 
 
 @pytest.mark.parametrize(
-    "case", ["all modes", "subgraph", "tasks of a function", "memory called by tasks that are queued"]
+    "case",
+    [
+        "all modes",
+        "subgraph",
+        "tasks of a function",
+        "memory called by tasks that are queued",
+        "memory called in a loop without checkpoints",
+        "memory called by a graph without checkpoints",
+    ],
 )
 async def test_each_slice_gets_somewhere(case: str) -> None:
     make, kwargs = CASES[case]
