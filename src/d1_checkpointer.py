@@ -167,7 +167,7 @@ class D1Saver(WaitingSaver):
     ) -> AsyncIterator[CheckpointTuple]:
         """Checkpoints, newest first, whose metadata contains `filter`; a dict in it matches dicts that contain it."""
         wanted = filter or {}
-        where = selection.listing(config, wanted, before)
+        whole = where = selection.listing(config, wanted, before)
         remaining = sys.maxsize if limit is None else limit
         while remaining > 0:
             size = selection.page_size(wanted, remaining)
@@ -178,7 +178,7 @@ class D1Saver(WaitingSaver):
             if len(page) < size:
                 return
             remaining -= len(found)
-            where = where.after(page[-1].config)
+            where = whole.after(page[-1].config)
 
     async def aput(
         self,
@@ -253,6 +253,10 @@ class D1Saver(WaitingSaver):
     async def adelete_for_runs(self, run_ids: Sequence[str], *, thread_id: str | None = None) -> None:
         """Delete what these runs have stored, in one thread or in all; see `deletion.delete_for_runs`."""
         await deletion.delete_for_runs(self._read, self._commits, run_ids, thread_id)
+
+    async def adelete_after(self, root_checkpoint_id: str, *, run_id: str, thread_id: str) -> None:
+        """Delete what subgraphs of a run stored in super-steps that begin after a checkpoint of the run's own graph."""
+        await deletion.delete_after(self._read, self._commits, root_checkpoint_id, run_id, thread_id)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all checkpoints, values and writes in one transaction; copying twice changes nothing."""

@@ -125,11 +125,15 @@ class RunStream:
         """The tasks whose part of a super-step that still runs is shown."""
         return {superstep.task for superstep in self._shown}
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether `begin` was called, in any slice of which the log knows."""
+        return self._first_step is not None or self.last_data(STARTED) is not None
+
     def begin(self, attempt: int, graph_id: str) -> None:
         """Announce an attempt; a slice after a drain belongs to one that is announced already."""
         data = dumps({"run_id": self.run_id, "attempt": attempt, "graph_id": graph_id})
-        is_new = attempt == 1 and self._first_step is None
-        started = None if is_new else self.last_data(STARTED)
+        started = self.last_data(STARTED)
         if started is None:
             self.emit_now(STARTED, data)
         elif data not in (started, self.last_data(RESUMED)):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypedDict
 from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
-from langgraph.types import Command, Send, interrupt
+from langgraph.types import Command, RetryPolicy, Send, interrupt
 
 NODES = ("planner", "researcher", "writer", "editor")
 
@@ -519,6 +519,31 @@ def queue_of_visitors() -> Any:
     builder = StateGraph(Trail)
     builder.add_node("visit", visit)
     builder.add_conditional_edges(START, lambda state: [Send("visit", {"name": name}) for name in state["trail"]])
+    return builder.compile()
+
+
+def invited(is_heard: bool = False) -> Any:
+    """ask → open → visit; "visit" calls a graph that remembers its visitors, at the second try unless it `is_heard`."""
+    tries = 0
+
+    async def ask(state: Trail) -> dict[str, Any]:
+        return {"trail": [f"{interrupt('who?')}-{len(state['trail'])}"]}
+
+    async def visit(state: Trail) -> dict[str, Any]:
+        nonlocal tries
+        tries += 1
+        if tries % 2 and not is_heard:
+            raise ConnectionError("nobody heard that")
+        seen = (await host.ainvoke({"trail": [state["trail"][-1]]}))["trail"]
+        return {"trail": [str(seen)]}
+
+    host, builder = _host(), StateGraph(Trail)
+    builder.add_node("ask", ask)
+    builder.add_node("open", lambda state: {"trail": [state["trail"][-1]]})
+    builder.add_node("visit", visit, retry_policy=RetryPolicy(initial_interval=0.001, jitter=False))
+    builder.add_edge(START, "ask")
+    builder.add_edge("ask", "open")
+    builder.add_edge("open", "visit")
     return builder.compile()
 
 

@@ -257,6 +257,14 @@ async def test_a_listing_goes_on_over_pages_and_filters_by_metadata(database: Sq
     assert await listed(filter={'odd"key': 1}) == []
 
 
+async def test_a_listing_goes_on_over_any_number_of_pages(database: SqliteDatabase) -> None:
+    """D1 takes a hundred parameters."""
+    saver = D1Saver(database)
+    for number in range(400):
+        await put(saver, f"{number:04}")
+    assert len([saved async for saved in saver.alist(THREAD)]) == 400
+
+
 async def test_a_listing_without_a_thread_shows_every_one(database: SqliteDatabase) -> None:
     saver = D1Saver(database)
     await put(saver, "1")

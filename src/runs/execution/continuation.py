@@ -44,13 +44,10 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
     Only checkpoints written by this very run count. Without one, its input or command is simply applied again: to
     nothing of its own, or to the checkpoint that it began with.
     """
-    if job.attempt == 1 and stream.first_step is None:
-        return None
     saved = await own_checkpoint(job, saver, "")
+    if job.attempt > 1 and not job.is_gated and isinstance(saver, D1Saver):
+        await _forget_lost_supersteps(job, saver, saved)
     if saved is None:
-        if isinstance(saver, D1Saver) and not (job.is_gated or graph_input.goes_on(job.kwargs)):
-            # With durability "exit", subgraphs with a memory (`checkpointer=True`) store theirs before the run does.
-            await saver.adelete_for_runs([job.run_id], thread_id=job.thread_id)
         begun = await began_with(job, saver) if job.is_gated else None
         stream.resume(*await _committed(job, saver, stream, begun))
         return None
@@ -61,6 +58,15 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
     first_step = step if stream.first_step is None else stream.first_step
     stream.resume(*await _committed(job, saver, stream, saved))
     return Continuation(saved=saved, steps_used=step - first_step + 1)
+
+
+async def _forget_lost_supersteps(job: Job, saver: D1Saver, saved: CheckpointTuple | None) -> None:
+    """With durability "exit", subgraphs with a memory (`checkpointer=True`) store theirs before the run stores its own.
+
+    The super-steps after `saved` were lost and are executed anew, with other tasks.
+    """
+    last = saved or await _goes_on_from(job, saver) or await _latest(job, saver, "")
+    await saver.adelete_after(last.checkpoint["id"] if last else "", run_id=job.run_id, thread_id=job.thread_id)
 
 
 async def settle(job: Job, saver: Saver, stream: RunStream) -> CheckpointTuple | None:

@@ -8,6 +8,7 @@ was (`task_names.caller`). LangGraph does not ask:
   see its own input.
 - It tells no subgraph that a graph without checkpoints (`checkpointer=False`) calls, because that graph begins anew.
   Those it calls find the checkpoints that they had (`task_names.CheckpointIds`), and would apply their input once more.
+- It tells those that a node calls that is retried after an error (`RetryPolicy`) that they are resumed, too.
 - It reads the latest checkpoint, also when this call stored one and another call of the same subgraph came after it.
 - Subgraphs of a run that replays a checkpoint begin with the state that they had before it. That is known in the
   run's first slice only.
@@ -43,12 +44,14 @@ from runs.execution.task_names import caller, caller_of
 _MADE_FROM_ANOTHER: Final = ("update", "fork")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Slice:
     #: An earlier slice has begun the run.
     is_resumed: bool
-    #: The calls of subgraphs go on by what they have stored alone, whatever LangGraph tells them.
-    decides: bool
+    #: LangGraph tells subgraphs of the first super-step whether they go on, as in a run that a caller resumes.
+    is_told: bool
+    #: The checkpoint of the run's own graph with which the slice began.
+    began_with: str = ""
 
 
 _current: Final = ContextVar[_Slice | None]("slice", default=None)
@@ -57,7 +60,8 @@ _current: Final = ContextVar[_Slice | None]("slice", default=None)
 @contextmanager
 def going_on(job: Job, *, is_resumed: bool, is_continued: bool) -> Generator[None]:
     """A slice executes in the block: `is_resumed` if an earlier one began the run, `is_continued` if it committed."""
-    token = _current.set(_Slice(is_resumed, is_continued or (is_resumed and _replays(job))))
+    is_told = graph_input.goes_on(job.kwargs) and not (is_continued or (is_resumed and _replays(job)))
+    token = _current.set(_Slice(is_resumed, is_told))
     try:
         yield
     finally:
@@ -107,7 +111,7 @@ class _StoredCalls:
 
     async def _own(self, call: int, config: RunnableConfig, latest: CheckpointTuple, saver: Saver) -> str | None:
         place = config.get("configurable", {})
-        namespace, root = place.get("checkpoint_ns", ""), place.get(CONFIG_KEY_CHECKPOINT_MAP, {}).get("")
+        namespace, root = place.get("checkpoint_ns", ""), _root_at(place)
         if _root_of(latest) != root:
             return None
         if namespace not in self._latest:
@@ -145,6 +149,11 @@ def _addressed(config: RunnableConfig, checkpoint_id: str | None = None) -> Runn
     return {"configurable": namespace | ({"checkpoint_id": checkpoint_id} if checkpoint_id else {})}
 
 
+def _root_at(place: Mapping[str, Any]) -> str | None:
+    """The checkpoint of the run's own graph in whose super-step a subgraph is called."""
+    return place.get(CONFIG_KEY_CHECKPOINT_MAP, {}).get("")
+
+
 def _root_of(saved: CheckpointTuple) -> str | None:
     """The checkpoint of the run's own graph in whose super-step one of a subgraph was stored."""
     return cast(Mapping[str, Any], saved.metadata).get("parents", {}).get("")
@@ -158,8 +167,10 @@ def _first(loop: Any, **given: Any) -> Any:
     if loop.is_nested:
         _tell(loop, current)
     begun = _begin(loop, **given)
-    if current.is_resumed and not loop.is_nested:
-        loop.config[CONF][CONFIG_KEY_REPLAY_STATE] = None  # `recalling` knows more
+    if not loop.is_nested:
+        current.began_with = loop.checkpoint["id"]
+        if current.is_resumed:
+            loop.config[CONF][CONFIG_KEY_REPLAY_STATE] = None  # `recalling` knows more
     return begun
 
 
@@ -168,8 +179,8 @@ def _tell(loop: Any, current: _Slice) -> None:
     place = loop.config[CONF]
     if caller_of(loop) == caller(place):
         place[CONFIG_KEY_RESUMING] = True
-    elif current.decides:
-        place.pop(CONFIG_KEY_RESUMING, None)
+    elif place.get(CONFIG_KEY_RESUMING) and not (current.is_told and _root_at(place) == current.began_with):
+        place.pop(CONFIG_KEY_RESUMING)
 
 
 _begin: Final = cast(Any, PregelLoop)._first

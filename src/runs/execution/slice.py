@@ -50,14 +50,15 @@ class Slice:
         continuation: Continuation | None,
         given: Any,
         provided: Provided | None,
+        *,
+        is_resumed: bool,
     ) -> None:
         self._job = job
         self._continuation = continuation
         self._input = given
-        # One that begins anew with the checkpoint of another run finds what it did after that.
-        self._resumed = continuation is not None or (job.attempt > 1 and graph_input.goes_on(job.kwargs))
-        self._events = GraphEvents.of(job, stream, resumed=self._resumed)
-        self._saver = remembering.recalling(saver, job, self._events.passed) if self._resumed else saver
+        self._is_resumed = is_resumed
+        self._events = GraphEvents.of(job, stream, resumed=is_resumed)
+        self._saver = remembering.recalling(saver, job, self._events.passed) if is_resumed else saver
         self._names = _task_names(job)
         self._graph = _bound(graph, job, announcing(graph, self._saver, self._events, stream, self._names), provided)
         self._config = job.config
@@ -66,7 +67,7 @@ class Slice:
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
         is_continued = self._continuation is not None
-        goes_on = remembering.going_on(self._job, is_resumed=self._resumed, is_continued=is_continued)
+        goes_on = remembering.going_on(self._job, is_resumed=self._is_resumed, is_continued=is_continued)
         with self._names.given(), draining.given(), goes_on:
             self._events.follow(asyncio.current_task())
             try:

@@ -81,7 +81,7 @@ class CheckpointIds:
         if metadata.get("run_id") == self._run_id:
             self._ticks, self._step, self._is_settled = ticks, step, True
         else:
-            self._ticks = max(self._ticks, ticks + 1)
+            self._ticks = max(self._ticks, ticks + _TICKS_PER_STEP)
             self._step = step + 1 if self._step is None else min(self._step, step + 1)
 
     def of_step(self, step: int) -> uuids.UUID:

@@ -620,6 +620,33 @@ async def test_a_subgraph_with_a_memory_gets_the_input_of_each_task_that_calls_i
     assert json.loads(ended.values or "") == [ada, [*ada, "Bob", "hello Bob", "bye Bob"]]
 
 
+async def test_a_subgraph_with_a_memory_gets_the_input_of_a_task_that_is_tried_again() -> None:
+    driver = RunDriver(sample_graphs.invited(), D1Opener(write_behind=True))
+    for number, kwargs in enumerate([*INVITED, *INVITED], 1):
+        ended = await driver.slice(driver.job(number, **kwargs))
+    ada = ["Ada-1", "hello Ada-1", "bye Ada-1"]
+    assert json.loads(ended.values or "")["trail"][-1] == str([*ada, "Ada-5", "hello Ada-5", "bye Ada-5"])
+
+
+@pytest.mark.parametrize("durability", ["async", "sync"])
+@pytest.mark.parametrize("update", [None, {"trail": ["told"]}], ids=["", "update"])
+async def test_an_answer_is_given_once_in_however_many_slices(update: Any, durability: str) -> None:
+    """Also if the run's own graph ends no super-step in the first of them."""
+    kwargs = {"command": {"resume": "yes", "update": update}, "stream_mode": ALL, "durability": durability}
+
+    async def begun() -> RunDriver:
+        driver = RunDriver(sample_graphs.asking_subgraph(twice=True), D1Opener(write_behind=durability == "async"))
+        await driver.slice(driver.job(input={"trail": ["in"]}))
+        return driver
+
+    calm, driver = await begun(), await begun()
+    expected = await calm.slice(calm.job(2, **kwargs))
+    while (outcome := await driver.slice(driver.job(2, **kwargs), Spent())).status == "drained":
+        driver.incarnate()
+    assert comparable(outcome) == comparable(expected)
+    assert exact(await driver.read(driver.job(2).run_id)) == exact(await calm.read(calm.job(2).run_id))
+
+
 @pytest.mark.parametrize("step", [-1, 0, 1, 2, 3])
 async def test_time_travel_begins_a_subgraph_with_what_it_remembered_then(step: int) -> None:
     """As LangGraph does with its own savers."""
@@ -636,17 +663,32 @@ async def test_time_travel_begins_a_subgraph_with_what_it_remembered_then(step: 
     assert json.loads(ended.values or "") == expected
 
 
-def test_a_run_that_begins_anew_finds_nothing_that_its_subgraphs_remembered() -> None:
+INVITED: list[dict[str, Any]] = [{"input": {"trail": ["in"]}}, {"command": {"resume": "Ada"}}]
+
+
+@pytest.mark.parametrize(
+    ("make", "asked"),
+    [(sample_graphs.visitors, [{"input": ["Ada", "Bob"]}]), (partial(sample_graphs.invited, is_heard=True), INVITED)],
+    ids=["visitors", "invited"],
+)
+def test_a_run_that_begins_anew_finds_nothing_that_its_subgraphs_remembered(make: Any, asked: list[Any]) -> None:
     """With durability "exit" they store that before the run stores anything."""
-    kwargs = {"input": ["Ada", "Bob"], "durability": "exit"}
-    calm = RunDriver(sample_graphs.visitors(), D1Opener())
-    expected = run_alone(lambda: calm.slice(calm.job(**kwargs)))
-    for after in range(1, 1000, 3):
-        driver = RunDriver(sample_graphs.visitors(), D1Opener())
-        if driver.crash(driver.job(**kwargs), after=after) is None:
+
+    def begun() -> RunDriver:
+        driver = RunDriver(make(), D1Opener())
+        for number, kwargs in enumerate(asked[:-1], 1):
+            run_alone(lambda: driver.slice(driver.job(number, durability="exit", **kwargs)))  # noqa: B023
+        return driver
+
+    kwargs = {"durability": "exit", **asked[-1]}
+    calm = begun()
+    expected = run_alone(lambda: calm.slice(calm.job(len(asked), **kwargs)))
+    for after in range(1, 1000):
+        driver = begun()
+        if driver.crash(driver.job(len(asked), **kwargs), after=after) is None:
             assert after > 30
             return
-        outcome = run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        outcome = run_alone(lambda: driver.slice(driver.job(len(asked), attempt=2, **kwargs)))  # noqa: B023
         assert comparable(outcome) == comparable(expected), f"after turn {after}"
     raise AssertionError("the run never ended")
 

@@ -172,13 +172,14 @@ def test_ids_sort_by_step_and_after_what_was_there() -> None:
 
 def test_ids_are_not_ahead_of_the_clock_on_an_old_thread() -> None:
     """Steps are counted for the whole thread, and after a run its state may be set by hand."""
-    ids, saved = CheckpointIds(RUN, clock.now_iso()), str(uuid6())
-    for step, checkpoint_id in ((70_000, saved), (69_000, str(uuid6()))):
+    ids, older, saved = CheckpointIds(RUN, clock.now_iso()), str(uuid6()), str(uuid6())
+    for step, checkpoint_id in ((70_000, saved), (69_000, older)):
         config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
         checkpoint: Any = {"id": checkpoint_id}
         ids.follow(CheckpointTuple(config, checkpoint, {"step": step}))
+    called = str(ids.of_call(7, [str(ids.of_call(7, [saved], 3))], 4))
     time.sleep(0.002)
-    assert saved < str(ids.of_step(69_001)) < str(ids.of_step(69_002)) < str(uuid6())
+    assert saved < called < str(ids.of_step(69_001)) < str(ids.of_step(69_002)) < str(uuid6())
 
 
 def test_ids_of_a_subgraph_sort_by_step_within_the_super_step_around_it() -> None:
