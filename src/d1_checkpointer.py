@@ -254,9 +254,9 @@ class D1Saver(WaitingSaver):
         """Delete what these runs have stored, in one thread or in all; see `deletion.delete_for_runs`."""
         await deletion.delete_for_runs(self._read, self._commits, run_ids, thread_id)
 
-    async def adelete_after(self, root_checkpoint_id: str, *, run_id: str, thread_id: str) -> None:
-        """Delete what subgraphs of a run stored in super-steps that begin after a checkpoint of the run's own graph."""
-        await deletion.delete_after(self._read, self._commits, root_checkpoint_id, run_id, thread_id)
+    async def adelete_since(self, root_checkpoint_id: str, *, run_id: str, thread_id: str) -> None:
+        """Delete what subgraphs of a run stored in super-steps that begin with a checkpoint of its graph, or later."""
+        await deletion.delete_since(self._read, self._commits, root_checkpoint_id, run_id, thread_id)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy all checkpoints, values and writes in one transaction; copying twice changes nothing."""

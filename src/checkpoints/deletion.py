@@ -31,10 +31,10 @@ async def delete_for_runs(read: Read, commits: GroupCommit, run_ids: Sequence[st
         await commits.commit([Statement(sql.DELETE_WRITES_OF_RUNS, (affected, run_ids_json, needed_json))])
 
 
-async def delete_after(read: Read, commits: GroupCommit, root_checkpoint_id: str, run_id: str, thread_id: str) -> None:
-    """Delete what subgraphs of a run stored in super-steps that begin after a checkpoint of the run's own graph."""
+async def delete_since(read: Read, commits: GroupCommit, root_checkpoint_id: str, run_id: str, thread_id: str) -> None:
+    """Delete what subgraphs of a run stored in super-steps that begin with a checkpoint of its own graph, or later."""
     outlines = await _outlines(read, thread_id)
-    after = [each for each in outlines if (each.root_checkpoint_id or "") > root_checkpoint_id]
+    after = [each for each in outlines if each.root_checkpoint_id and each.root_checkpoint_id >= root_checkpoint_id]
     await _delete(commits, thread_id, [each.key for each in after if each.run_id == run_id])
 
 

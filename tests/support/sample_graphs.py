@@ -522,7 +522,7 @@ def queue_of_visitors() -> Any:
     return builder.compile()
 
 
-def invited(is_heard: bool = False) -> Any:
+def invited(is_heard: bool = False, checkpointer: bool | None = None) -> Any:
     """ask → open → visit; "visit" calls a graph that remembers its visitors, at the second try unless it `is_heard`."""
     tries = 0
 
@@ -544,7 +544,7 @@ def invited(is_heard: bool = False) -> Any:
     builder.add_edge(START, "ask")
     builder.add_edge("ask", "open")
     builder.add_edge("open", "visit")
-    return builder.compile()
+    return builder.compile(checkpointer=checkpointer)
 
 
 def rounds_of_visits() -> Any:

@@ -6,6 +6,7 @@ until the super-step is over. Giving the same `Command(resume=…)` again would 
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -102,12 +103,12 @@ async def _still_to_give(command: Command[Any], graph: Graph, saver: Saver, conf
     If that is nothing, it still is a resuming command: without one, a run that names its checkpoint would ask again.
     """
     if not isinstance(command.resume, Mapping):
-        return Command(resume={})
+        return replace(command, resume={})
     taken: dict[str, bool] = {}
     await _collect(await graph.aget_state(config, subgraphs=True), saver, taken)
     resume = cast(Mapping[str, Any], command.resume)
     left = {key: value for key, value in resume.items() if not taken.get(key, True)}
-    return Command(resume=left)
+    return replace(command, resume=left)
 
 
 def _without_unclaimed_answer(saved: CheckpointTuple | None) -> CheckpointTuple | None:

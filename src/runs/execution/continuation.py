@@ -63,10 +63,10 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
 async def _forget_lost_supersteps(job: Job, saver: D1Saver, saved: CheckpointTuple | None) -> None:
     """With durability "exit", subgraphs with a memory (`checkpointer=True`) store theirs before the run stores its own.
 
-    The super-steps after `saved` were lost and are executed anew, with other tasks.
+    The super-steps after `saved` were lost and are executed anew.
     """
     last = saved or await _goes_on_from(job, saver) or await _latest(job, saver, "")
-    await saver.adelete_after(last.checkpoint["id"] if last else "", run_id=job.run_id, thread_id=job.thread_id)
+    await saver.adelete_since(last.checkpoint["id"] if last else "", run_id=job.run_id, thread_id=job.thread_id)
 
 
 async def settle(job: Job, saver: Saver, stream: RunStream) -> CheckpointTuple | None:

@@ -5,8 +5,8 @@ longer than a slice may, and then calls a subgraph, would be executed again in e
 that begins applies its input before LangGraph asks: one with a memory to the state of a call that is not over, if the
 one to be called after it is next.
 
-Nor does a graph drain whose super-steps are not stored: one with `checkpointer=False`, or with a checkpointer of its
-own. It would begin anew in each slice, and what it calls as well.
+Nor does a graph drain whose super-steps are not stored: one with `checkpointer=False`, with a checkpointer of its own,
+or any subgraph with durability "exit". It would begin anew in each slice, and what it calls as well.
 """
 
 from collections.abc import Generator
@@ -69,13 +69,18 @@ def given() -> Generator[None]:
         _current.reset(token)
 
 
+def _stores(loop: Any) -> bool:
+    """Whether a graph stores its super-steps as it goes; the run's own does so when it drains."""
+    return own_checkpoints.are_noted(loop.checkpointer) and not (loop.is_nested and loop.durability == "exit")
+
+
 def _first(loop: Any, **given: Any) -> Any:
     """A graph's loop begins."""
     current, control = _current.get(), loop.control
     if current is None or control is None:
         return _begin(loop, **given)
     place = loop.config["configurable"]
-    if not (own_checkpoints.are_noted(loop.checkpointer) and current.unstored.isdisjoint(place.get(_AROUND, ()))):
+    if not (_stores(loop) and current.unstored.isdisjoint(place.get(_AROUND, ()))):
         current.unstored.add(place.get("checkpoint_ns", ""))
         loop.control = None
         return _begin(loop, **given)

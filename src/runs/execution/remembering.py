@@ -18,7 +18,7 @@ import copy
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -50,8 +50,11 @@ class _Slice:
     is_resumed: bool
     #: LangGraph tells subgraphs of the first super-step whether they go on, as in a run that a caller resumes.
     is_told: bool
+    run_id: str
     #: The checkpoint of the run's own graph with which the slice began.
     began_with: str = ""
+    #: Those with which subgraphs began that this run had begun; LangGraph tells what they call something else now.
+    own: set[str] = field(default_factory=set)
 
 
 _current: Final = ContextVar[_Slice | None]("slice", default=None)
@@ -61,7 +64,7 @@ _current: Final = ContextVar[_Slice | None]("slice", default=None)
 def going_on(job: Job, *, is_resumed: bool, is_continued: bool) -> Generator[None]:
     """A slice executes in the block: `is_resumed` if an earlier one began the run, `is_continued` if it committed."""
     is_told = graph_input.goes_on(job.kwargs) and not (is_continued or (is_resumed and _replays(job)))
-    token = _current.set(_Slice(is_resumed, is_told))
+    token = _current.set(_Slice(is_resumed, is_told, job.run_id))
     try:
         yield
     finally:
@@ -166,6 +169,8 @@ def _first(loop: Any, **given: Any) -> Any:
         return _begin(loop, **given)
     if loop.is_nested:
         _tell(loop, current)
+        if loop.checkpoint_metadata.get("run_id") == current.run_id:
+            current.own.add(loop.checkpoint["id"])
     begun = _begin(loop, **given)
     if not loop.is_nested:
         current.began_with = loop.checkpoint["id"]
@@ -179,8 +184,14 @@ def _tell(loop: Any, current: _Slice) -> None:
     place = loop.config[CONF]
     if caller_of(loop) == caller(place):
         place[CONFIG_KEY_RESUMING] = True
-    elif place.get(CONFIG_KEY_RESUMING) and not (current.is_told and _root_at(place) == current.began_with):
+    elif place.get(CONFIG_KEY_RESUMING) and not _is_told(place, current):
         place.pop(CONFIG_KEY_RESUMING)
+
+
+def _is_told(place: Mapping[str, Any], current: _Slice) -> bool:
+    """Whether a subgraph is called where an undisturbed run would go on from the checkpoints of other runs."""
+    is_first = current.is_told and _root_at(place) == current.began_with
+    return is_first and current.own.isdisjoint(place[CONFIG_KEY_CHECKPOINT_MAP].values())
 
 
 _begin: Final = cast(Any, PregelLoop)._first

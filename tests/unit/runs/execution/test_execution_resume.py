@@ -620,12 +620,36 @@ async def test_a_subgraph_with_a_memory_gets_the_input_of_each_task_that_calls_i
     assert json.loads(ended.values or "") == [ada, [*ada, "Bob", "hello Bob", "bye Bob"]]
 
 
+async def test_a_subgraph_with_a_memory_gets_its_input_from_one_that_goes_on_after_a_question() -> None:
+    builder = StateGraph(sample_graphs.Trail)
+    builder.add_node("child", sample_graphs.invited(is_heard=True, checkpointer=True))
+    builder.set_entry_point("child")
+    calm, driver = (RunDriver(builder.compile(), D1Opener(write_behind=True)) for _ in range(2))
+    for number, kwargs in enumerate([*INVITED, *INVITED], 1):
+        expected = await calm.slice(calm.job(number, **kwargs))
+        while (outcome := await driver.slice(driver.job(number, **kwargs), Spent())).status == "drained":
+            driver.incarnate()
+        assert comparable(outcome) == comparable(expected)
+
+
 async def test_a_subgraph_with_a_memory_gets_the_input_of_a_task_that_is_tried_again() -> None:
     driver = RunDriver(sample_graphs.invited(), D1Opener(write_behind=True))
     for number, kwargs in enumerate([*INVITED, *INVITED], 1):
         ended = await driver.slice(driver.job(number, **kwargs))
     ada = ["Ada-1", "hello Ada-1", "bye Ada-1"]
     assert json.loads(ended.values or "")["trail"][-1] == str([*ada, "Ada-5", "hello Ada-5", "bye Ada-5"])
+
+
+@pytest.mark.parametrize("second", range(30, 130, 3))
+def test_an_update_is_kept_that_two_crashes_kept_from_being_stored(second: int) -> None:
+    kwargs = {"command": {"resume": "yes", "update": {"trail": ["told"]}}, **PROTOCOL}
+    opener = D1Opener(write_behind=True)
+    driver = RunDriver(sample_graphs.asking_subgraph(twice=True), opener, slow_storage=True)
+    run_alone(lambda: driver.slice(driver.job(input={"trail": ["in"]})))
+    assert driver.crash(driver.job(2, **kwargs), after=2) is not None
+    driver.crash(driver.job(2, attempt=2, **kwargs), after=second)
+    outcome = run_alone(lambda: driver.slice(driver.job(2, attempt=3, **kwargs)))
+    assert (outcome.values or "").count("told") == 1
 
 
 @pytest.mark.parametrize("durability", ["async", "sync"])
@@ -720,12 +744,13 @@ class Spent(RunControl):
         "memory called by a graph without checkpoints",
     ],
 )
-async def test_each_slice_gets_somewhere(case: str) -> None:
+@pytest.mark.parametrize("durability", ["async", "exit"])
+async def test_each_slice_gets_somewhere(case: str, durability: str) -> None:
     make, kwargs = CASES[case]
-    calm, driver = RunDriver(make()), RunDriver(make())
+    calm, driver = RunDriver(make(), D1Opener()), RunDriver(make(), D1Opener())
     expected = await calm.slice(calm.job(**kwargs))
     for _ in range(20):
-        outcome = await driver.slice(driver.job(**kwargs), Spent())
+        outcome = await driver.slice(driver.job(durability=durability, **kwargs), Spent())
         if outcome.status != "drained":
             assert comparable(outcome) == comparable(expected)
             return
