@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
+from langgraph.checkpoint.base import WRITES_IDX_MAP, Checkpoint, CheckpointTuple
 
 from d1_checkpointer import D1Saver
 from langgraph_terms import Graph, Saver
@@ -119,7 +119,11 @@ async def stands_at_breakpoint(job: Job, graph: Graph, saved: CheckpointTuple) -
     state = await graph.aget_state(graph_input.without_checkpoint(job.config))
     if _matches(before, state.next):
         return True
-    if not after or saved.parent_config is None:
+    if not after:
+        return False
+    if not job.is_gated:  # the checkpoint of the super-step before is not stored
+        return _matches(after, _executed_last(saved.checkpoint))
+    if saved.parent_config is None:
         return False
     parent = await graph.aget_state(saved.parent_config)
     return _matches(after, parent.next)
@@ -147,6 +151,21 @@ def finished_tasks(saved: CheckpointTuple) -> set[str]:
 
 def _step(saved: CheckpointTuple) -> int:
     return cast(Mapping[str, Any], saved.metadata)["step"]
+
+
+def _executed_last(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """The nodes of the super-step before a checkpoint, but for those that were sent to (`Send`): nothing tells of them.
+
+    They saw what the super-step before theirs had written; each super-step gives all that it writes the next version.
+    """
+    versions = [_number(version) for version in checkpoint["channel_versions"].values()]
+    seen_last = max(versions, default=0) - 1
+    seen = checkpoint["versions_seen"].items()
+    return tuple(node for node, by in seen if max(map(_number, by.values()), default=0) == seen_last)
+
+
+def _number(version: Any) -> int:
+    return int(str(version).partition(".")[0])
 
 
 def _matches(breakpoints: Any, nodes: tuple[str, ...]) -> bool:

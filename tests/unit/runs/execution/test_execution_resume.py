@@ -93,6 +93,10 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "parallel updates": (sample_graphs.fan_out, {"input": {"trail": ["a", "b"]}, "stream_mode": ["updates"]}),
     "protocol": (sample_graphs.parent, {"input": {"trail": ["in"]}, **PROTOCOL}),
     "protocol, interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, **PROTOCOL}),
+    "protocol, breakpoint": (
+        sample_graphs.sequence,
+        {"input": {"topic": "s"}, "interrupt_after": ["researcher"], **PROTOCOL},
+    ),
     "failure": (sample_graphs.fan_out, {"input": {"trail": ["a", "fail"]}, "stream_mode": ["values"]}),
 }
 
@@ -692,11 +696,15 @@ INVITED: list[dict[str, Any]] = [{"input": {"trail": ["in"]}}, {"command": {"res
 
 @pytest.mark.parametrize(
     ("make", "asked"),
-    [(sample_graphs.visitors, [{"input": ["Ada", "Bob"]}]), (partial(sample_graphs.invited, is_heard=True), INVITED)],
-    ids=["visitors", "invited"],
+    [
+        (sample_graphs.visitors, [{"input": ["Ada", "Bob"]}]),
+        (partial(sample_graphs.invited, is_heard=True), INVITED),
+        (sample_graphs.sequence, [{"input": {"topic": "s"}, "interrupt_after": ["researcher"]}]),
+    ],
+    ids=["visitors", "invited", "breakpoint"],
 )
-def test_a_run_that_begins_anew_finds_nothing_that_its_subgraphs_remembered(make: Any, asked: list[Any]) -> None:
-    """With durability "exit" they store that before the run stores anything."""
+def test_with_durability_exit_a_crash_changes_nothing_of_how_a_run_ends(make: Any, asked: list[Any]) -> None:
+    """Subgraphs with a memory store theirs before the run stores anything."""
 
     def begun() -> RunDriver:
         driver = RunDriver(make(), D1Opener())
@@ -710,7 +718,7 @@ def test_a_run_that_begins_anew_finds_nothing_that_its_subgraphs_remembered(make
     for after in range(1, 1000):
         driver = begun()
         if driver.crash(driver.job(len(asked), **kwargs), after=after) is None:
-            assert after > 30
+            assert after > 5
             return
         outcome = run_alone(lambda: driver.slice(driver.job(len(asked), attempt=2, **kwargs)))  # noqa: B023
         assert comparable(outcome) == comparable(expected), f"after turn {after}"
