@@ -130,10 +130,10 @@ class RunStream:
         """Whether `begin` was called, in any slice of which the log knows."""
         return self._first_step is not None or self.last_data(STARTED) is not None
 
-    def begin(self, attempt: int, graph_id: str) -> None:
-        """Announce an attempt; a slice after a drain belongs to one that is announced already."""
+    def begin(self, attempt: int, graph_id: str, *, is_new: bool = False) -> None:
+        """Announce an attempt; a slice after a drain belongs to one that is announced already. `is_new`: none was."""
         data = dumps({"run_id": self.run_id, "attempt": attempt, "graph_id": graph_id})
-        started = self.last_data(STARTED)
+        started = None if is_new else self.last_data(STARTED)
         if started is None:
             self.emit_now(STARTED, data)
         elif data not in (started, self.last_data(RESUMED)):

@@ -386,13 +386,15 @@ def fan_out() -> Any:
     return builder.compile()
 
 
+@task
+async def double(number: int) -> int:
+    """A task of functions."""
+    await asyncio.sleep(0)
+    return number * 2
+
+
 def workflow() -> Any:
     """Three tasks, of which the second waits for nothing and the third for both."""
-
-    @task
-    async def double(number: int) -> int:
-        await asyncio.sleep(0)
-        return number * 2
 
     @entrypoint()
     async def sums(numbers: list[int]) -> int:
@@ -404,11 +406,6 @@ def workflow() -> Any:
 
 def asking_workflow() -> Any:
     """A task, a question, and the task again."""
-
-    @task
-    async def double(number: int) -> int:
-        await asyncio.sleep(0)
-        return number * 2
 
     @entrypoint()
     async def doubled(number: int) -> str:

@@ -34,18 +34,18 @@ async def execute(
     stores the outcome first, then calls `stream.finish`. Cancelling it leaves the thread at its last committed
     super-step.
     """
-    is_resumed = job.attempt > 1 or stream.has_begun
-    found = await continuation.find(job, saver, stream) if is_resumed else None
-    stream.begin(job.attempt, job.graph_id)
+    has_begun = job.attempt > 1 or stream.has_begun
+    found = await continuation.find(job, saver, stream) if has_begun else None
+    stream.begin(job.attempt, job.graph_id, is_new=not has_begun)
     stored = None
-    if found is None and is_resumed:
+    if found is None and has_begun:
         if job.is_gated and isinstance(saver, D1Saver):
             stored = await continuation.began_with(job, saver)
         given, saver = await answers.ask_again(job, graph, saver, stream)
     else:
         given = None if found else graph_input.first_input(job.kwargs)
     # A run with an input that has stored nothing yet begins anew.
-    is_resumed = is_resumed and (found is not None or graph_input.goes_on(job.kwargs))
+    is_resumed = has_begun and (found is not None or graph_input.goes_on(job.kwargs))
     slice_ = Slice(job, graph, saver, stream, found, given, provided, is_resumed=is_resumed)
     with handing_back.starting_over(stored):
         ended = await _outcome(slice_, control)

@@ -53,7 +53,7 @@ class _Slice:
     run_id: str
     #: The checkpoint of the run's own graph with which the slice began.
     began_with: str = ""
-    #: Those with which subgraphs began that this run had begun; LangGraph tells what they call something else now.
+    #: The checkpoints of this run with which subgraphs began: in what they call, LangGraph decides no more.
     own: set[str] = field(default_factory=set)
 
 
