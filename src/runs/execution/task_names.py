@@ -91,8 +91,12 @@ class CheckpointIds:
         return _id(self._ticks + (step - first) * _TICKS_PER_STEP, step, self._node)
 
     def of_call(self, call: int, earlier: Iterable[str], step: int) -> uuids.UUID:
-        """The id of a step's checkpoint in a subgraph, after `earlier` ones; its `caller` is `call`."""
-        return _id(max(uuids.UUID(each).time for each in earlier) + 1, step, call)
+        """The id of a step's checkpoint in a subgraph, after `earlier` ones; its `caller` is `call`.
+
+        In a super-step that begins with another run's checkpoint it also comes after what earlier runs stored there.
+        """
+        times = (uuids.UUID(each).time for each in earlier)
+        return _id(max(self._ticks - _TICKS_PER_STEP, *times) + 1, step, call)
 
 
 def _id(ticks: int, step: int, node: int) -> uuids.UUID:

@@ -12,6 +12,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import StateGraph
 from langgraph.runtime import RunControl
+from langgraph.types import Command
 
 from checkpoints import group_commit
 from runs.execution.graph_events import GraphEvents
@@ -689,6 +690,64 @@ async def test_time_travel_begins_a_subgraph_with_what_it_remembered_then(step: 
     ours = (await checkpoint_of_step(driver, step))["configurable"]["checkpoint_id"]
     ended = await driver.slice(driver.job(3, config={"configurable": {"checkpoint_id": ours}}))
     assert json.loads(ended.values or "") == expected
+
+
+async def asked_again(durability: str) -> tuple[RunDriver, dict[str, Any]]:
+    """A run began with a state made by hand, and a subgraph had one of two questions answered; what begins it again."""
+    driver = RunDriver(sample_graphs.asking_subgraph(twice=True), D1Opener(write_behind=durability == "async"))
+    await driver.slice(driver.job(1, input={"trail": ["in"]}))
+    again = await changed(driver.graph.copy({"checkpointer": driver.saver}), driver.thread_id)
+    await driver.slice(driver.job(2, config=again, durability=durability))
+    await driver.slice(driver.job(3, command={"resume": "A"}, durability=durability))
+    return driver, {"config": again, "durability": durability, "stream_mode": ALL, "subgraphs": True}
+
+
+async def changed(graph: Any, thread_id: str) -> Any:
+    """The config of a state that somebody makes by hand while a subgraph asks."""
+    thread = {"configurable": {"thread_id": thread_id}}
+    return await graph.aupdate_state(thread, {"trail": ["changed"]}, as_node="__start__")
+
+
+async def answered_anew() -> list[str]:
+    """What LangGraph makes of `asked_again`, begun once more and answered with B and C."""
+    graph = sample_graphs.asking_subgraph(twice=True).copy({"checkpointer": InMemorySaver()})
+    thread: Any = {"configurable": {"thread_id": "theirs"}}
+    await graph.ainvoke({"trail": ["in"]}, thread)
+    again = await changed(graph, "theirs")
+    for answer in ("A", "B"):
+        await graph.ainvoke(None, again)
+        await graph.ainvoke(Command(resume=answer), thread)
+    return (await graph.ainvoke(Command(resume="C"), thread))["trail"]
+
+
+@pytest.mark.parametrize("durability", ["async", "sync"])
+def test_questions_that_another_run_asks_again_are_answered_anew_through_any_crash(durability: str) -> None:
+    expected = run_alone(answered_anew)
+    for after in range(1, 1000, 3):
+        driver, again = run_alone(lambda: asked_again(durability))
+        if driver.crash(driver.job(4, **again), after=after) is None:
+            assert after > 5
+            return
+        run_alone(lambda: driver.slice(driver.job(4, attempt=2, **again)))  # noqa: B023
+        for number, answer in ((5, "B"), (6, "C")):
+            ended = run_alone(lambda: driver.slice(driver.job(number, command={"resume": answer})))  # noqa: B023
+        assert json.loads(ended.values or "")["trail"] == expected, f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
+@pytest.mark.parametrize("durability", ["async", "sync"])
+async def test_a_run_that_is_rolled_back_takes_nothing_of_one_that_began_with_the_same_checkpoint(
+    durability: str,
+) -> None:
+    async def stored() -> list[Any]:
+        return [each async for each in driver.saver.alist({"configurable": {"thread_id": driver.thread_id}})]
+
+    driver, again = await asked_again(durability)
+    before = await stored()
+    await driver.slice(driver.job(4, **again))
+    assert len(await stored()) > len(before)
+    await driver.saver.adelete_for_runs([driver.job(4).run_id], thread_id=driver.thread_id)
+    assert await stored() == before
 
 
 INVITED: list[dict[str, Any]] = [{"input": {"trail": ["in"]}}, {"command": {"resume": "Ada"}}]
