@@ -190,9 +190,9 @@ class EventLog:
         self._storage.execute(self.REOPEN, run_id)
 
     def start_over(self, run_id: str) -> None:
-        """Forget all events of a run that has committed no super-step, but not the answers that it has given."""
+        """Forget all events of a run that has committed no super-step."""
         self._storage.execute(self.DELETE_BLOCKS, run_id)
-        self.notes.delete_but_answers(run_id)
+        self.notes.delete_of_events(run_id)
 
     DELETE_BLOCKS: Final = "DELETE FROM stream_blocks WHERE run_id = ?"
 

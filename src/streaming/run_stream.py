@@ -201,6 +201,14 @@ class RunStream:
         """What `answering` was told, in any attempt."""
         return self._notes.answers(self.run_id)
 
+    def note_breakpoint(self, checkpoint_id: str) -> None:
+        """A graph stops at a breakpoint; this checkpoint may be about to be stored."""
+        self._notes.note_breakpoint(self.run_id, checkpoint_id, self._log.now_ms())
+
+    def breakpoints(self) -> list[str]:
+        """The checkpoints that `note_breakpoint` was told, in any attempt."""
+        return self._notes.breakpoints(self.run_id)
+
     def committed(self, namespace: str, step: int) -> None:
         """The checkpoint of this super-step is stored for good: show what waited for it."""
         if self._first_step is None and not namespace:

@@ -1,8 +1,8 @@
 """What else must not be forgotten of a thread's streams, in the SQLite of the thread's object.
 
 The table `stream_notes` holds events that wait for a commit, the answers that a run has given, its first super-step, up
-to which entry its live events stay when something is committed, whether it was about to end, and up to which number
-entries are promised. It is synchronous, like `event_log.py`, of which it is a part.
+to which entry its live events stay when something is committed, at which breakpoints its graphs stopped, whether it was
+about to end, and up to which number entries are promised. It is synchronous, like `event_log.py`, its owner.
 """
 
 import json
@@ -25,6 +25,7 @@ _ENDING: Final = "ending"
 _TOLD: Final = "told"
 _HELD: Final = "held/"
 _ANSWER: Final = "answer/"
+_BREAKPOINTS: Final = "breakpoints"
 
 CREATE_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS stream_notes (
@@ -115,6 +116,14 @@ class StreamNotes:
         parts_told = json.loads(self._note(run_id, _TOLD) or "[]")
         return {Superstep(*part): EventId.parse(until) or START for *part, until in parts_told}
 
+    def note_breakpoint(self, run_id: str, checkpoint_id: str, at_ms: int) -> None:
+        """A graph of this run stops at a breakpoint, at a checkpoint that may be about to be stored."""
+        self._put(run_id, _BREAKPOINTS, json.dumps([*self.breakpoints(run_id), checkpoint_id]), at_ms)
+
+    def breakpoints(self, run_id: str) -> list[str]:
+        """See `note_breakpoint`."""
+        return json.loads(self._note(run_id, _BREAKPOINTS) or "[]")
+
     def note_answer(self, run_id: str, namespace: str, task_id: str, count: int, at_ms: int) -> None:
         """A task of this run is about to store its `count`th answer to an interrupt."""
         self._put(run_id, f"{_ANSWER}{task_id}/{namespace}", str(count), at_ms)
@@ -134,14 +143,14 @@ class StreamNotes:
             found.append((namespace, task_id, int(row["body"])))
         return found
 
-    DELETE_BUT_ANSWERS: Final = """
+    DELETE_OF_EVENTS: Final = """
         DELETE FROM stream_notes
-        WHERE run_id = ? AND NOT (kind >= 'answer/' AND kind < 'answer0')
+        WHERE run_id = ? AND NOT (kind = 'breakpoints' OR (kind >= 'answer/' AND kind < 'answer0'))
     """
 
-    def delete_but_answers(self, run_id: str) -> None:
-        """Forget what is noted of a run, except which answers it has given."""
-        self._storage.execute(self.DELETE_BUT_ANSWERS, run_id)
+    def delete_of_events(self, run_id: str) -> None:
+        """Forget what is noted of a run's events, but not which answers it has given nor its breakpoints."""
+        self._storage.execute(self.DELETE_OF_EVENTS, run_id)
 
     DELETE_NOTES: Final = "DELETE FROM stream_notes WHERE run_id = ?"
 

@@ -73,8 +73,8 @@ def narrow_subgraph() -> Any:
     return builder.compile()
 
 
-def parent(*, checkpointer: bool | None = None) -> Any:
-    """before → child (sub1 → sub2) → after; `checkpointer` is that of the child."""
+def parent(**options: Any) -> Any:
+    """before → child (sub1 → sub2) → after; `options` of `compile` are the child's."""
 
     def step(name: str) -> Any:
         async def act(state: Trail) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def parent(*, checkpointer: bool | None = None) -> Any:
     child.add_edge("sub1", "sub2")
     builder = StateGraph(Trail)
     builder.add_node("before", step("before"))
-    builder.add_node("child", child.compile(checkpointer=checkpointer))
+    builder.add_node("child", child.compile(**options))
     builder.add_node("after", step("after"))
     builder.add_edge(START, "before")
     builder.add_edge("before", "child")

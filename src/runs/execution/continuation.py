@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
-from langgraph.checkpoint.base import WRITES_IDX_MAP, Checkpoint, CheckpointTuple
+from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 
 from d1_checkpointer import D1Saver
-from langgraph_terms import Graph, Saver
+from langgraph_terms import Saver
 from runs.execution import graph_input
 from runs.execution.job import Job
 from streaming.run_stream import RunStream
-
-_START_NODE: Final = "__start__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,24 +109,6 @@ async def _committed(
     return committed, finished
 
 
-async def stands_at_breakpoint(job: Job, graph: Graph, saved: CheckpointTuple) -> bool:
-    """Whether the run had reached a breakpoint when it was cut off: going on without input would pass it."""
-    before, after = job.kwargs.get("interrupt_before"), job.kwargs.get("interrupt_after")
-    if not (before or after) or cast(Mapping[str, Any], saved.metadata).get("source") != "loop":
-        return False
-    state = await graph.aget_state(graph_input.without_checkpoint(job.config))
-    if _matches(before, state.next):
-        return True
-    if not after:
-        return False
-    if not job.is_gated:  # the checkpoint of the super-step before is not stored
-        return _matches(after, _executed_last(saved.checkpoint))
-    if saved.parent_config is None:
-        return False
-    parent = await graph.aget_state(saved.parent_config)
-    return _matches(after, parent.next)
-
-
 async def own_checkpoint(job: Job, saver: Saver, namespace: str) -> CheckpointTuple | None:
     """The latest checkpoint of a (sub)graph, if this very run wrote it."""
     saved = await _latest(job, saver, namespace)
@@ -151,23 +131,3 @@ def finished_tasks(saved: CheckpointTuple) -> set[str]:
 
 def _step(saved: CheckpointTuple) -> int:
     return cast(Mapping[str, Any], saved.metadata)["step"]
-
-
-def _executed_last(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """The nodes of the super-step before a checkpoint, but for those that were sent to (`Send`): nothing tells of them.
-
-    They saw what the super-step before theirs had written; each super-step gives all that it writes the next version.
-    """
-    versions = [_number(version) for version in checkpoint["channel_versions"].values()]
-    seen_last = max(versions, default=0) - 1
-    seen = checkpoint["versions_seen"].items()
-    return tuple(node for node, by in seen if max(map(_number, by.values()), default=0) == seen_last)
-
-
-def _number(version: Any) -> int:
-    return int(str(version).partition(".")[0])
-
-
-def _matches(breakpoints: Any, nodes: tuple[str, ...]) -> bool:
-    reached = [node for node in nodes if node != _START_NODE]
-    return bool(reached) if breakpoints == "*" else any(node in (breakpoints or ()) for node in reached)

@@ -155,14 +155,6 @@ class GraphEvents:
         self.arrivals.note(event)
         self._stream.emit(self._wire.live("", "events", self._wire.text(event)))
 
-    def show_breakpoint(self, values: Any) -> None:
-        """What LangGraph would stream at a breakpoint that the run had reached before it was cut off."""
-        self.values = values
-        shown = {"values"} if "lifecycle" in self._requested else {"values", "updates"}
-        for item in (Item("", "values", values), Item("", "updates", {"__interrupt__": []})):
-            if item.mode in self._requested & shown:
-                self._emit_item(item, streamed_items.delivery(item))
-
     def show_checkpoint(self, path: tuple[str, ...], payload: Mapping[str, Any], values: Any, *, is_own: bool) -> None:
         """What LangGraph shows of an own checkpoint when it goes on from it, unless the stream was told of it."""
         namespace, step = "|".join(path), payload["metadata"]["step"]

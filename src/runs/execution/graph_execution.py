@@ -57,8 +57,6 @@ async def execute(
 
 
 async def _outcome(slice_: Slice, control: RunControl) -> Outcome:
-    if await slice_.was_stopped_by_breakpoint():
-        return await slice_.breakpoint_outcome()
     try:
         await slice_.run(control)
         await slice_.flush()

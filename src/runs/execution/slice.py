@@ -18,9 +18,9 @@ from errors import DatabaseError, StaleAttempt
 from graphs.contexts import context_for
 from langgraph_terms import Graph, Saver
 from runs import outcome
-from runs.execution import draining, error_handlers, graph_input, remembering, run_spans
+from runs.execution import breakpoints, draining, error_handlers, graph_input, remembering, run_spans
 from runs.execution.announcing_saver import announcing
-from runs.execution.continuation import Continuation, RemainingLimit, stands_at_breakpoint
+from runs.execution.continuation import Continuation, RemainingLimit
 from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
 from runs.execution.job import Job
 from runs.execution.protocol_items import protocol_items
@@ -57,6 +57,7 @@ class Slice:
         self._continuation = continuation
         self._input = given
         self._is_resumed = is_resumed
+        self._stream = stream
         self._events = GraphEvents.of(job, stream, resumed=is_resumed)
         self._saver = remembering.recalling(saver, job, self._events.passed) if is_resumed else saver
         self._names = _task_names(job)
@@ -68,7 +69,7 @@ class Slice:
         """Stream the graph to its end; raises what the graph raises."""
         is_continued = self._continuation is not None
         goes_on = remembering.going_on(self._job, is_resumed=self._is_resumed, is_continued=is_continued)
-        with self._names.given(), draining.given(), goes_on:
+        with self._names.given(), draining.given(), goes_on, breakpoints.kept(self._stream):
             self._events.follow(asyncio.current_task())
             try:
                 await self._take_items(control)
@@ -117,12 +118,6 @@ class Slice:
         values = self._events.values
         return outcome.stopped(state, state.values if values is None else values)
 
-    async def breakpoint_outcome(self) -> Outcome:
-        """The outcome of a graph that had stopped at a breakpoint before this slice; shows what nobody was shown."""
-        state = await self._state()
-        self._events.show_breakpoint(state.values)
-        return outcome.stopped(state, state.values)
-
     async def failed_outcome(self, error: BaseException) -> Outcome:
         """The outcome of a graph that raised."""
         try:
@@ -135,12 +130,6 @@ class Slice:
             state = None
         committed = self._events.checkpoint_values_text() if self._events.checkpoint else None
         return outcome.failed(state, outcome.error_of(error), values=committed)
-
-    async def was_stopped_by_breakpoint(self) -> bool:
-        """Whether the run had reached a breakpoint when it was cut off."""
-        return self._continuation is not None and await stands_at_breakpoint(
-            self._job, self._graph, self._continuation.saved
-        )
 
     def _items(self, graph_in: Any, config: RunnableConfig, control: RunControl) -> AsyncGenerator[Item, None]:
         config = {**config, "callbacks": self._callbacks}

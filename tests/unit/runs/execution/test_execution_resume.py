@@ -80,7 +80,7 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "interrupt": (sample_graphs.hitl, {"input": {"draft": "d"}, "stream_mode": ["values", "updates"]}),
     "breakpoint before": (
         sample_graphs.sequence,
-        {"input": {"topic": "s"}, "stream_mode": ["values", "updates"], "interrupt_before": ["writer"]},
+        {"input": {"topic": "s"}, "stream_mode": ALL, "interrupt_before": ["writer"]},
     ),
     "breakpoint after": (
         sample_graphs.sequence,
@@ -89,6 +89,14 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "breakpoint, narrower output": (
         sample_graphs.narrow_output,
         {"input": {"topic": "s"}, "stream_mode": ["values", "updates"], "interrupt_after": ["first"]},
+    ),
+    "breakpoint before, inside": (
+        lambda: sample_graphs.parent(interrupt_before=["sub2"]),
+        {"input": {"trail": ["in"]}, "stream_mode": ALL, "subgraphs": True},
+    ),
+    "breakpoint after, inside": (
+        lambda: sample_graphs.parent(interrupt_after=["sub1"]),
+        {"input": {"trail": ["in"]}, "stream_mode": ALL, "subgraphs": True},
     ),
     "tasks of a function": (sample_graphs.workflow, {"input": [1, 2], "stream_mode": ["values", "updates"]}),
     "parallel updates": (sample_graphs.fan_out, {"input": {"trail": ["a", "b"]}, "stream_mode": ["updates"]}),
@@ -186,6 +194,16 @@ GOING_ON: dict[str, tuple[Callable[[], Any], dict[str, Any], dict[str, Any]]] = 
         {"command": {"resume": "yes"}, "subgraphs": True},
     ),
     "after a breakpoint": (sample_graphs.sequence, {"input": {"topic": "s"}, "interrupt_before": ["researcher"]}, {}),
+    "to breakpoints inside": (
+        lambda: sample_graphs.parent(interrupt_after=["sub1", "sub2"]),
+        {"input": {"trail": ["in"]}},
+        {"subgraphs": True},
+    ),
+    "to a breakpoint by a command": (
+        sample_graphs.sequence,
+        {"input": {"topic": "s"}},
+        {"command": {"goto": "researcher"}, "interrupt_after": ["researcher"]},
+    ),
     "to a graph without checkpoints": (
         sample_graphs.forgetful,
         {"input": {"trail": ["in"]}, "interrupt_before": ["calls"]},
