@@ -221,6 +221,34 @@ def questions(executed: Counter[str] | None = None) -> Any:
     return builder.compile()
 
 
+def callers_that_ask(*, nested: bool = False) -> Any:
+    """soon and later, side by side; each executes a graph and then asks. `nested`: all this is a node."""
+    child, builder = StateGraph(Trail), StateGraph(Trail)
+    child.add_node("first", lambda _: {"trail": ["first"]})
+    child.add_edge(START, "first")
+    called = child.compile()
+
+    def asker(name: str, turns: int) -> Any:
+        async def act(_state: Trail) -> dict[str, Any]:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await called.ainvoke({"trail": [name]})
+            return {"trail": [f"{name}: {interrupt(name)}"]}
+
+        return act
+
+    for name, turns in (("soon", 0), ("later", 40)):
+        builder.add_node(name, asker(name, turns))
+        builder.add_edge(START, name)
+    asking = builder.compile()
+    if not nested:
+        return asking
+    around = StateGraph(Trail)
+    around.add_node("asking", asking)
+    around.add_edge(START, "asking")
+    return around.compile()
+
+
 class Draft(TypedDict, total=False):
     """The state of the graph that asks."""
 

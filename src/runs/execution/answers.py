@@ -104,10 +104,10 @@ async def _still_to_give(command: Command[Any], graph: Graph, saver: Saver, conf
     """
     if not isinstance(command.resume, Mapping):
         return replace(command, resume={})
-    taken: dict[str, bool] = {}
-    await _collect(await graph.aget_state(config, subgraphs=True), saver, taken)
+    asked, answered = set[str](), set[str]()
+    await _collect(await graph.aget_state(config, subgraphs=True), saver, asked, answered)
     resume = cast(Mapping[str, Any], command.resume)
-    left = {key: value for key, value in resume.items() if not taken.get(key, True)}
+    left = {key: value for key, value in resume.items() if key in asked - answered}
     return replace(command, resume=left)
 
 
@@ -119,20 +119,20 @@ def _without_unclaimed_answer(saved: CheckpointTuple | None) -> CheckpointTuple 
     return saved._replace(pending_writes=writes)
 
 
-async def _collect(state: StateSnapshot, saver: Saver, taken: dict[str, bool]) -> None:
-    """For each interrupt that waits, whether its answer is stored; in subgraphs too."""
-    saved: CheckpointTuple | None = None
+async def _collect(state: StateSnapshot, saver: Saver, asked: set[str], answered: set[str]) -> None:
+    """The interrupts that wait, and those whose answers are stored; in subgraphs too.
+
+    A task that calls a graph waits for what that one asks, and says so even after it was answered.
+    """
+    saved = await saver.aget_tuple(state.config) if state.tasks else None
+    parent: str = state.config.get("configurable", {}).get("checkpoint_ns", "")
     for task in state.tasks:
+        own = f"{task.name}:{task.id}"
+        namespace = f"{parent}{_NAMESPACE_SEPARATOR}{own}" if parent else own
+        asked.update(interrupt.id for interrupt in task.interrupts)
+        answered.update(_interrupt_id(namespace, number) for number in range(_answers(saved, task.id)))
         if isinstance(task.state, StateSnapshot):
-            await _collect(task.state, saver, taken)
-        elif task.interrupts:
-            saved = saved or await saver.aget_tuple(state.config)
-            parent: str = state.config.get("configurable", {}).get("checkpoint_ns", "")
-            own = f"{task.name}:{task.id}"
-            namespace = f"{parent}{_NAMESPACE_SEPARATOR}{own}" if parent else own
-            answers = _answers(saved, task.id)
-            for interrupt in task.interrupts:
-                taken[interrupt.id] = answers > 0 and interrupt.id == _interrupt_id(namespace, answers - 1)
+            await _collect(task.state, saver, asked, answered)
 
 
 def _answers(saved: CheckpointTuple | None, task_id: str) -> int:

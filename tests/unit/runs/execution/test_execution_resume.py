@@ -603,6 +603,22 @@ def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver:
         assert (outcome.values, outcome.next) == (expected.values, expected.next), f"after turn {after}"
 
 
+@pytest.mark.parametrize("open_saver", [D1Opener, written_behind], ids=["D1", "D1-behind"])
+@pytest.mark.parametrize("nested", [False, True], ids=["", "nested"])
+def test_a_crash_loses_no_answer_of_tasks_that_call_graphs_as_well(nested: bool, open_saver: Callable[[], Any]) -> None:
+    for after in range(1, 1000):
+        driver = RunDriver(sample_graphs.callers_that_ask(nested=nested), open_saver())
+        asked = run_alone(lambda: driver.slice(driver.job(input={"trail": []})))  # noqa: B023
+        questions = [each for task in json.loads(asked.interrupts or "").values() for each in task]
+        kwargs = {"command": {"resume": {each["id"]: "yes" for each in questions}}}
+        if driver.crash(driver.job(2, **kwargs), after=after) is None:
+            assert after > 5
+            return
+        outcome = run_alone(lambda: driver.slice(driver.job(2, attempt=2, **kwargs)))  # noqa: B023
+        assert json.loads(outcome.values or "") == {"trail": ["later: yes", "soon: yes"]}, f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
 @pytest.mark.parametrize(
     "case",
     [
