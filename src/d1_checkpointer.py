@@ -255,7 +255,7 @@ class D1Saver(WaitingSaver):
         await deletion.delete_for_runs(self._read, self._commits, run_ids, thread_id)
 
     async def adelete_since(self, root_checkpoint_id: str, *, run_id: str, thread_id: str) -> None:
-        """Delete what subgraphs of a run stored in super-steps that begin with a checkpoint of its graph, or later."""
+        """Delete what subgraphs of a run stored in super-steps that it has lost; see `deletion.delete_since`."""
         await deletion.delete_since(self._read, self._commits, root_checkpoint_id, run_id, thread_id)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:

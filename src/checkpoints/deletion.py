@@ -32,10 +32,15 @@ async def delete_for_runs(read: Read, commits: GroupCommit, run_ids: Sequence[st
 
 
 async def delete_since(read: Read, commits: GroupCommit, root_checkpoint_id: str, run_id: str, thread_id: str) -> None:
-    """Delete what subgraphs of a run stored in super-steps that begin with a checkpoint of its own graph, or later."""
+    """Delete what subgraphs of a run stored in super-steps that begin with a checkpoint of its own graph, or later.
+
+    Not in those that begin with a checkpoint that the run itself has stored: these have the same tasks again.
+    """
     outlines = await _outlines(read, thread_id)
+    own = {each.checkpoint_id for each in outlines if each.run_id == run_id and not each.root_checkpoint_id}
     after = [each for each in outlines if each.root_checkpoint_id and each.root_checkpoint_id >= root_checkpoint_id]
-    await _delete(commits, thread_id, [each.key for each in after if each.run_id == run_id])
+    lost = [each.key for each in after if each.run_id == run_id and each.root_checkpoint_id not in own]
+    await _delete(commits, thread_id, lost)
 
 
 async def keep_latest(read: Read, commits: GroupCommit, thread_id: str) -> None:

@@ -186,10 +186,10 @@ def asking_subgraph(*, twice: bool = False) -> Any:
     return builder.compile()
 
 
-def questions(executed: Counter[str] | None = None) -> Any:
+def questions(executed: Counter[str] | None = None, checkpointer: bool | None = None) -> Any:
     """ask, beside quick and a graph (first → slow), which are done before and after it was asked; then after.
 
-    `executed` counts all but the one that asks.
+    `executed` counts all but the one that asks; `checkpointer` is that of the graph which is called.
     """
     counts = Counter[str]() if executed is None else executed
 
@@ -213,7 +213,7 @@ def questions(executed: Counter[str] | None = None) -> Any:
     builder = StateGraph(Trail)
     builder.add_node("ask", ask)
     builder.add_node("quick", step("quick", 0))
-    builder.add_node("child", child.compile())
+    builder.add_node("child", child.compile(checkpointer=checkpointer))
     builder.add_node("after", step("after", 0))
     for name in ("ask", "quick", "child"):
         builder.add_edge(START, name)

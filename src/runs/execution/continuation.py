@@ -61,7 +61,8 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
 async def _forget_lost_supersteps(job: Job, saver: D1Saver, saved: CheckpointTuple | None) -> None:
     """With durability "exit", subgraphs with a memory (`checkpointer=True`) store theirs before the run stores its own.
 
-    The super-steps after `saved` were lost and are executed anew.
+    The super-steps after `saved` were lost and are executed anew, by other tasks. Those that begin with `saved` are the
+    same again: some have finished, and a call recognises what it has stored (`remembering`).
     """
     last = saved or await _goes_on_from(job, saver) or await _latest(job, saver, "")
     await saver.adelete_since(last.checkpoint["id"] if last else "", run_id=job.run_id, thread_id=job.thread_id)

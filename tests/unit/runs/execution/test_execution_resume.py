@@ -793,8 +793,9 @@ INVITED: list[dict[str, Any]] = [{"input": {"trail": ["in"]}}, {"command": {"res
         (sample_graphs.visitors, [{"input": ["Ada", "Bob"]}]),
         (partial(sample_graphs.invited, is_heard=True), INVITED),
         (sample_graphs.sequence, [{"input": {"topic": "s"}, "interrupt_after": ["researcher"]}]),
+        (partial(sample_graphs.questions, checkpointer=True), [{"input": {"trail": ["in"]}}]),
     ],
-    ids=["visitors", "invited", "breakpoint"],
+    ids=["visitors", "invited", "breakpoint", "finished beside a question"],
 )
 def test_with_durability_exit_a_crash_changes_nothing_of_how_a_run_ends(make: Any, asked: list[Any]) -> None:
     """Subgraphs with a memory store theirs before the run stores anything."""
@@ -805,9 +806,14 @@ def test_with_durability_exit_a_crash_changes_nothing_of_how_a_run_ends(make: An
             run_alone(lambda: driver.slice(driver.job(number, durability="exit", **kwargs)))  # noqa: B023
         return driver
 
+    async def stored(driver: RunDriver) -> list[str]:
+        history = driver.saver.alist({"configurable": {"thread_id": driver.thread_id}})
+        return [without_ids(repr(each.checkpoint["channel_values"])) async for each in history]
+
     kwargs = {"durability": "exit", **asked[-1]}
     calm = begun()
     expected = run_alone(lambda: calm.slice(calm.job(len(asked), **kwargs)))
+    left = run_alone(lambda: stored(calm))
     for after in range(1, 1000):
         driver = begun()
         if driver.crash(driver.job(len(asked), **kwargs), after=after) is None:
@@ -815,6 +821,7 @@ def test_with_durability_exit_a_crash_changes_nothing_of_how_a_run_ends(make: An
             return
         outcome = run_alone(lambda: driver.slice(driver.job(len(asked), attempt=2, **kwargs)))  # noqa: B023
         assert comparable(outcome) == comparable(expected), f"after turn {after}"
+        assert run_alone(lambda: stored(driver)) == left, f"after turn {after}"  # noqa: B023
     raise AssertionError("the run never ended")
 
 
