@@ -118,7 +118,8 @@ class RunStream:
     def note_settled(self) -> None:
         """All that is to be told of a run which goes on no further has been emitted: show it, once."""
         self._notes.set_settled(self.run_id, self._log.now_ms())
-        self.pause()
+        self._release(self._gate.open())
+        self._log.store()
 
     @property
     def shown_tasks(self) -> set[str]:
@@ -233,8 +234,8 @@ class RunStream:
             self._notes.release(self.run_id, superstep)
 
     def pause(self) -> None:
-        """The slice has ended and the graph stored everything: show all that waits; the run goes on later."""
-        self._release(self._gate.open())
+        """The slice has ended and the graph stored everything: show what waits and does not come again later."""
+        self._release(self._gate.open_for_now())
         self._log.store()
 
     def finish(self, result: str, ending: StreamEnd, *, error: str | None = None) -> None:

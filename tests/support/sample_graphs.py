@@ -382,6 +382,25 @@ def handled(*, beside: bool = True, by_default: bool = False, handle: Callable[[
     return builder.compile()
 
 
+def beside_a_subgraph(*, asks: bool) -> Any:
+    """A subgraph of three super-steps beside a node that `asks`, or else one that fails, whose error is handled."""
+
+    async def act(_state: Sequence) -> dict[str, Any]:
+        if asks:
+            return {"messages": [interrupt("sure?")]}
+        raise ValueError("boom")
+
+    async def handle(_state: Sequence) -> dict[str, Any]:
+        return {"messages": ["handled"]}
+
+    builder = StateGraph(Sequence)
+    builder.add_node("act", act, error_handler=None if asks else handle)
+    builder.add_node("child", sequence())
+    builder.add_edge(START, "act")
+    builder.add_edge(START, "child")
+    return builder.compile()
+
+
 def handled_by_a_graph() -> Any:
     """A node that fails, alone, and what handles that by calling a graph."""
     graph = sequence(nodes=("planner", "writer"))
