@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
 from langgraph.config import get_stream_writer
+from langgraph.errors import NodeError
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, RetryPolicy, Send, interrupt
@@ -382,19 +383,28 @@ def handled(*, beside: bool = True, by_default: bool = False, handle: Callable[[
     return builder.compile()
 
 
-def beside_a_subgraph(*, asks: bool) -> Any:
-    """A subgraph of three super-steps beside a node that `asks`, or else one that fails, whose error is handled."""
+class Refusal(ValueError):
+    """An error of a graph's own."""
+
+    def __init__(self, reason: str, *, code: int) -> None:
+        super().__init__(f"refused: {reason}")
+        self.code = code
+
+
+def beside_a_subgraph(error: Exception | None) -> Any:
+    """A subgraph of four super-steps beside a node that asks, or fails with `error`; its handler says what it got."""
 
     async def act(_state: Sequence) -> dict[str, Any]:
-        if asks:
+        if error is None:
             return {"messages": [interrupt("sure?")]}
-        raise ValueError("boom")
+        raise error
 
-    async def handle(_state: Sequence) -> dict[str, Any]:
-        return {"messages": ["handled"]}
+    async def handle(_state: Sequence, error: NodeError) -> dict[str, Any]:
+        got = error.error
+        return {"messages": [f"got {type(got).__name__} {got!r} {getattr(got, 'code', '')}"]}
 
     builder = StateGraph(Sequence)
-    builder.add_node("act", act, error_handler=None if asks else handle)
+    builder.add_node("act", act, error_handler=handle if error else None)
     builder.add_node("child", sequence())
     builder.add_edge(START, "act")
     builder.add_edge(START, "child")

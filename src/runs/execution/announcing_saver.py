@@ -9,7 +9,7 @@ from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 
 from d1_checkpointer import D1Saver
 from langgraph_terms import Graph, Saver
-from runs.execution import answers, committed_state, own_checkpoints
+from runs.execution import answers, committed_state, own_checkpoints, stored_errors
 from runs.execution.graph_events import GraphEvents
 from runs.execution.task_names import TaskNames
 from streaming.run_stream import RunStream
@@ -59,7 +59,7 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
             records, step = events.records_of(task_id), steps_after.get(checkpoint_id)
             stream.before_task_commit(namespace, task_id, records, step)
         await events.before_writes()
-        await put_writes(config, writes, task_id, task_path)
+        await put_writes(config, stored_errors.described(writes), task_id, task_path)
 
     return _with(announcer, aput=aput, aput_writes=aput_writes)
 

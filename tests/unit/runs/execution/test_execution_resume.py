@@ -421,6 +421,44 @@ def test_what_a_node_that_failed_and_its_error_handler_did_is_shown_once_through
     raise AssertionError("the run never ended")
 
 
+@pytest.mark.parametrize(
+    ("error", "comes_back"),
+    [
+        (ValueError("boom", 3), True),
+        (FileNotFoundError(2, "none", "file"), True),
+        (sample_graphs.Refusal("no", code=7), True),
+        (ValueError(object), False),
+        (type("Unknown", (Exception,), {})("boom"), False),
+        (ValueError("x" * 200_000), False),
+    ],
+    ids=["builtin", "of the system", "own class", "holds an object", "unknown class", "long"],
+)
+def test_an_error_handler_gets_the_error_itself_through_any_crash_or_drain(
+    error: Exception, *, comes_back: bool
+) -> None:
+    kwargs = {"input": {"topic": "t"}, "stream_mode": ["values"]}
+    graph = sample_graphs.beside_a_subgraph(error)
+
+    def got(driver: RunDriver, control: RunControl | None = None, **more: Any) -> str | None:
+        outcome = run_alone(lambda: driver.slice(driver.job(**kwargs, **more), control))
+        told = json.loads(outcome.values or "{}").get("messages", ())
+        return next((text for text in told if text.startswith("got ")), None)
+
+    expected = got(RunDriver(graph, written_behind()))
+    again = expected if comes_back else f"got str {repr(error)!r} "
+    driver = RunDriver(graph, written_behind())
+    while (drained := got(driver, Spent())) is None:
+        driver.incarnate()
+    assert drained == again
+    for after in range(1, 1000, 3):
+        driver = RunDriver(graph, written_behind())
+        if driver.crash(driver.job(**kwargs), after=after) is None:
+            assert after > 50, "the run must have been interrupted at some points"
+            return
+        assert got(driver, attempt=2) in (expected, again), f"after turn {after}"
+    raise AssertionError("the run never ended")
+
+
 @pytest.mark.parametrize("modes", [["updates"], ["updates", "debug"]], ids=",".join)
 async def test_what_a_task_did_is_told_as_one_although_another_graph_commits_while_it_comes_in(
     modes: list[str],
@@ -659,7 +697,7 @@ async def test_what_comes_again_beside_a_subgraph_that_drains_is_shown_once(
     what: str, modes: list[str], *, is_behind: bool
 ) -> None:
     kwargs = {"input": {"topic": "t"}, "stream_mode": modes, "subgraphs": True}
-    graph = sample_graphs.beside_a_subgraph(asks=what == "question")
+    graph = sample_graphs.beside_a_subgraph(None if what == "question" else ValueError("boom"))
     calm, driver = (RunDriver(graph, D1Opener(write_behind=is_behind)) for _ in range(2))
     expected, slices = await calm.slice(calm.job(**kwargs)), 1
     while (outcome := await driver.slice(driver.job(**kwargs), Spent())).status == "drained":
