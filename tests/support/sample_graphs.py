@@ -164,8 +164,8 @@ def crowd() -> Any:
     return builder.compile()
 
 
-def asking_subgraph(*, twice: bool = False) -> Any:
-    """A graph (ask → publish, and then sure if it asks `twice`), then after."""
+def asking_subgraph(*, twice: bool = False, checkpointer: bool | None = None) -> Any:
+    """A graph (ask → publish, and then sure if it asks `twice`), then after; `checkpointer` is that of the graph."""
 
     def ask(question: str) -> Any:
         async def act(state: Trail) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def asking_subgraph(*, twice: bool = False) -> Any:
     child.add_sequence([("ask", ask("go on?")), ("publish", publish), *([("sure", ask("sure?"))] if twice else [])])
     child.add_edge(START, "ask")
     builder = StateGraph(Trail)
-    builder.add_node("child", child.compile())
+    builder.add_node("child", child.compile(checkpointer=checkpointer))
     builder.add_node("after", publish)
     builder.add_edge(START, "child")
     builder.add_edge("child", "after")

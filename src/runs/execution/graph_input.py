@@ -6,6 +6,13 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from langchain_core.runnables import RunnableConfig
+
+# LangGraph has no public names for these.
+from langgraph._internal._constants import (
+    CONFIG_KEY_CHECKPOINT_ID,
+    CONFIG_KEY_CHECKPOINT_MAP,
+    CONFIG_KEY_CHECKPOINT_NS,
+)
 from langgraph.types import Command, Send
 
 from auth.user import User
@@ -48,7 +55,7 @@ def config(kwargs: Mapping[str, Any], *, run_id: str, thread_id: str, attempt: i
     """The config of the run's first super-step."""
     given = cast(Mapping[str, Any], kwargs.get("config") or {})
     configurable: dict[str, Any] = {
-        **_harmless(given.get("configurable")),
+        **_of_root(_harmless(given.get("configurable"))),
         "run_id": run_id,
         "thread_id": thread_id,
     }
@@ -66,6 +73,24 @@ def config(kwargs: Mapping[str, Any], *, run_id: str, thread_id: str, attempt: i
 
 def _harmless(given: Mapping[str, Any] | None) -> dict[str, Any]:
     return {key: value for key, value in (given or {}).items() if key != _CHECKPOINT_COUNTERS}
+
+
+def _of_root(given: dict[str, Any]) -> dict[str, Any]:
+    """An address as LangGraph takes it: one within a subgraph names the checkpoint of the graph around it, if any."""
+    around: Mapping[str, str] = given.get(CONFIG_KEY_CHECKPOINT_MAP) or {}
+    if given.get(CONFIG_KEY_CHECKPOINT_NS):
+        given |= {CONFIG_KEY_CHECKPOINT_NS: "", CONFIG_KEY_CHECKPOINT_ID: None}
+    return given | {CONFIG_KEY_CHECKPOINT_ID: around[""]} if "" in around else given
+
+
+def going_on(given: RunnableConfig) -> RunnableConfig:
+    """The config of a run that goes on from a checkpoint of its own; those it named of subgraphs are to begin with."""
+    around: Mapping[str, str] = given.get("configurable", {}).get(CONFIG_KEY_CHECKPOINT_MAP) or {}
+    of_subgraphs = {namespace: checkpoint_id for namespace, checkpoint_id in around.items() if namespace}
+    latest = without_checkpoint(given)
+    if not of_subgraphs:
+        return latest
+    return {**latest, "configurable": {**latest.get("configurable", {}), CONFIG_KEY_CHECKPOINT_MAP: of_subgraphs}}
 
 
 def without_checkpoint(given: RunnableConfig) -> RunnableConfig:

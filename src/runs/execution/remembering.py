@@ -10,6 +10,7 @@ was (`task_names.caller`). LangGraph does not ask:
   Those it calls find the checkpoints that they had (`task_names.CheckpointIds`), and would apply their input once more.
 - It tells those that a node calls that is retried after an error (`RetryPolicy`) that they are resumed, too.
 - It reads the latest checkpoint, also when this call stored one and another call of the same subgraph came after it.
+- It begins a subgraph anew from the checkpoint that the run names of it (`checkpoint_map`), also when it is called again.
 - Subgraphs of a run that replays a checkpoint begin with the state that they had before it. That is known in the
   run's first slice only.
 """
@@ -50,6 +51,8 @@ class _Slice:
     is_resumed: bool
     #: LangGraph tells subgraphs of the first super-step whether they go on, as in a run that a caller resumes.
     is_told: bool
+    #: It begins with the first super-step of a run that goes on from a checkpoint of another one, or that forked it.
+    is_first: bool
     run_id: str
     #: The checkpoint of the run's own graph with which the slice began.
     began_with: str = ""
@@ -63,8 +66,9 @@ _current: Final = ContextVar[_Slice | None]("slice", default=None)
 @contextmanager
 def going_on(job: Job, *, is_resumed: bool, is_continued: bool) -> Generator[None]:
     """A slice executes in the block: `is_resumed` if an earlier one began the run, `is_continued` if it committed."""
-    is_told = graph_input.goes_on(job.kwargs) and not (is_continued or (is_resumed and _replays(job)))
-    token = _current.set(_Slice(is_resumed, is_told, job.run_id))
+    is_first = graph_input.goes_on(job.kwargs) and not is_continued
+    is_told = is_first and not (is_resumed and _replays(job))
+    token = _current.set(_Slice(is_resumed, is_told, is_first, job.run_id))
     try:
         yield
     finally:
@@ -82,10 +86,17 @@ def recalling(saver: Saver, job: Job, passed: set[str]) -> Saver:
     class Recalling(type(saver)):
         async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
             saved = await super().aget_tuple(config)
-            call = caller(config.get("configurable", {}))
-            if call is None or saved is None or get_checkpoint_id(config):
+            place = config.get("configurable", {})
+            call = caller(place)
+            if call is None or saved is None:
                 return saved
-            return await stored.begins_with(call, config, saved, self)
+            if not get_checkpoint_id(config):
+                return await stored.begins_with(call, config, saved, self)
+            if not _is_named(place):
+                return saved
+            # The run names the checkpoint with which the call begins.
+            latest = await super().aget_tuple(_addressed(config))
+            return (latest and await stored.of_call(call, config, latest, self)) or saved
 
     copied = copy.copy(saver)
     copied.__class__ = Recalling
@@ -105,10 +116,21 @@ class _StoredCalls:
         self, call: int, config: RunnableConfig, latest: CheckpointTuple, saver: Saver
     ) -> CheckpointTuple | None:
         """The checkpoint that a call begins with, or goes on from; `latest` is that of its namespace."""
+        if own := await self.of_call(call, config, latest, saver):
+            return own
+        is_replayed = _replays(self._job) and not is_own(self._job, latest)
+        return await self._before_replay(config, saver) if is_replayed else latest
+
+    async def of_call(
+        self, call: int, config: RunnableConfig, latest: CheckpointTuple, saver: Saver
+    ) -> CheckpointTuple | None:
+        """The latest checkpoint of a call; `latest` is that of its namespace."""
         if not is_own(self._job, latest):
-            return await self._before_replay(config, saver) if _replays(self._job) else latest
-        if caller_of(latest) == call or (own := await self._own(call, config, latest, saver)) is None:
+            return None
+        if caller_of(latest) == call:
             return latest
+        if (own := await self._own(call, config, latest, saver)) is None:
+            return None
         self._passed.add(own)
         return await saver.aget_tuple(_addressed(config, own))
 
@@ -152,9 +174,19 @@ def _addressed(config: RunnableConfig, checkpoint_id: str | None = None) -> Runn
     return {"configurable": namespace | ({"checkpoint_id": checkpoint_id} if checkpoint_id else {})}
 
 
+def _around(place: Mapping[str, Any]) -> Mapping[str, str]:
+    """The checkpoints of the graphs around a subgraph, and those that the run names, by namespace."""
+    return place.get(CONFIG_KEY_CHECKPOINT_MAP, {})
+
+
+def _is_named(place: Mapping[str, Any]) -> bool:
+    """Whether the run names the checkpoint with which a subgraph begins."""
+    return place.get("checkpoint_ns") in _around(place)
+
+
 def _root_at(place: Mapping[str, Any]) -> str | None:
     """The checkpoint of the run's own graph in whose super-step a subgraph is called."""
-    return place.get(CONFIG_KEY_CHECKPOINT_MAP, {}).get("")
+    return _around(place).get("")
 
 
 def _root_of(saved: CheckpointTuple) -> str | None:
@@ -174,6 +206,7 @@ def _first(loop: Any, **given: Any) -> Any:
     begun = _begin(loop, **given)
     if not loop.is_nested:
         current.began_with = loop.checkpoint["id"]
+        current.is_first |= loop.checkpoint_metadata.get("source") == "fork"
         if current.is_resumed:
             loop.config[CONF][CONFIG_KEY_REPLAY_STATE] = None  # `recalling` knows more
     return begun
@@ -184,13 +217,16 @@ def _tell(loop: Any, current: _Slice) -> None:
     place = loop.config[CONF]
     if caller_of(loop) == caller(place):
         place[CONFIG_KEY_RESUMING] = True
+        if loop.checkpoint_metadata.get("run_id") == current.run_id:
+            loop._addressed = loop._addressed_checkpoint_superseded = False
     elif place.get(CONFIG_KEY_RESUMING) and not _is_told(place, current):
         place.pop(CONFIG_KEY_RESUMING)
 
 
 def _is_told(place: Mapping[str, Any], current: _Slice) -> bool:
     """Whether a subgraph is called where an undisturbed run would go on from the checkpoints of other runs."""
-    is_first = current.is_told and _root_at(place) == current.began_with
+    is_told = current.is_told or (current.is_first and _is_named(place))
+    is_first = is_told and _root_at(place) == current.began_with
     return is_first and current.own.isdisjoint(place[CONFIG_KEY_CHECKPOINT_MAP].values())
 
 

@@ -101,7 +101,7 @@ class Slice:
             return self._input, self._config
         limit = RemainingLimit(self._recursion_limit())
         limit.steps_used = self._continuation.steps_used
-        return None, {**graph_input.without_checkpoint(self._config), "recursion_limit": limit}
+        return None, {**graph_input.going_on(self._config), "recursion_limit": limit}
 
     def finished_outcome(self) -> Outcome | None:
         """The outcome of a graph that has run to its end, or None if it stopped before; costs no database read."""

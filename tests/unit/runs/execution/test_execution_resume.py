@@ -283,6 +283,35 @@ def test_a_crash_of_a_run_that_names_a_checkpoint_changes_nothing_that_anyone_se
     crashes_change_nothing(begun, lambda frames: Counter(exact(frames)))
 
 
+@pytest.mark.parametrize("asked", [{"command": {"resume": "no"}}, {}, {"command": {"update": {"trail": ["changed"]}}}])
+@pytest.mark.parametrize("keeps_state", [None, True])
+@pytest.mark.parametrize("durability", ["async", "sync"])
+def test_a_crash_of_a_run_that_names_a_checkpoint_of_a_subgraph_changes_nothing_that_anyone_sees(
+    durability: str, keeps_state: bool | None, asked: dict[str, Any]
+) -> None:
+    is_behind = durability == "async"
+
+    async def begin(driver: RunDriver) -> dict[str, Any]:
+        await driver.slice(driver.job(input={"trail": ["in"]}))
+        graph = driver.graph.copy({"checkpointer": driver.saver})
+        state = await graph.aget_state({"configurable": {"thread_id": driver.thread_id}}, subgraphs=True)
+        named_one = state.tasks[0].state.config["configurable"]
+        await driver.slice(driver.job(2, command={"resume": "yes"}))
+        return {"config": {"configurable": {key: named_one[key] for key in ("checkpoint_ns", "checkpoint_map")}}}
+
+    def begun() -> Begun:
+        graph = sample_graphs.asking_subgraph(twice=True, checkpointer=keeps_state)
+        driver = RunDriver(graph, D1Opener(write_behind=is_behind), slow_storage=is_behind)
+        named_one = run_alone(lambda: begin(driver))
+        return (
+            driver,
+            {"stream_mode": ALL, "durability": durability, "subgraphs": True, **asked, **named_one},
+            Counter(),
+        )
+
+    crashes_change_nothing(begun, exact)
+
+
 #: What a run goes on from, what it is asked, and how often its graph's nodes were executed.
 Begun: TypeAlias = tuple[RunDriver, dict[str, Any], Counter[str]]
 
