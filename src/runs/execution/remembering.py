@@ -10,7 +10,7 @@ was (`task_names.caller`). LangGraph does not ask:
   Those it calls find the checkpoints that they had (`task_names.CheckpointIds`), and would apply their input once more.
 - It tells those that a node calls that is retried after an error (`RetryPolicy`) that they are resumed, too.
 - It reads the latest checkpoint, also when this call stored one and another call of the same subgraph came after it.
-- It begins a subgraph anew from the checkpoint that the run names of it (`checkpoint_map`), also when it is called again.
+- It begins a subgraph with the checkpoint that the run names of it (`checkpoint_map`), however far it came since.
 - Subgraphs of a run that replays a checkpoint begin with the state that they had before it. That is known in the
   run's first slice only.
 """
