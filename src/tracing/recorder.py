@@ -58,6 +58,7 @@ class SpanRecorder(BaseCallbackHandler):
         *,
         project: str | None = None,
         captures_content: bool = False,
+        is_cut_off: Callable[[], bool] = lambda: False,
     ) -> None:
         self._run = UUID(run_id)
         self._trace = trace
@@ -65,6 +66,8 @@ class SpanRecorder(BaseCallbackHandler):
         self._take = take
         self._project = project
         self._captures_content = captures_content
+        #: Whether what is cancelled begins again in another slice.
+        self._is_cut_off = is_cut_off
         self._open: dict[UUID, Span] = {}
         self._characters = 0
         #: For callbacks that make no span, the id of the enclosing span.
@@ -207,7 +210,7 @@ class SpanRecorder(BaseCallbackHandler):
         span.end_ns = max(time.time_ns(), span.start_ns)  # the Worker's clock may step back a little
         if error is None:
             span.outputs = self._content(outputs)
-        elif not isinstance(error, GraphBubbleUp):  # an interrupt, say, is no failure
+        elif not (isinstance(error, GraphBubbleUp) or self._is_cut_off()):  # an interrupt, say, is no failure
             span.error = (type(error).__name__, described(error))
             span.attributes["error.type"] = type(error).__name__
         self._take(span)

@@ -138,14 +138,14 @@ class RunDriver:
         finally:
             self.streams.close(job.run_id)
 
-    def crash(self, job: Job, *, after: int) -> list[Frame] | None:
+    def crash(self, job: Job, *, after: int, control: RunControl | None = None) -> list[Frame] | None:
         """Execute a slice for `after` turns of the event loop, then lose everything in memory.
 
         The frames a client had been sent by then; None when the slice had ended before.
         """
         stream = self.streams.open(job.run_id)
         chunks: list[str] = []
-        _, task = run_for(after, self._follow(job.run_id, chunks), self.slice(job))
+        _, task = run_for(after, self._follow(job.run_id, chunks), self.slice(job, control))
         if task.done():
             task.result()
             return None

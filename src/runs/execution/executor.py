@@ -125,10 +125,12 @@ class Executor:
         self._cancel(task)
 
     def _cancel(self, task: asyncio.Task[Outcome]) -> None:
-        """Cancel the graph, once: a second time would reach nodes that are putting things in order."""
-        if task.cancelling():
-            return
-        task.cancel()
+        """Cancel the graph, once: a second time would reach nodes that are putting things in order.
+
+        It may have been cancelled as its slice was cut off.
+        """
+        if not task.cancelling():
+            task.cancel()
         timer = asyncio.get_running_loop().call_later(RESET_SECONDS, self._end_by_force, task)
         task.add_done_callback(lambda _: timer.cancel())
 

@@ -15,6 +15,7 @@ from errors import StaleAttempt, SuperstepError
 from langgraph_terms import Graph, Saver
 from runs import outcome
 from runs.execution import answers, continuation, graph_input, handing_back
+from runs.execution.draining import CutOff
 from runs.execution.job import Job
 from runs.execution.provided import Provided
 from runs.execution.slice import Slice
@@ -48,20 +49,22 @@ async def execute(
     is_resumed = has_begun and (found is not None or graph_input.goes_on(job.kwargs))
     slice_ = Slice(job, graph, saver, stream, found, given, provided, is_resumed=is_resumed)
     with handing_back.starting_over(stored):
-        ended = await _outcome(slice_, control)
-    if ended.status == "drained":
-        stream.pause()
-    else:
+        ended = await _outcome(slice_, control, stream)
+    if ended.status != "drained":
         stream.before_finish()
     return ended
 
 
-async def _outcome(slice_: Slice, control: RunControl) -> Outcome:
+async def _outcome(slice_: Slice, control: RunControl, stream: RunStream) -> Outcome:
     try:
         await slice_.run(control)
         await slice_.flush()
+    except CutOff:
+        await slice_.flush()
+        return outcome.DRAINED
     except GraphDrained:
         await slice_.flush()
+        stream.pause()
         return outcome.DRAINED
     except SuperstepError as error:
         if error.retryable or isinstance(error, StaleAttempt):

@@ -6,6 +6,7 @@ from typing import Any
 
 import clock
 import trace_context
+from runs.execution import draining
 from runs.execution.job import Job
 from runs.outcome import Outcome
 from runs.run_lines import trace_of
@@ -32,6 +33,7 @@ def recorder(job: Job, exporter: Exporter) -> SpanRecorder | None:
         exporter.take,
         project=configurable.get(LANGSMITH_PROJECT),
         captures_content=exporter.captures_content,
+        is_cut_off=draining.is_cut_off,
     )
 
 

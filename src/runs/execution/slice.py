@@ -69,12 +69,13 @@ class Slice:
         """Stream the graph to its end; raises what the graph raises."""
         is_continued = self._continuation is not None
         goes_on = remembering.going_on(self._job, is_resumed=self._is_resumed, is_continued=is_continued)
-        with self._names.given(), draining.given(), goes_on, breakpoints.kept(self._stream):
+        with self._names.given(), draining.given(control), goes_on, breakpoints.kept(self._stream):
             self._events.follow(asyncio.current_task())
             try:
                 await self._take_items(control)
             finally:
-                self._events.emit_records()
+                if not draining.is_cut_off():
+                    self._events.emit_records()
 
     async def _take_items(self, control: RunControl) -> None:
         async with aclosing(self._items(*self._beginning(), control)) as items:

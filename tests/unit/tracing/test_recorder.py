@@ -1,5 +1,6 @@
 """What the recorder makes of LangChain's callbacks: whatever they report, it keeps little, and can send all of it."""
 
+import asyncio
 import json
 from typing import Any
 from uuid import UUID, uuid4
@@ -115,3 +116,12 @@ def test_what_a_tool_answered_is_told_in_the_form_of_the_conventions() -> None:
     [sent] = spans_of(request_body(taken, {}, for_langsmith=False, content={"inputs"}))
     parts = [{"type": "tool_call_response", "id": "c1", "response": "W"}]
     assert json.loads(sent.attributes["gen_ai.input.messages"]) == [{"role": "tool", "parts": parts}]
+
+
+@pytest.mark.parametrize("is_cut_off", [True, False])
+def test_what_is_cancelled_as_its_slice_ends_has_not_failed(is_cut_off: bool) -> None:
+    taken: list[Span] = []
+    spans = SpanRecorder(str(uuid4()), RUN, TRACE, {}, taken.append, is_cut_off=lambda: is_cut_off)
+    [node] = begun(spans, 1)
+    spans.on_chain_error(asyncio.CancelledError(), run_id=node)
+    assert (taken[0].error is None) == is_cut_off

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -21,12 +20,10 @@ from runs.outcome import Outcome
 from streaming import thread_log
 from streaming.events import START, Frame
 from tests.support import sample_graphs
+from tests.support.compared_runs import Spent, comparable, exact, without_ids
 from tests.support.run_driver import D1Opener, FarDatabase, RunDriver, SlowSaver, always, named, run_alone
 
 ALL = ["values", "updates", "tasks", "checkpoints", "custom"]
-
-#: What is shown only once it is true, and so exactly once.
-EXACT = ("values", "updates", "checkpoints", "input.requested")
 
 #: More than can be on their way in the turns of the event loop in which an item usually comes.
 WORDS = 150
@@ -118,27 +115,6 @@ def written_behind() -> D1Opener:
 def always_slow() -> Callable[[], Any]:
     """A saver in memory that takes its time."""
     return always(SlowSaver())
-
-
-def exact(frames: list[Frame]) -> list[tuple[str, Any]]:
-    """The events that must be the same with and without a crash; a checkpoint as its id's place in the sequence.
-
-    The updates of one super-step have no order: parallel tasks finish when they finish.
-    """
-    shown = named(frames, *EXACT, "error")
-    told = [(name.partition(":")[0], without_ids(data) if "checkpoint" not in name else None) for name, data in shown]
-    parts = itertools.groupby(told, key=lambda event: event[0].startswith("updates"))
-    return [event for is_updates, part in parts for event in (sorted(part) if is_updates else part)]
-
-
-def without_ids(text: str) -> str:
-    """Task and interrupt ids come from checkpoint ids, which differ between two executions."""
-    return re.sub("[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", "ID", text)
-
-
-def comparable(outcome: Outcome) -> str:
-    """An outcome without ids."""
-    return without_ids(repr(outcome))
 
 
 @pytest.mark.parametrize("open_saver", [always_slow, D1Opener, written_behind], ids=["memory", "D1", "D1-behind"])
@@ -919,14 +895,6 @@ async def short_slice(driver: RunDriver, kwargs: dict[str, Any]) -> Outcome:
     assert isinstance(driver.saver, SlowSaver)
     driver.saver.on_commit = control.request_drain
     return await driver.slice(driver.job(**kwargs), control)
-
-
-class Spent(RunControl):
-    """A budget that is spent as soon as a slice begins, as by a node that takes longer than a slice may."""
-
-    @property
-    def drain_requested(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(
