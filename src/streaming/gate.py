@@ -64,13 +64,6 @@ class Gate:
         released, self._waiting = self._waiting, []
         return released
 
-    def open_for_now(self) -> list[Event]:
-        """Everything that still waits but for what a run that goes on emits again.
-
-        Those are snapshots, and the records of tasks that are not committed.
-        """
-        return [event for event in self.open() if not _comes_again(event)]
-
     def waiting_besides(self, namespace: str, step: int) -> list[Event]:
         """The waiting events except the snapshots of a super-step."""
         return [
@@ -119,7 +112,3 @@ class Gate:
         """Whether later events wait behind this one: its super-step has ended, or it shows with what a run begins."""
         is_beginning = event.delivery is Delivery.SNAPSHOT and bool(event.superstep.task)
         return is_beginning or self.has_closed(event.superstep.namespace, event.superstep.step)
-
-
-def _comes_again(event: Event) -> bool:
-    return event.delivery is Delivery.SNAPSHOT or (event.delivery is Delivery.RECORD and bool(event.superstep.task))

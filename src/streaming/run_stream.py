@@ -118,8 +118,7 @@ class RunStream:
     def note_settled(self) -> None:
         """All that is to be told of a run which goes on no further has been emitted: show it, once."""
         self._notes.set_settled(self.run_id, self._log.now_ms())
-        self._release(self._gate.open())
-        self._log.store()
+        self.pause()
 
     @property
     def shown_tasks(self) -> set[str]:
@@ -234,8 +233,8 @@ class RunStream:
             self._notes.release(self.run_id, superstep)
 
     def pause(self) -> None:
-        """The slice has ended and the graph stored everything: show what waits and does not come again later."""
-        self._release(self._gate.open_for_now())
+        """The slice has ended and the graph stored everything: show all that waits; the run goes on later."""
+        self._release(self._gate.open())
         self._log.store()
 
     def finish(self, result: str, ending: StreamEnd, *, error: str | None = None) -> None:

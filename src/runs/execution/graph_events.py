@@ -345,9 +345,7 @@ class GraphEvents:
     def _take_news(self, item: Item) -> None:
         delivery = streamed_items.delivery(item)
         if delivery is Delivery.RECORD and self._gated:
-            task = streamed_items.task_of(item)
-            is_noted = self._settles_tasks or task == streamed_items.TOLD_AGAIN
-            self._records.append(replace(item, task=task) if is_noted else item)
+            self._records.append(replace(item, task=streamed_items.task_of(item)) if self._settles_tasks else item)
             return
         if delivery is Delivery.SNAPSHOT:
             self.emit_records()

@@ -3,15 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
-
-from langgraph._internal._constants import INTERRUPT  # how streams name questions
+from typing import Any, cast
 
 from langgraph_terms import checkpoint_address
 from streaming.events import Delivery
-
-#: Instead of a task's id, of what LangGraph tells again until the super-step is over: error handlers and questions.
-TOLD_AGAIN: Final = "told again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +22,9 @@ class Item:
     @property
     def comes_before_its_task(self) -> bool:
         """Whether these are updates, and the next item says of which task; of a cached one LangGraph never does."""
-        return self.mode == "updates" and not self.task and "__metadata__" not in self.payload
+        if self.mode != "updates" or self.task or "__metadata__" in self.payload:
+            return False
+        return not any(is_error_handler(node) for node in self.payload)
 
     @property
     def is_debug_checkpoint(self) -> bool:
@@ -46,13 +43,11 @@ def is_error_handler(node: str) -> bool:
 
 
 def task_of(item: Item) -> str:
-    """The id of the task that the item itself names, or `TOLD_AGAIN`; "" for any other item."""
-    if item.mode == "updates":
-        return TOLD_AGAIN if any(node == INTERRUPT or is_error_handler(node) for node in item.payload) else ""
+    """The id of the task that the item itself names and that its writes settle; "" for any other item."""
     if item.mode not in ("tasks", "debug"):
         return ""
     task = item.payload["payload"] if item.mode == "debug" else item.payload
-    return TOLD_AGAIN if is_error_handler(task["name"]) else task["id"]
+    return "" if is_error_handler(task["name"]) else task["id"]
 
 
 def delivery(item: Item) -> Delivery:
