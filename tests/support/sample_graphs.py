@@ -10,6 +10,7 @@ from langgraph.config import get_stream_writer
 from langgraph.errors import NodeError
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
+from langgraph.managed import RemainingSteps
 from langgraph.types import Command, RetryPolicy, Send, interrupt
 
 NODES = ("planner", "researcher", "writer", "editor")
@@ -286,26 +287,31 @@ def hitl(executed: Counter[str] | None = None) -> Any:
     return builder.compile()
 
 
-class Loop(TypedDict):
-    """The state of a loop."""
+class Countdown(Trail):
+    """A `Trail`, and the super-steps that remain of the recursion limit."""
 
-    n: int
-    limit: int
+    remaining_steps: RemainingSteps
 
 
-def loop() -> Any:
-    """Counts to `limit`, one super-step each."""
+def countdown(ticks: int, *around: bool | None, executed: Counter[str] | None = None) -> Any:
+    """tick, so often; notes the steps that remain. It is a node of a graph for each checkpointer of a child `around`.
 
-    async def tick(state: Loop) -> dict[str, Any]:
-        return {"n": state["n"] + 1}
+    `executed` counts.
+    """
 
-    def more(state: Loop) -> str:
-        return "tick" if state["n"] < state["limit"] else END
+    async def tick(state: Countdown) -> dict[str, Any]:
+        if executed is not None:
+            executed["tick"] += 1
+        return {"trail": [str(state["remaining_steps"])]}
 
-    builder = StateGraph(Loop)
+    builder = StateGraph(Countdown)
     builder.add_node("tick", tick)
     builder.add_edge(START, "tick")
-    builder.add_conditional_edges("tick", more, ["tick", END])
+    builder.add_conditional_edges("tick", lambda state: "tick" if len(state["trail"]) < ticks else END, ["tick", END])
+    for checkpointer in around:
+        child, builder = builder.compile(checkpointer=checkpointer), StateGraph(Trail)
+        builder.add_sequence([("before", lambda _: {"trail": []}), ("child", child)])
+        builder.add_edge(START, "before")
     return builder.compile()
 
 

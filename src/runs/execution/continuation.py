@@ -18,22 +18,6 @@ class Continuation:
     """The run committed something before: it goes on from there instead of from its input."""
 
     saved: CheckpointTuple
-    #: Super-steps this run has used of its recursion limit.
-    steps_used: int
-
-
-class RemainingLimit(int):
-    """A run's recursion limit, some of which is used; an int that is the whole limit to whoever prints or compares it.
-
-    LangGraph adds the limit to the step at which a graph starts: first the run's own graph, to which only what is left
-    applies, then its subgraphs, each of which has the whole limit.
-    """
-
-    steps_used = 0
-
-    def __radd__(self, step: int) -> int:
-        used, self.steps_used = self.steps_used, 0
-        return step + int(self) - used
 
 
 async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None:
@@ -49,13 +33,11 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
         begun = await began_with(job, saver) if job.is_gated else None
         stream.resume(*await _committed(job, saver, stream, begun))
         return None
-    step = _step(saved)
     if stream.first_step is None:
         # The crash came between the commit and `committed`.
-        stream.note_first_step(step)
-    first_step = step if stream.first_step is None else stream.first_step
+        stream.note_first_step(_step(saved))
     stream.resume(*await _committed(job, saver, stream, saved))
-    return Continuation(saved=saved, steps_used=step - first_step + 1)
+    return Continuation(saved=saved)
 
 
 async def _forget_lost_supersteps(job: Job, saver: D1Saver, saved: CheckpointTuple | None) -> None:

@@ -7,9 +7,6 @@ from typing import Any, Final, TypeAlias, cast
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
-from langgraph._internal._config import (
-    DEFAULT_RECURSION_LIMIT,  # langgraph has no public name for its default
-)
 from langgraph.runtime import RunControl
 
 import garbage
@@ -18,9 +15,9 @@ from errors import DatabaseError, StaleAttempt
 from graphs.contexts import context_for
 from langgraph_terms import Graph, Saver
 from runs import outcome
-from runs.execution import breakpoints, draining, error_handlers, graph_input, remembering, run_spans
+from runs.execution import breakpoints, draining, error_handlers, graph_input, recursion_limits, remembering, run_spans
 from runs.execution.announcing_saver import announcing
-from runs.execution.continuation import Continuation, RemainingLimit
+from runs.execution.continuation import Continuation
 from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
 from runs.execution.job import Job
 from runs.execution.protocol_items import protocol_items
@@ -69,7 +66,8 @@ class Slice:
         """Stream the graph to its end; raises what the graph raises."""
         is_continued = self._continuation is not None
         goes_on = remembering.going_on(self._job, is_resumed=self._is_resumed, is_continued=is_continued)
-        with self._names.given(), draining.given(control), goes_on, breakpoints.kept(self._stream):
+        limits = recursion_limits.counted(self._job.run_id)
+        with self._names.given(), limits, draining.given(control), goes_on, breakpoints.kept(self._stream):
             self._events.follow(asyncio.current_task())
             try:
                 await self._take_items(control)
@@ -100,9 +98,7 @@ class Slice:
         """The input and config this slice gives to the graph."""
         if self._continuation is None:
             return self._input, self._config
-        limit = RemainingLimit(self._recursion_limit())
-        limit.steps_used = self._continuation.steps_used
-        return None, {**graph_input.going_on(self._config), "recursion_limit": limit}
+        return None, graph_input.going_on(self._config)
 
     def finished_outcome(self) -> Outcome | None:
         """The outcome of a graph that has run to its end, or None if it stopped before; costs no database read."""
@@ -163,12 +159,6 @@ class Slice:
 
     async def _state(self) -> Any:
         return await self._graph.aget_state(graph_input.without_checkpoint(self._config))
-
-    def _recursion_limit(self) -> int:
-        for given in (self._config, self._graph.config or {}):
-            if limit := given.get("recursion_limit"):
-                return limit
-        return DEFAULT_RECURSION_LIMIT
 
 
 def _task_names(job: Job) -> TaskNames:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
@@ -41,6 +40,9 @@ _TICKS_PER_SECOND: Final = 10_000_000
 #: which a state is set by hand; and room for as many checkpoints of a subgraph.
 _TICKS_PER_STEP: Final = 1000
 
+#: As many as the clock sequence of a UUID can count.
+_MOST_STEPS: Final = 0x3FFF
+
 
 def caller(place: Mapping[str, Any]) -> int | None:
     """48 bits that name the call of a subgraph, from the `configurable` of its config; None for a graph of its own.
@@ -56,6 +58,11 @@ def caller(place: Mapping[str, Any]) -> int | None:
 def caller_of(saved: Any) -> int:
     """The `caller` in the id of a checkpoint (of a `CheckpointTuple` or `PregelLoop`); any number in others' ids."""
     return UUID(saved.checkpoint["id"]).node
+
+
+def used_by(saved: Any) -> int:
+    """The super-steps that a graph had made when it made a checkpoint, since it was called; at most 16,383."""
+    return UUID(saved.checkpoint["id"]).clock_seq
 
 
 class CheckpointIds:
@@ -84,23 +91,23 @@ class CheckpointIds:
             self._ticks = max(self._ticks, ticks + _TICKS_PER_STEP)
             self._step = step + 1 if self._step is None else min(self._step, step + 1)
 
-    def of_step(self, step: int) -> uuids.UUID:
+    def of_step(self, step: int, used: int = 0) -> uuids.UUID:
         """The id of a step's checkpoint in the run's own graph."""
         self._is_settled = True
         first = _FIRST_STEP if self._step is None else self._step
-        return _id(self._ticks + (step - first) * _TICKS_PER_STEP, step, self._node)
+        return _id(self._ticks + (step - first) * _TICKS_PER_STEP, used, self._node)
 
-    def of_call(self, call: int, earlier: Iterable[str], step: int) -> uuids.UUID:
-        """The id of a step's checkpoint in a subgraph, after `earlier` ones; its `caller` is `call`.
+    def of_call(self, call: int, earlier: Iterable[str], used: int) -> uuids.UUID:
+        """The id of a checkpoint in a subgraph, after `earlier` ones; its `caller` is `call`.
 
         In a super-step that begins with another run's checkpoint it also comes after what earlier runs stored there.
         """
         times = (uuids.UUID(each).time for each in earlier)
-        return _id(max(self._ticks - _TICKS_PER_STEP, *times) + 1, step, call)
+        return _id(max(self._ticks - _TICKS_PER_STEP, *times) + 1, used, call)
 
 
-def _id(ticks: int, step: int, node: int) -> uuids.UUID:
-    number = (ticks >> 12) << 80 | (ticks & 0xFFF) << 64 | (step & 0x3FFF) << 48 | node
+def _id(ticks: int, used: int, node: int) -> uuids.UUID:
+    number = (ticks >> 12) << 80 | (ticks & 0xFFF) << 64 | used << 48 | node
     return uuids.UUID(int=number, version=6)
 
 
@@ -169,13 +176,13 @@ def _put_checkpoint(loop: Any, metadata: Any) -> None:
 
 def _ids_of(loop: Any, ids: CheckpointIds | None) -> Callable[[int], UUID]:
     place = loop.config["configurable"]
-    call = caller(place)
+    call, used = caller(place), min(loop.step - loop.began_at + 1, _MOST_STEPS)
     if ids is None:
-        return partial(uuids.uuid6, call)
+        return lambda _: uuids.uuid6(call, used)
     if call is None:
-        return ids.of_step
+        return lambda step: ids.of_step(step, used)
     began_with = [loop.checkpoint["id"]] if loop.checkpoint_metadata["step"] > _FIRST_STEP else []
-    return partial(ids.of_call, call, [place[CONFIG_KEY_CHECKPOINT_MAP][""], *began_with])
+    return lambda _: ids.of_call(call, [place[CONFIG_KEY_CHECKPOINT_MAP][""], *began_with], used)
 
 
 def _new_id(node: int | None = None, clock_seq: int | None = None) -> UUID:

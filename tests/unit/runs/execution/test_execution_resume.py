@@ -921,30 +921,43 @@ async def test_each_slice_gets_somewhere(case: str, durability: str) -> None:
     raise AssertionError("the run never ended")
 
 
-async def run_in_short_slices(graph: Any, limit: int, graph_input: Any) -> Outcome:
-    """The end of a run that drains after each super-step."""
-    driver = RunDriver(graph)
-    while True:
-        outcome = await short_slice(driver, {"input": graph_input, "config": {"recursion_limit": limit}})
-        if outcome.status != "drained":
-            return outcome
+COUNTDOWNS: dict[str, tuple[bool | None, ...]] = {
+    "the run's own": (),
+    "subgraph": (None,),
+    "subgraph with a memory": (True,),
+    "in a subgraph of a subgraph": (None, None),
+}
 
 
-@pytest.mark.parametrize("ticks", [18, 19, 20, 21, 40])
-async def test_the_recursion_limit_counts_over_all_slices(ticks: int) -> None:
-    calm = RunDriver(sample_graphs.loop())
-    graph_input = {"n": 0, "limit": ticks}
-    expected = await calm.slice(calm.job(input=graph_input, config={"recursion_limit": 20}))
-    drained = await run_in_short_slices(sample_graphs.loop(), 20, graph_input)
-    assert (drained.status, drained.error, drained.values) == (expected.status, expected.error, expected.values)
-    assert drained.status == ("success" if ticks < 20 else "error")
+@pytest.mark.parametrize("around", COUNTDOWNS.values(), ids=COUNTDOWNS)
+@pytest.mark.parametrize("ticks", [5, 7, 40])
+@pytest.mark.parametrize("durability", ["async", "exit"])
+async def test_a_graph_has_one_recursion_limit_in_however_many_slices(
+    durability: str, ticks: int, around: tuple[bool | None, ...]
+) -> None:
+    executed, executed_calmly = Counter[str](), Counter[str]()
+    calm = RunDriver(sample_graphs.countdown(ticks, *around, executed=executed_calmly), D1Opener())
+    driver = RunDriver(sample_graphs.countdown(ticks, *around, executed=executed), D1Opener())
+    kwargs = {"input": {"trail": []}, "config": {"recursion_limit": 7}, "durability": durability}
+    expected = await calm.slice(calm.job(**kwargs))
+    while (outcome := await driver.slice(driver.job(**kwargs), Spent())).status == "drained":
+        driver.incarnate()
+    assert comparable(outcome) == comparable(expected)
+    assert executed == executed_calmly
+    assert outcome.status == ("success" if ticks < 7 else "error")
 
 
-async def test_after_a_drain_a_subgraph_still_has_the_whole_recursion_limit() -> None:
-    builder = StateGraph(sample_graphs.Loop)
-    builder.add_node("before", lambda state: {"n": state["n"]})
-    builder.add_node("child", sample_graphs.loop())
-    builder.set_entry_point("before")
-    builder.add_edge("before", "child")
-    graph = builder.compile()
-    assert (await run_in_short_slices(graph, 4, {"n": 0, "limit": 3})).status == "success"
+@pytest.mark.parametrize("around", COUNTDOWNS.values(), ids=COUNTDOWNS)
+@pytest.mark.parametrize("ticks", [4, 40])
+def test_a_graph_has_one_recursion_limit_through_any_crash(ticks: int, around: tuple[bool | None, ...]) -> None:
+    kwargs = {"input": {"trail": []}, "config": {"recursion_limit": 6}}
+    calm = RunDriver(sample_graphs.countdown(ticks, *around), D1Opener())
+    expected = run_alone(lambda: calm.slice(calm.job(**kwargs)))
+    for after in range(1, 1000):
+        driver = RunDriver(sample_graphs.countdown(ticks, *around), D1Opener())
+        if driver.crash(driver.job(**kwargs), after=after) is None:
+            assert after > 5
+            return
+        outcome = run_alone(lambda: driver.slice(driver.job(attempt=2, **kwargs)))  # noqa: B023
+        assert comparable(outcome) == comparable(expected), f"after turn {after}"
+    raise AssertionError("the run never ended")

@@ -186,10 +186,10 @@ def test_ids_of_a_subgraph_sort_by_step_within_the_super_step_around_it() -> Non
     ids = CheckpointIds(RUN, clock.now_iso())
     around = [str(ids.of_step(step)) for step in (4, 5)]
     called: list[str] = []
-    for step in range(-1, 20):
-        called.append(str(ids.of_call(7, [around[0], *called[-1:]], step)))
+    for used in range(1, 22):
+        called.append(str(ids.of_call(7, [around[0], *called[-1:]], used)))
     assert [*around[:1], *called, *around[1:]] == sorted([*around, *called])
-    assert len({*called, str(ids.of_call(8, around[:1], -1))}) == len(called) + 1
+    assert len({*called, str(ids.of_call(8, around[:1], 1))}) == len(called) + 1
 
 
 def test_a_run_follows_a_state_that_was_made_by_a_faster_clock() -> None:
