@@ -8,6 +8,7 @@ from streaming.event_log import ENDED_STEP
 from streaming.events import BEFORE_ALL, START, UNKNOWN_STEP, Delivery, Event, EventId, Frame, Superstep
 from streaming.gate import Gate
 from streaming.json_text import dumps
+from streaming.stream_notes import Answer
 from streaming.thread_log import ThreadLog
 
 #: How a run ended, in the words of the streaming protocol.
@@ -193,11 +194,11 @@ class RunStream:
         """The run is about to be stored as ended: what waits is stored, so that it is shown even if the object dies."""
         self._hold(self._gate.waiting())
 
-    def answering(self, namespace: str, task_id: str, count: int) -> None:
-        """A task is about to store its `count`th answer to an interrupt."""
-        self._notes.note_answer(self.run_id, namespace, task_id, count, self._log.now_ms())
+    def answering(self, answer: Answer) -> None:
+        """A task is about to store an answer to an interrupt."""
+        self._notes.note_answer(self.run_id, answer, self._log.now_ms())
 
-    def answers(self) -> list[tuple[str, str, int]]:
+    def answers(self) -> list[Answer]:
         """What `answering` was told, in any attempt."""
         return self._notes.answers(self.run_id)
 

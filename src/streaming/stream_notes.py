@@ -7,7 +7,7 @@ about to end, and up to which number entries are promised. It is synchronous, li
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from ports import ObjectStorage
 from streaming.events import START, Delivery, Event, EventId, Superstep
@@ -37,6 +37,17 @@ CREATE TABLE IF NOT EXISTS stream_notes (
     PRIMARY KEY (run_id, kind, part)
 ) WITHOUT ROWID
 """
+
+
+class Answer(NamedTuple):
+    """What a task answers."""
+
+    namespace: str
+    task_id: str
+    #: How many answers the task has with this one.
+    number: int
+    #: The ids of the interrupts that waited for it.
+    asked: Sequence[str] = ()
 
 
 class StreamNotes:
@@ -124,9 +135,12 @@ class StreamNotes:
         """See `note_breakpoint`."""
         return json.loads(self._note(run_id, _BREAKPOINTS) or "[]")
 
-    def note_answer(self, run_id: str, namespace: str, task_id: str, count: int, at_ms: int) -> None:
-        """A task of this run is about to store its `count`th answer to an interrupt."""
-        self._put(run_id, f"{_ANSWER}{task_id}/{namespace}", str(count), at_ms)
+    def note_answer(self, run_id: str, answer: Answer, at_ms: int) -> None:
+        """A task of this run is about to store an answer; the first to be noted of its number stays."""
+        kind = f"{_ANSWER}{answer.task_id}/{answer.namespace}"
+        noted = self._note(run_id, kind)
+        if noted is None or json.loads(noted)[0] < answer.number:
+            self._put(run_id, kind, json.dumps([answer.number, answer.asked]), at_ms)
 
     #: -> kind, body.
     ANSWERS: Final = """
@@ -135,12 +149,12 @@ class StreamNotes:
         WHERE run_id = ? AND kind >= 'answer/' AND kind < 'answer0'
     """
 
-    def answers(self, run_id: str) -> list[tuple[str, str, int]]:
-        """(namespace, task id, count) of the answers that tasks of this run stored, or were about to."""
-        found: list[tuple[str, str, int]] = []
+    def answers(self, run_id: str) -> list[Answer]:
+        """The answers that tasks of this run stored, or were about to."""
+        found: list[Answer] = []
         for row in self._storage.execute(self.ANSWERS, run_id):
             task_id, _, namespace = row["kind"].removeprefix(_ANSWER).partition("/")
-            found.append((namespace, task_id, int(row["body"])))
+            found.append(Answer(namespace, task_id, *json.loads(row["body"])))
         return found
 
     DELETE_OF_EVENTS: Final = """

@@ -479,6 +479,40 @@ def asking_workflow() -> Any:
     return doubled
 
 
+def asking_task() -> Any:
+    """A function whose only task asks twice."""
+
+    @task
+    async def ask() -> list[str]:
+        return [interrupt("first?"), interrupt("second?")]
+
+    @entrypoint()
+    async def main(_: None) -> dict[str, Any]:
+        return {"trail": await ask()}
+
+    return main
+
+
+def hidden_asker() -> Any:
+    """A node that executes a graph whose only node asks twice, of which LangGraph does not know."""
+
+    async def ask(_: Trail) -> dict[str, Any]:
+        return {"trail": [interrupt("first?"), interrupt("second?")]}
+
+    child = StateGraph(Trail)
+    child.add_node("ask", ask)
+    child.add_edge(START, "ask")
+    hidden = [child.compile()]
+
+    async def call(state: Trail) -> dict[str, Any]:
+        return await hidden[0].ainvoke({"trail": []})
+
+    builder = StateGraph(Trail)
+    builder.add_node("call", call)
+    builder.add_edge(START, "call")
+    return builder.compile()
+
+
 def returning() -> Any:
     """come → knock → child (first → second), twice; the child remembers its first visit."""
 

@@ -13,6 +13,7 @@ from runs.execution import answers, committed_state, own_checkpoints, stored_err
 from runs.execution.graph_events import GraphEvents
 from runs.execution.task_names import TaskNames
 from streaming.run_stream import RunStream
+from streaming.stream_notes import Answer
 
 
 def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStream, names: TaskNames) -> Saver:
@@ -20,6 +21,8 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
     early: set[str] = set()
     #: The super-step after each checkpoint.
     steps_after: dict[str, int] = {}
+    #: The ids of the interrupts that waited when the run came to them, by task.
+    asked: dict[str, list[str]] = {}
 
     def wrote(task_id: str) -> None:
         if task_id in early:
@@ -28,6 +31,7 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
     def read(config: RunnableConfig, saved: CheckpointTuple) -> None:
         events.arrivals.begin(config)
         names.follow(saved)
+        asked.update(answers.questions(saved))
 
     announcer = _reporting(saver, stream.committed, wrote, read)
     own_checkpoints.note(announcer, events.own_checkpoints)
@@ -51,7 +55,7 @@ def announcing(graph: Graph, saver: Saver, events: GraphEvents, stream: RunStrea
         # What finished after a checkpoint must not be there without it: then it would be executed again.
         await names.passing(checkpoint_id)
         for count in answers.given_by(task_id, writes):
-            stream.answering(namespace, task_id, count)
+            stream.answering(Answer(namespace, task_id, count, asked.get(task_id, ())))
         if any(channel not in WRITES_IDX_MAP for channel, _ in writes):
             if await events.is_ahead(namespace, task_id):
                 early.add(task_id)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
-from langgraph._internal._constants import NULL_TASK_ID, RESUME  # how savers name an answer
+from langgraph._internal._constants import INTERRUPT, NULL_TASK_ID, RESUME  # how savers name questions and answers
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
 from langgraph.types import (
     Command,
@@ -22,6 +22,7 @@ from langgraph_terms import Graph, Saver
 from runs.execution import continuation, graph_input
 from runs.execution.job import Job
 from streaming.run_stream import RunStream
+from streaming.stream_notes import Answer
 
 _NAMESPACE_SEPARATOR: Final = "|"
 
@@ -36,9 +37,11 @@ async def ask_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> 
         if given.resume is None:
             return None, saver
         given = cast(Command[Any], Command(resume=given.resume))
-    if not await _were_taken(noted, saver, job):
+    taken = [answer for answer in noted if answer.task_id != NULL_TASK_ID and await _was_taken(answer, saver, job)]
+    if not taken:
         return given, saver
-    left = await _still_to_give(given, graph.copy({"checkpointer": saver}), saver, job.config)
+    answered = {interrupt_id for answer in taken for interrupt_id in answer.asked}
+    left = await _still_to_give(given, graph.copy({"checkpointer": saver}), saver, job.config, answered)
     return left, _hiding(saver)
 
 
@@ -65,9 +68,15 @@ def given_by(task_id: str, writes: Sequence[tuple[str, Any]]) -> list[int]:
     return [_count(value) for channel, value in writes if channel == RESUME]
 
 
-async def _has_changed(noted: Sequence[tuple[str, str, int]], saver: Saver, config: RunnableConfig) -> bool:
+def questions(saved: CheckpointTuple) -> dict[str, list[str]]:
+    """The ids of the interrupts that wait at a checkpoint, by task; also those that LangGraph tells nobody of."""
+    writes = saved.pending_writes or ()
+    return {writer: [interrupt.id for interrupt in value] for writer, channel, value in writes if channel == INTERRUPT}
+
+
+async def _has_changed(noted: Sequence[Answer], saver: Saver, config: RunnableConfig) -> bool:
     """Whether what this run's command changes is stored: given again, it would be changed twice."""
-    for _, task_id, count in noted:
+    for _, task_id, count, _ in noted:
         if task_id == NULL_TASK_ID:
             saved = await saver.aget_tuple(config)
             writes = (saved and saved.pending_writes) or ()
@@ -75,16 +84,9 @@ async def _has_changed(noted: Sequence[tuple[str, str, int]], saver: Saver, conf
     return False
 
 
-async def _were_taken(noted: Sequence[tuple[str, str, int]], saver: Saver, job: Job) -> bool:
-    """Whether any answer of this run is stored; `noted`: what it was about to store, as (namespace, task id, count)."""
-    for namespace, task_id, count in noted:
-        if task_id != NULL_TASK_ID and await _was_taken(namespace, task_id, count, saver, job):
-            return True
-    return False
-
-
-async def _was_taken(namespace: str, task_id: str, count: int, saver: Saver, job: Job) -> bool:
-    """Whether the answer is stored beside the task's question, or the task's graph has gone on since."""
+async def _was_taken(answer: Answer, saver: Saver, job: Job) -> bool:
+    """Whether an answer is stored beside the task's question, or the task's graph has gone on since."""
+    namespace, task_id, count, _ = answer
     if not namespace:  # the run's own graph has not gone on, or the run would not start over
         return _answers(await continuation.began_with(job, saver), task_id) >= count
     has_gone_on = False
@@ -97,14 +99,16 @@ async def _was_taken(namespace: str, task_id: str, count: int, saver: Saver, job
     return False
 
 
-async def _still_to_give(command: Command[Any], graph: Graph, saver: Saver, config: RunnableConfig) -> Command[Any]:
-    """What is left of a resuming command after some of its answers were taken.
+async def _still_to_give(
+    command: Command[Any], graph: Graph, saver: Saver, config: RunnableConfig, answered: set[str]
+) -> Command[Any]:
+    """What is left of a resuming command after some of its answers were taken, those to `answered` for sure.
 
     If that is nothing, it still is a resuming command: without one, a run that names its checkpoint would ask again.
     """
     if not isinstance(command.resume, Mapping):
         return replace(command, resume={})
-    asked, answered = set[str](), set[str]()
+    asked = set[str]()
     await _collect(await graph.aget_state(config, subgraphs=True), saver, asked, answered)
     resume = cast(Mapping[str, Any], command.resume)
     left = {key: value for key, value in resume.items() if key in asked - answered}

@@ -647,6 +647,27 @@ def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver:
 
 
 @pytest.mark.parametrize("open_saver", [D1Opener, written_behind], ids=["D1", "D1-behind"])
+@pytest.mark.parametrize("make", [sample_graphs.asking_task, sample_graphs.hidden_asker])
+def test_a_crash_gives_an_answer_by_id_to_no_other_question(
+    make: Callable[[], Any], open_saver: Callable[[], Any]
+) -> None:
+    for first, second in itertools.product(range(3, 1000, 3), (None, 30, 60)):
+        driver = RunDriver(make(), open_saver())
+        asked = run_alone(lambda: driver.slice(driver.job(input={"trail": []})))  # noqa: B023
+        ((question,),) = json.loads(asked.interrupts or "").values()
+        kwargs = {"command": {"resume": {question["id"]: "yes"}}}
+        if driver.crash(driver.job(2, **kwargs), after=first) is None:
+            assert first > 5
+            return
+        if second and driver.crash(driver.job(2, attempt=2, **kwargs), after=second) is None:
+            continue
+        outcome = run_alone(lambda: driver.slice(driver.job(2, attempt=3, **kwargs)))  # noqa: B023
+        ((question,),) = json.loads(outcome.interrupts or "").values()
+        assert question["value"] == "second?", f"after turns {first} and {second}"
+    raise AssertionError("the run never ended")
+
+
+@pytest.mark.parametrize("open_saver", [D1Opener, written_behind], ids=["D1", "D1-behind"])
 @pytest.mark.parametrize("nested", [False, True], ids=["", "nested"])
 def test_a_crash_loses_no_answer_of_tasks_that_call_graphs_as_well(nested: bool, open_saver: Callable[[], Any]) -> None:
     for after in range(1, 1000):
