@@ -18,6 +18,7 @@ from langgraph.errors import GraphInterrupt
 from langgraph.pregel import _loop
 from langgraph.pregel._loop import PregelLoop
 
+from runs.execution import own_checkpoints
 from streaming.run_stream import RunStream
 
 
@@ -44,7 +45,7 @@ def kept(stream: RunStream) -> Generator[None]:
 def _first(loop: Any, **given: Any) -> Any:
     """A graph's loop begins."""
     current, checkpoint = _current.get(), loop.checkpoint
-    is_own = current is not None and loop.checkpoint_metadata.get("run_id") == current.stream.run_id
+    is_own = current is not None and own_checkpoints.is_of(loop, current.stream.run_id)
     passed = dict(checkpoint["versions_seen"].get(INTERRUPT, {}))
     begun = _begin(loop, **given)
     if is_own and loop.checkpoint is checkpoint:
@@ -55,7 +56,8 @@ def _first(loop: Any, **given: Any) -> Any:
 def _tick(loop: Any) -> bool:
     """A graph's next super-step begins."""
     current = _current.get()
-    if current is not None and loop.checkpoint["id"] in current.reached:
+    is_stored = loop.checkpoint["id"] == loop.checkpoint_id_saved
+    if current is not None and is_stored and loop.checkpoint["id"] in current.reached:
         loop.status = "interrupt_after"
         loop._prepare_tasks_and_emit_checkpoint()
         raise GraphInterrupt

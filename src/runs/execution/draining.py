@@ -90,6 +90,8 @@ class _Slice:
         self.got_somewhere = False
         #: Whether the slice has cancelled itself.
         self.is_cut_off = False
+        #: Whether it has ended; graphs that nobody awaited may still be at work.
+        self._is_over = False
         self._graphs: dict[_Place, _Graph] = {}
         #: The namespaces of graphs whose super-steps are not stored.
         self._unstored: set[str] = set()
@@ -107,7 +109,7 @@ class _Slice:
         place = loop.config[CONF]
         if self._can_wait(loop) and self._unstored.isdisjoint(place.get(_AROUND, ())):
             self._graphs[_place(loop.config)] = _Graph(loop)
-            loop.has_ended = partial(self._end, loop)
+            loop.has_ended = partial(self.end, loop)
         else:
             self._unstored.add(place.get("checkpoint_ns", ""))
 
@@ -115,7 +117,8 @@ class _Slice:
         is_here = isinstance(loop, AsyncPregelLoop) and asyncio.get_running_loop() is self.task.get_loop()
         return is_here and _stores(loop)
 
-    def _end(self, loop: Any) -> None:
+    def end(self, loop: Any) -> None:
+        """A graph ends."""
         if self.graph_of(loop):
             del self._graphs[_place(loop.config)]
             self.look()
@@ -130,10 +133,14 @@ class _Slice:
         thread_id, namespace = _place(task.config)
         return self._graphs.get((thread_id, namespace.rpartition(NS_SEP)[0]))
 
+    def check(self) -> None:
+        """Raise `CancelledError` in a graph that goes on although the slice was cut off or has ended."""
+        if self.is_cut_off or self._is_over:
+            raise asyncio.CancelledError
+
     async def may_go_on(self, graph: _Graph) -> None:
         """Return when a subgraph may begin its next super-step, if ever."""
-        if self.is_cut_off:
-            raise asyncio.CancelledError
+        self.check()
         if not self.is_to_end:
             return
         here = asyncio.get_running_loop()
@@ -152,6 +159,8 @@ class _Slice:
 
     def _let_go_on(self) -> None:
         self._patience = None
+        if self.is_cut_off:
+            return
         for graph in self._graphs.values():
             if graph.waits and not graph.waits.done():
                 graph.waits.set_result(None)
@@ -164,7 +173,8 @@ class _Slice:
     @property
     def _is_stuck(self) -> bool:
         graphs = self._graphs.values()
-        return bool(graphs) and not self.is_cut_off and all(graph.is_stuck for graph in graphs)
+        is_over = self.is_cut_off or self._is_over
+        return bool(graphs) and not is_over and all(graph.is_stuck for graph in graphs)
 
     async def _cut_off(self) -> None:
         while self._is_stuck and (storing := [each for graph in self._graphs.values() for each in graph.storing()]):
@@ -176,6 +186,7 @@ class _Slice:
 
     def close(self) -> None:
         """The slice has ended; graphs in tasks that nobody has cancelled end, too."""
+        self._is_over = True
         for each in (self._patience, self._cutting, *(graph.waits for graph in self._graphs.values())):
             if each:
                 each.cancel()
@@ -248,9 +259,15 @@ def _callers() -> Iterator[_Task]:
 def _first(loop: Any, **given: Any) -> Any:
     """A graph's loop begins."""
     current = _current.get()
-    if current is not None and loop.control is current.control:
-        current.begin(loop)
-    return _begin(loop, **given)
+    if current is None or loop.control is not current.control:
+        return _begin(loop, **given)
+    current.check()
+    current.begin(loop)
+    try:
+        return _begin(loop, **given)
+    except BaseException:
+        current.end(loop)
+        raise
 
 
 async def _exit(loop: Any, *error: Any) -> bool | None:
@@ -275,9 +292,12 @@ async def _match(loop: Any) -> Sequence[Any]:
 
 def _after_tick(loop: Any) -> None:
     """The tasks of a super-step have ended."""
-    _apply(loop)
     current = _current.get()
-    if current and (graph := current.graph_of(loop)):
+    graph = current and current.graph_of(loop)
+    if current and graph:
+        current.check()
+    _apply(loop)
+    if current and graph:
         current.got_somewhere = graph.is_between = True
 
 

@@ -23,6 +23,11 @@ def are_noted(saver: Any) -> bool:
     return hasattr(saver, _IDS)
 
 
+def is_of(loop: Any, run_id: str) -> bool:
+    """Whether a graph begins with a checkpoint that this run gave to our checkpointer."""
+    return are_noted(loop.checkpointer) and loop.checkpoint_metadata.get("run_id") == run_id
+
+
 def _stream_checkpoint(loop: Any) -> None:
     ids = getattr(loop.checkpointer, _IDS, None)
     was_read = loop.checkpoint["id"] == loop.checkpoint_id_saved

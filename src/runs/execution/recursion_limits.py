@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from langgraph.pregel._loop import PregelLoop
 
+from runs.execution import own_checkpoints
 from runs.execution.task_names import caller, caller_of, used_by
 
 #: The run that executes.
@@ -30,8 +31,7 @@ def counted(run_id: str) -> Generator[None]:
 def _first(loop: Any, **given: Any) -> Any:
     """A graph's loop begins."""
     if run_id := _current.get():
-        is_own = loop.checkpoint_metadata.get("run_id") == run_id
-        goes_on = is_own and caller(loop.config["configurable"]) in (None, caller_of(loop))
+        goes_on = own_checkpoints.is_of(loop, run_id) and caller(loop.config["configurable"]) in (None, caller_of(loop))
         used = used_by(loop) if goes_on else 0
         loop.began_at = loop.step - used
         loop.stop -= used

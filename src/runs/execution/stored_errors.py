@@ -32,7 +32,7 @@ def _text(node: str, error: Exception) -> str:
     try:
         cls, args, attributes = _parts(error)
         text = json.dumps([node, cls.__module__, cls.__qualname__, args, attributes])
-        is_same = _parts(_made(text)) == (cls, args, attributes)
+        is_same = _is_json(list(args)) and _is_json(attributes) and _parts(_made(text)) == (cls, args, attributes)
     except Exception:  # noqa: BLE001 - what an error holds may fail in any way, and is not to fail the run as well
         return node
     return text if is_same and len(text) <= MAX_CHARS else node
@@ -55,9 +55,20 @@ def _made(text: str) -> Exception:
 
 
 def _parts(error: Exception) -> tuple[type[Exception], tuple[Any, ...], dict[str, Any]]:
-    """The class, the arguments, and the attributes that do not come of these."""
+    """The class, the arguments, and the attributes that do not come of these; raises for a class with slots."""
+    if any(vars(base).get("__slots__") for base in type(error).__mro__):
+        raise TypeError("attributes in slots")
     cls, args, *attributes = _native(type(error)).__reduce__(error)
     return cls, args, dict(attributes[0]) if attributes else {}
+
+
+def _is_json(value: Any) -> bool:
+    """Whether a value comes back from JSON as what it is."""
+    if type(value) is list:
+        return all(_is_json(each) for each in cast(list[Any], value))
+    if type(value) is dict:
+        return all(type(key) is str and _is_json(each) for key, each in cast(dict[Any, Any], value).items())
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def _native(cls: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
+from langgraph.errors import EmptyInputError
 from langgraph.func import entrypoint, task
 from langgraph.graph import StateGraph
 from langgraph.runtime import RunControl
@@ -97,6 +98,43 @@ def in_task_group() -> Node:
     return call
 
 
+def calling_at_last() -> Node:
+    called, last = child("a"), child("z")
+
+    async def call(_: Any) -> Any:
+        ended = "badly"
+        try:
+            await called.ainvoke({"trail": []})
+            ended = "well"
+        finally:
+            said = await last.ainvoke({"trail": [ended]})
+        return said
+
+    return call
+
+
+def not_to_be_cancelled() -> Any:
+    called = child("a")
+
+    async def call(_: Any) -> Any:
+        try:
+            return await called.ainvoke({"trail": []})
+        except asyncio.CancelledError:
+            return {"trail": ["cancelled"]}
+
+    return calling(lambda: call)
+
+
+def forgetting() -> Node:
+    forgotten: list[Any] = []
+
+    async def call(_: Any) -> Any:
+        forgotten.append(asyncio.ensure_future(child("a", 30).ainvoke({"trail": []})))
+        return {"trail": ["called"]}
+
+    return call
+
+
 def falling_back() -> Any:
     return child("a").with_fallbacks([RunnableLambda(lambda _: {"trail": ["fell back"]})])
 
@@ -170,6 +208,8 @@ GRAPHS: dict[str, Callable[[], Any]] = {
     "gather, errors returned": partial(calling, partial(gathering, return_exceptions=True)),
     "TaskGroup": partial(calling, in_task_group),
     "fallbacks": partial(calling, falling_back),
+    "finally": partial(calling, calling_at_last),
+    "cancellation caught": partial(calling, not_to_be_cancelled),
     "one that asks": partial(beside, asking),
     "one that fails": partial(beside, partial(failing, 1)),
     "one that fails late": partial(beside, partial(failing, 40)),
@@ -225,6 +265,28 @@ async def test_no_node_notices_that_a_slice_ends_in_a_subgraph(case: str, durabi
         driver, kwargs = run(GRAPHS[case], durability)
         outcome = await in_slices(driver, partial(AskedOften, times), **kwargs)
         assert await left_by(driver, outcome) == expected, f"asked {times} times"
+
+
+@pytest.mark.parametrize("times", range(10))
+async def test_a_graph_that_a_node_forgot_does_not_cancel_a_slice_that_has_ended(times: int) -> None:
+    driver, kwargs = run(partial(calling, forgetting), "async")
+    outcome = await driver.slice(driver.job(**kwargs), AskedOften(times))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert outcome.status in ("success", "drained")
+
+
+async def test_a_graph_that_cannot_begin_holds_up_nobody() -> None:
+    called = child("a")
+
+    async def call(_: Any) -> Any:
+        with contextlib.suppress(EmptyInputError):
+            await called.ainvoke(None)
+        return await called.ainvoke({"trail": []})
+
+    driver, kwargs = run(lambda: calling(lambda: call), "async")
+    async with asyncio.timeout(draining.PATIENCE_SECONDS):
+        assert (await in_slices(driver, Spent, **kwargs)).status == "success"
 
 
 @pytest.mark.parametrize("case", ["gather, errors returned", "one that asks", "one whose error is handled"])

@@ -324,6 +324,31 @@ def results(frames: list[Frame]) -> Counter[tuple[str, str]]:
     return Counter((task["name"], without_ids(str(task["result"]))) for task in told if "result" in task)
 
 
+def test_a_run_does_not_stop_at_a_breakpoint_to_which_it_does_not_come_again() -> None:
+    """Its checkpoint was lost, and the node before it decides otherwise the second time."""
+    decided: list[int] = []
+
+    async def decide(_: sample_graphs.Trail) -> dict[str, Any]:
+        decided.append(1)
+        return {"trail": ["ask" if len(decided) == 1 else "go on"]}
+
+    builder = StateGraph(sample_graphs.Trail)
+    builder.add_node("decide", decide)
+    for name in ("ask", "go on"):
+        builder.add_node(name, lambda _: {"trail": ["done"]})
+    builder.add_edge("__start__", "decide")
+    builder.add_conditional_edges("decide", lambda state: state["trail"][-1])
+    graph = builder.compile(interrupt_before=["ask"])
+    for after in range(1, 1000):
+        decided.clear()
+        driver = RunDriver(graph, written_behind(), slow_storage=True)
+        if driver.crash(driver.job(input={"trail": []}), after=after) is None:
+            return
+        outcome = run_alone(lambda: driver.slice(driver.job(attempt=2, input={"trail": []})))  # noqa: B023
+        expected = ["ask"] if len(decided) == 1 else ["go on", "done"]
+        assert json.loads(outcome.values or "")["trail"] == expected, f"after turn {after}"
+
+
 @pytest.mark.parametrize("durability", ["async", "sync"])
 def test_a_crash_repeats_no_checkpoint_of_the_mode_debug(durability: str) -> None:
     kwargs = {"input": {"topic": "s"}, "stream_mode": ["debug"], "durability": durability}

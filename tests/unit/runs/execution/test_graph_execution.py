@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, ToolMessage
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.config import get_stream_writer
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -633,3 +634,30 @@ async def test_a_task_that_an_earlier_run_has_finished_is_told_of_before_those_t
     await frames(driver, 2, command={"resume": {ids["first"]: "yes"}})
     told = await all_events(driver, 3, command={"resume": {ids["second"]: "no"}}, stream_mode=["updates"])
     assert [next(iter(updates)) for name, updates in told if name == "updates"] == ["first", "second"]
+
+
+async def test_a_node_may_drive_a_graph_of_its_own_through_breakpoints_and_questions() -> None:
+    """It has a checkpointer of its own, and a limit for each call."""
+
+    async def ask(_: sample_graphs.Trail) -> dict[str, Any]:
+        return {"trail": [interrupt(n) for n in range(4)]}
+
+    inner = StateGraph(sample_graphs.Trail)
+    inner.add_sequence([("plan", lambda _: {"trail": ["plan"]}), ("ask", ask)])
+    inner.add_edge(START, "plan")
+    driven = inner.compile(checkpointer=InMemorySaver(), interrupt_before=["ask"])
+
+    async def drive(_: sample_graphs.Trail) -> dict[str, Any]:
+        config: Any = {"configurable": {"thread_id": "own"}, "recursion_limit": 3}
+        await driven.ainvoke({"trail": []}, config)
+        await driven.ainvoke(None, config)
+        for n in range(4):
+            said = await driven.ainvoke(Command(resume=n), config)
+        return {"trail": said["trail"]}
+
+    builder = StateGraph(sample_graphs.Trail)
+    builder.add_node("drive", drive)
+    builder.add_edge(START, "drive")
+    driver = RunDriver(builder.compile())
+    outcome = await driver.slice(driver.job(input={"trail": []}))
+    assert json.loads(outcome.values or "") == {"trail": ["plan", 0, 1, 2, 3]}, outcome.error
