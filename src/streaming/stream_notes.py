@@ -47,7 +47,7 @@ class Answer(NamedTuple):
     #: How many answers the task has with this one.
     number: int
     #: The ids of the interrupts that waited for it.
-    asked: Sequence[str] = ()
+    asked: Sequence[str]
 
 
 class StreamNotes:
@@ -129,7 +129,9 @@ class StreamNotes:
 
     def note_breakpoint(self, run_id: str, checkpoint_id: str, at_ms: int) -> None:
         """A graph of this run stops at a breakpoint, at a checkpoint that may be about to be stored."""
-        self._put(run_id, _BREAKPOINTS, json.dumps([*self.breakpoints(run_id), checkpoint_id]), at_ms)
+        noted = self.breakpoints(run_id)
+        if checkpoint_id not in noted:
+            self._put(run_id, _BREAKPOINTS, json.dumps([*noted, checkpoint_id]), at_ms)
 
     def breakpoints(self, run_id: str) -> list[str]:
         """See `note_breakpoint`."""

@@ -270,7 +270,7 @@ def hitl(executed: Counter[str] | None = None) -> Any:
     async def approve(state: Draft) -> dict[str, Any]:
         counts["approve"] += 1
         decision = interrupt({"question": "approve?", "draft": state["draft"]})
-        if decision == "ask again":
+        if decision in ("ask again", {"ask": "again"}):
             decision = [decision, interrupt({"question": "really?"})]
         return {"decision": decision, "log": ["approve"]}
 

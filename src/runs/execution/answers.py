@@ -7,27 +7,22 @@ until the super-step is over. Giving the same `Command(resume=…)` again would 
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph._internal._constants import INTERRUPT, NULL_TASK_ID, RESUME  # how savers name questions and answers
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
-from langgraph.types import (
-    Command,
-    StateSnapshot,
-    _interrupt_id,  # pyright: ignore[reportPrivateUsage] - the only way to tell a task's questions apart
-)
+from langgraph.pregel._utils import is_xxh3_128_hexdigest
+from langgraph.types import Command
 
-from langgraph_terms import Graph, Saver
+from langgraph_terms import Saver
 from runs.execution import continuation, graph_input
 from runs.execution.job import Job
 from streaming.run_stream import RunStream
 from streaming.stream_notes import Answer
 
-_NAMESPACE_SEPARATOR: Final = "|"
 
-
-async def ask_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> tuple[Any, Saver]:
+async def ask_again(job: Job, saver: Saver, stream: RunStream) -> tuple[Any, Saver]:
     """The request of a run that starts over, without what is stored of it already, and a saver that hides answers."""
     given = graph_input.first_input(job.kwargs)
     if not isinstance(given, Command):
@@ -41,8 +36,7 @@ async def ask_again(job: Job, graph: Graph, saver: Saver, stream: RunStream) -> 
     if not taken:
         return given, saver
     answered = {interrupt_id for answer in taken for interrupt_id in answer.asked}
-    left = await _still_to_give(given, graph.copy({"checkpointer": saver}), saver, job.config, answered)
-    return left, _hiding(saver)
+    return _still_to_give(given, answered), _hiding(saver)
 
 
 def _hiding(saver: Saver) -> Saver:
@@ -99,19 +93,14 @@ async def _was_taken(answer: Answer, saver: Saver, job: Job) -> bool:
     return False
 
 
-async def _still_to_give(
-    command: Command[Any], graph: Graph, saver: Saver, config: RunnableConfig, answered: set[str]
-) -> Command[Any]:
-    """What is left of a resuming command after some of its answers were taken, those to `answered` for sure.
+def _still_to_give(command: Command[Any], answered: set[str]) -> Command[Any]:
+    """What is left of a resuming command after some of its answers were taken: those to the interrupts `answered`.
 
     If that is nothing, it still is a resuming command: without one, a run that names its checkpoint would ask again.
     """
-    if not isinstance(command.resume, Mapping):
-        return replace(command, resume={})
-    asked = set[str]()
-    await _collect(await graph.aget_state(config, subgraphs=True), saver, asked, answered)
-    resume = cast(Mapping[str, Any], command.resume)
-    left = {key: value for key, value in resume.items() if key in asked - answered}
+    given = cast(Mapping[str, Any], command.resume) if isinstance(command.resume, Mapping) else {}
+    is_by_id = all(map(is_xxh3_128_hexdigest, given))  # or else it is the answer, as LangGraph sees it
+    left = {key: value for key, value in given.items() if key not in answered} if is_by_id else {}
     return replace(command, resume=left)
 
 
@@ -121,22 +110,6 @@ def _without_unclaimed_answer(saved: CheckpointTuple | None) -> CheckpointTuple 
         return saved
     writes = [write for write in saved.pending_writes if write[:2] != (NULL_TASK_ID, RESUME)]
     return saved._replace(pending_writes=writes)
-
-
-async def _collect(state: StateSnapshot, saver: Saver, asked: set[str], answered: set[str]) -> None:
-    """The interrupts that wait, and those whose answers are stored; in subgraphs too.
-
-    A task that calls a graph waits for what that one asks, and says so even after it was answered.
-    """
-    saved = await saver.aget_tuple(state.config) if state.tasks else None
-    parent: str = state.config.get("configurable", {}).get("checkpoint_ns", "")
-    for task in state.tasks:
-        own = f"{task.name}:{task.id}"
-        namespace = f"{parent}{_NAMESPACE_SEPARATOR}{own}" if parent else own
-        asked.update(interrupt.id for interrupt in task.interrupts)
-        answered.update(_interrupt_id(namespace, number) for number in range(_answers(saved, task.id)))
-        if isinstance(task.state, StateSnapshot):
-            await _collect(task.state, saver, asked, answered)
 
 
 def _answers(saved: CheckpointTuple | None, task_id: str) -> int:

@@ -33,9 +33,9 @@ _current: Final = ContextVar[_Slice | None]("breakpoints_slice", default=None)
 
 
 @contextmanager
-def kept(stream: RunStream) -> Generator[None]:
-    """A slice of the stream's run executes in the block."""
-    token = _current.set(_Slice(stream, frozenset(stream.breakpoints())))
+def kept(stream: RunStream, *, is_resumed: bool) -> Generator[None]:
+    """A slice of the stream's run executes in the block; `is_resumed`: an earlier one began the run."""
+    token = _current.set(_Slice(stream, frozenset(stream.breakpoints() if is_resumed else ())))
     try:
         yield
     finally:

@@ -1,7 +1,6 @@
 """Where a run goes on that an earlier slice began: what it may assume is what is committed, never what was shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, CheckpointTuple
@@ -13,15 +12,10 @@ from runs.execution.job import Job
 from streaming.run_stream import RunStream
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Continuation:
-    """The run committed something before: it goes on from there instead of from its input."""
-
-    saved: CheckpointTuple
-
-
-async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None:
+async def find(job: Job, saver: Saver, stream: RunStream) -> bool:
     """Find out how far this run has come, and bring its stream to the same point.
+
+    Whether it committed something before: it goes on from there instead of from its input.
 
     Only checkpoints written by this very run count. Without one, its input or command is simply applied again: to
     nothing of its own, or to the checkpoint that it began with.
@@ -32,12 +26,12 @@ async def find(job: Job, saver: Saver, stream: RunStream) -> Continuation | None
     if saved is None:
         begun = await began_with(job, saver) if job.is_gated else None
         stream.resume(*await _committed(job, saver, stream, begun))
-        return None
+        return False
     if stream.first_step is None:
         # The crash came between the commit and `committed`.
         stream.note_first_step(_step(saved))
     stream.resume(*await _committed(job, saver, stream, saved))
-    return Continuation(saved=saved)
+    return True
 
 
 async def _forget_lost_supersteps(job: Job, saver: D1Saver, saved: CheckpointTuple | None) -> None:

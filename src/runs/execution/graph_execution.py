@@ -36,18 +36,18 @@ async def execute(
     super-step.
     """
     has_begun = job.attempt > 1 or stream.has_begun
-    found = await continuation.find(job, saver, stream) if has_begun else None
+    is_continued = has_begun and await continuation.find(job, saver, stream)
     stream.begin(job.attempt, job.graph_id, is_new=not has_begun)
     stored = None
-    if found is None and has_begun:
+    if has_begun and not is_continued:
         if job.is_gated and isinstance(saver, D1Saver):
             stored = await continuation.began_with(job, saver)
-        given, saver = await answers.ask_again(job, graph, saver, stream)
+        given, saver = await answers.ask_again(job, saver, stream)
     else:
-        given = None if found else graph_input.first_input(job.kwargs)
+        given = None if is_continued else graph_input.first_input(job.kwargs)
     # A run with an input that has stored nothing yet begins anew.
-    is_resumed = has_begun and (found is not None or graph_input.goes_on(job.kwargs))
-    slice_ = Slice(job, graph, saver, stream, found, given, provided, is_resumed=is_resumed)
+    is_resumed = has_begun and (is_continued or graph_input.goes_on(job.kwargs))
+    slice_ = Slice(job, graph, saver, stream, given, provided, is_resumed=is_resumed, is_continued=is_continued)
     with handing_back.starting_over(stored):
         ended = await _outcome(slice_, control, stream)
     if ended.status != "drained":
@@ -59,12 +59,10 @@ async def _outcome(slice_: Slice, control: RunControl, stream: RunStream) -> Out
     try:
         await slice_.run(control)
         await slice_.flush()
-    except CutOff:
+    except GraphDrained as drained:
         await slice_.flush()
-        return outcome.DRAINED
-    except GraphDrained:
-        await slice_.flush()
-        stream.pause()
+        if not isinstance(drained, CutOff):
+            stream.pause()
         return outcome.DRAINED
     except SuperstepError as error:
         if error.retryable or isinstance(error, StaleAttempt):

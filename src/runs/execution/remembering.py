@@ -226,8 +226,8 @@ def _tell(loop: Any, current: _Slice) -> None:
 def _is_told(place: Mapping[str, Any], current: _Slice) -> bool:
     """Whether a subgraph is called where an undisturbed run would go on from the checkpoints of other runs."""
     is_told = current.is_told or (current.is_first and _is_named(place))
-    is_first = is_told and _root_at(place) == current.began_with
-    return is_first and current.own.isdisjoint(place[CONFIG_KEY_CHECKPOINT_MAP].values())
+    is_called_first = is_told and _root_at(place) == current.began_with
+    return is_called_first and current.own.isdisjoint(place[CONFIG_KEY_CHECKPOINT_MAP].values())
 
 
 _begin: Final = cast(Any, PregelLoop)._first

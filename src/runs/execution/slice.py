@@ -15,9 +15,16 @@ from errors import DatabaseError, StaleAttempt
 from graphs.contexts import context_for
 from langgraph_terms import Graph, Saver
 from runs import outcome
-from runs.execution import breakpoints, draining, error_handlers, graph_input, recursion_limits, remembering, run_spans
+from runs.execution import (
+    breakpoints,
+    draining,
+    error_handlers,
+    graph_input,
+    recursion_limits,  # noqa: F401  # pyright: ignore[reportUnusedImport] - changes LangGraph
+    remembering,
+    run_spans,
+)
 from runs.execution.announcing_saver import announcing
-from runs.execution.continuation import Continuation
 from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
 from runs.execution.job import Job
 from runs.execution.protocol_items import protocol_items
@@ -44,14 +51,14 @@ class Slice:
         graph: Graph,
         saver: Saver,
         stream: RunStream,
-        continuation: Continuation | None,
         given: Any,
         provided: Provided | None,
         *,
         is_resumed: bool,
+        is_continued: bool,
     ) -> None:
         self._job = job
-        self._continuation = continuation
+        self._is_continued = is_continued
         self._input = given
         self._is_resumed = is_resumed
         self._stream = stream
@@ -64,10 +71,9 @@ class Slice:
 
     async def run(self, control: RunControl) -> None:
         """Stream the graph to its end; raises what the graph raises."""
-        is_continued = self._continuation is not None
-        goes_on = remembering.going_on(self._job, is_resumed=self._is_resumed, is_continued=is_continued)
-        limits = recursion_limits.counted(self._job.run_id)
-        with self._names.given(), limits, draining.given(control), goes_on, breakpoints.kept(self._stream):
+        goes_on = remembering.going_on(self._job, is_resumed=self._is_resumed, is_continued=self._is_continued)
+        kept = breakpoints.kept(self._stream, is_resumed=self._is_resumed)
+        with self._names.given(), draining.given(control), goes_on, kept:
             self._events.follow(asyncio.current_task())
             try:
                 await self._take_items(control)
@@ -96,9 +102,9 @@ class Slice:
 
     def _beginning(self) -> tuple[Any, RunnableConfig]:
         """The input and config this slice gives to the graph."""
-        if self._continuation is None:
-            return self._input, self._config
-        return None, graph_input.going_on(self._config)
+        if self._is_continued:
+            return None, graph_input.going_on(self._config)
+        return self._input, self._config
 
     def finished_outcome(self) -> Outcome | None:
         """The outcome of a graph that has run to its end, or None if it stopped before; costs no database read."""

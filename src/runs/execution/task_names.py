@@ -91,7 +91,7 @@ class CheckpointIds:
             self._ticks = max(self._ticks, ticks + _TICKS_PER_STEP)
             self._step = step + 1 if self._step is None else min(self._step, step + 1)
 
-    def of_step(self, step: int, used: int = 0) -> uuids.UUID:
+    def of_step(self, step: int, used: int) -> uuids.UUID:
         """The id of a step's checkpoint in the run's own graph."""
         self._is_settled = True
         first = _FIRST_STEP if self._step is None else self._step
@@ -155,6 +155,12 @@ class TaskNames:
 _current: Final = ContextVar[TaskNames | None]("task_names", default=None)
 #: By step, those of the graph that makes a checkpoint just now.
 _ids: Final = ContextVar[Callable[[int], UUID] | None]("checkpoint_ids", default=None)
+
+
+def run_at_work() -> str | None:
+    """The id of the run whose tasks are named here; None where no run executes."""
+    names = _current.get()
+    return names and names.run_id
 
 
 def _put_checkpoint(loop: Any, metadata: Any) -> None:

@@ -656,8 +656,8 @@ def test_two_crashes_give_no_answer_to_the_next_question() -> None:
 
 
 @pytest.mark.parametrize("open_saver", [always_slow, D1Opener, written_behind], ids=["memory", "D1", "D1-behind"])
-@pytest.mark.parametrize("answer", ["yes", "ask again"])
-def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: str, open_saver: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("answer", ["yes", "ask again", {"ask": "again"}])
+def test_a_crash_while_an_answer_is_taken_gives_it_once(answer: Any, open_saver: Callable[[], Any]) -> None:
     kwargs = {"command": {"resume": answer}, "stream_mode": ["values"]}
     calm = RunDriver(sample_graphs.hitl(), open_saver())
     run_alone(lambda: calm.slice(calm.job(input={"draft": "d"})))

@@ -164,10 +164,10 @@ async def test_a_node_learns_whose_assistant_it_works_for() -> None:
 
 def test_ids_sort_by_step_and_after_what_was_there() -> None:
     ids = CheckpointIds(RUN, clock.shifted(clock.now_iso(), -60))
-    steps = [str(ids.of_step(step)) for step in (-2, -1, 0, 1, 9, 10, 5000, 100_000)]
+    steps = [str(ids.of_step(step, 0)) for step in (-2, -1, 0, 1, 9, 10, 5000, 100_000)]
     assert steps == sorted(steps)
     assert all(UUID(each).version == 6 for each in steps)
-    assert steps[-1] < str(uuid6()) < str(CheckpointIds(RUN, clock.shifted(clock.now_iso(), 1)).of_step(-2))
+    assert steps[-1] < str(uuid6()) < str(CheckpointIds(RUN, clock.shifted(clock.now_iso(), 1)).of_step(-2, 0))
 
 
 def test_ids_are_not_ahead_of_the_clock_on_an_old_thread() -> None:
@@ -179,12 +179,12 @@ def test_ids_are_not_ahead_of_the_clock_on_an_old_thread() -> None:
         ids.follow(CheckpointTuple(config, checkpoint, {"step": step}))
     called = str(ids.of_call(7, [str(ids.of_call(7, [saved], 3))], 4))
     time.sleep(0.002)
-    assert saved < called < str(ids.of_step(69_001)) < str(ids.of_step(69_002)) < str(uuid6())
+    assert saved < called < str(ids.of_step(69_001, 0)) < str(ids.of_step(69_002, 0)) < str(uuid6())
 
 
 def test_ids_of_a_subgraph_sort_by_step_within_the_super_step_around_it() -> None:
     ids = CheckpointIds(RUN, clock.now_iso())
-    around = [str(ids.of_step(step)) for step in (4, 5)]
+    around = [str(ids.of_step(step, 0)) for step in (4, 5)]
     called: list[str] = []
     for used in range(1, 22):
         called.append(str(ids.of_call(7, [around[0], *called[-1:]], used)))
@@ -194,7 +194,7 @@ def test_ids_of_a_subgraph_sort_by_step_within_the_super_step_around_it() -> Non
 
 def test_a_run_follows_a_state_that_was_made_by_a_faster_clock() -> None:
     driver = RunDriver(many_places(Seen(list)), D1Opener(write_behind=True))
-    early = CheckpointIds(RUN, clock.shifted(clock.now_iso(), 3600)).of_step(0)
+    early = CheckpointIds(RUN, clock.shifted(clock.now_iso(), 3600)).of_step(0, 0)
     config: Any = {"configurable": {"thread_id": driver.thread_id, "checkpoint_ns": ""}}
 
     async def begin() -> None:
