@@ -2,225 +2,42 @@
 
 LangGraph drains a graph between its super-steps. That does for the run's own graph. In a subgraph it raises
 `GraphDrained` through the node that called it: the node may catch it, another graph that it called may go on, and a
-task beside it may have failed. So a subgraph waits instead, before its next super-step. Once nothing can go on (each
-task at work has a waiting graph below it) and what was done is stored, the slice is cut off: it cancels itself, and
-nothing of what nodes do from then on is stored or told. The run goes on as after a crash.
+task beside it may have failed. So a subgraph waits instead, before its next super-step. Once nothing can go on
+(`slice_at_work`) and what was done is stored, the slice is cut off: it cancels itself, and nothing of what nodes do
+from then on is stored or told. The run goes on as after a crash.
 
 A slice ends only once it got somewhere: a super-step of any graph is over. Otherwise a node that takes longer than a
 slice, and then calls a subgraph, would be executed again in each slice without end.
-
-Nor does a graph wait whose super-steps are not stored: one with `checkpointer=False`, with a checkpointer of its own,
-or any subgraph with durability "exit". It would begin anew in each slice, and what it calls as well. It is part of the
-node that calls it.
 """
 
 import asyncio
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
-# LangGraph has no public names for these.
-from langgraph._internal._constants import CONF, NS_SEP, PUSH
-from langgraph._internal._constants import CONFIG_KEY_CHECKPOINT_MAP as _AROUND
+# LangGraph has no public name for this.
+from langgraph._internal._constants import PUSH
 from langgraph.errors import GraphBubbleUp, GraphDrained, is_invalid_resume
 from langgraph.pregel import _runner
 from langgraph.pregel._loop import AsyncPregelLoop, PregelLoop
 from langgraph.pregel._runner import PregelRunner
 from langgraph.runtime import RunControl
 
-from runs.execution import own_checkpoints
-
-#: A task that goes on may wait for one whose graph waits, as for a lock: so after a while that graph goes on, too.
-PATIENCE_SECONDS: Final = 5.0
-
-#: Thread and namespace of a graph.
-_Place: TypeAlias = tuple[Any, str]
+from runs.execution.slice_at_work import SliceAtWork, TaskAtWork, innermost
 
 
 class CutOff(GraphDrained):
     """The slice has cut itself off: the run is to go on as after a crash."""
 
 
-@dataclass(slots=True, eq=False)
-class _Task:
-    """A task at work."""
-
-    #: The task in which it began: that of a graph around it, or the function that called it.
-    caller: "_Task | None" = None
-    #: How many graphs below it wait.
-    waiting: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Graph:
-    """A graph that stores its super-steps, and is under way."""
-
-    loop: Any
-    #: Its tasks at work, by id.
-    tasks: dict[str, _Task] = field(default_factory=dict)
-    #: Whether its next super-step has not begun.
-    is_between: bool = True
-    #: Its next super-step waits for this.
-    waits: asyncio.Future[None] | None = None
-
-    @property
-    def is_stuck(self) -> bool:
-        """Whether nothing of it can go on."""
-        return bool(self.waits or (self.tasks and all(task.waiting for task in self.tasks.values())))
-
-    def storing(self) -> list[asyncio.Future[Any]]:
-        """What it stores just now; nothing if that has to wait for its tasks (`max_concurrency`)."""
-        under_way = self.loop.submit.__self__.tasks.items()
-        stores = [future for future, (is_node, _) in under_way if not (is_node or future.done())]
-        limit = self.loop.config.get("max_concurrency")
-        is_full = limit and len(self.tasks) >= limit and any(is_node for _, (is_node, _) in under_way)
-        return [] if is_full else stores
-
-
-class _Slice:
-    """What is at work in one slice."""
-
-    def __init__(self, control: RunControl) -> None:
-        self.control: Final = control
-        self.task: Final = cast("asyncio.Task[Any]", asyncio.current_task())
-        #: A super-step of any of its graphs is over.
-        self.got_somewhere = False
-        #: Whether the slice has cancelled itself.
-        self.is_cut_off = False
-        #: Whether it has ended; graphs that nobody awaited may still be at work.
-        self._is_over = False
-        self._graphs: dict[_Place, _Graph] = {}
-        #: The namespaces of graphs whose super-steps are not stored.
-        self._unstored: set[str] = set()
-        self._cutting: asyncio.Task[None] | None = None
-        self._patience: asyncio.TimerHandle | None = None
-
-    @property
-    def is_to_end(self) -> bool:
-        """Whether no further super-step is to begin."""
-        return self.got_somewhere and self.control.drain_requested
-
-    def begin(self, loop: Any) -> None:
-        """A graph begins."""
-        loop.control = None if loop.is_nested else _Patient(self)
-        place = loop.config[CONF]
-        if self._can_wait(loop) and self._unstored.isdisjoint(place.get(_AROUND, ())):
-            self._graphs[_place(loop.config)] = _Graph(loop)
-            loop.has_ended = partial(self.end, loop)
-        else:
-            self._unstored.add(place.get("checkpoint_ns", ""))
-
-    def _can_wait(self, loop: Any) -> bool:
-        is_here = isinstance(loop, AsyncPregelLoop) and asyncio.get_running_loop() is self.task.get_loop()
-        return is_here and _stores(loop)
-
-    def end(self, loop: Any) -> None:
-        """A graph ends."""
-        if self.graph_of(loop):
-            del self._graphs[_place(loop.config)]
-            self.look()
-
-    def graph_of(self, loop: Any) -> _Graph | None:
-        """What is known of a graph under way."""
-        graph = self._graphs.get(_place(loop.config))
-        return graph if graph and graph.loop is loop else None
-
-    def graph_around(self, task: Any) -> _Graph | None:
-        """The graph that a task is of."""
-        thread_id, namespace = _place(task.config)
-        return self._graphs.get((thread_id, namespace.rpartition(NS_SEP)[0]))
-
-    def check(self) -> None:
-        """Raise `CancelledError` in a graph that goes on although the slice was cut off or has ended."""
-        if self.is_cut_off or self._is_over:
-            raise asyncio.CancelledError
-
-    async def may_go_on(self, graph: _Graph) -> None:
-        """Return when a subgraph may begin its next super-step, if ever."""
-        self.check()
-        if not self.is_to_end:
-            return
-        here = asyncio.get_running_loop()
-        callers = list(_callers())
-        for task in callers:
-            task.waiting += 1
-        graph.waits = here.create_future()
-        self._patience = self._patience or here.call_later(PATIENCE_SECONDS, self._let_go_on)
-        self.look()
-        try:
-            await graph.waits
-        finally:
-            graph.waits = None
-            for task in callers:
-                task.waiting -= 1
-
-    def _let_go_on(self) -> None:
-        self._patience = None
-        if self.is_cut_off:
-            return
-        for graph in self._graphs.values():
-            if graph.waits and not graph.waits.done():
-                graph.waits.set_result(None)
-
-    def look(self) -> None:
-        """Cut the slice off if nothing can go on."""
-        if self._cutting is None and self._is_stuck:
-            self._cutting = asyncio.ensure_future(self._cut_off())
-
-    @property
-    def _is_stuck(self) -> bool:
-        graphs = self._graphs.values()
-        is_over = self.is_cut_off or self._is_over
-        return bool(graphs) and not is_over and all(graph.is_stuck for graph in graphs)
-
-    async def _cut_off(self) -> None:
-        while self._is_stuck and (storing := [each for graph in self._graphs.values() for each in graph.storing()]):
-            await asyncio.wait(storing)
-        self._cutting = None
-        if self._is_stuck and not self.task.cancelling():
-            self.is_cut_off = True
-            self.task.cancel()
-
-    def close(self) -> None:
-        """The slice has ended; graphs in tasks that nobody has cancelled end, too."""
-        self._is_over = True
-        for each in (self._patience, self._cutting, *(graph.waits for graph in self._graphs.values())):
-            if each:
-                each.cancel()
-
-
-class _Patient(RunControl):
-    """What the run's own graph asks before each of its super-steps."""
-
-    __slots__ = ("_slice",)
-
-    def __init__(self, current: _Slice) -> None:
-        super().__init__()
-        self._slice = current
-
-    @property
-    def drain_requested(self) -> bool:
-        """See `RunControl`."""
-        return self._slice.is_to_end
-
-    @property
-    def drain_reason(self) -> str | None:
-        """See `RunControl`."""
-        return self._slice.control.drain_reason
-
-
-_current: Final = ContextVar[_Slice | None]("draining_slice", default=None)
-#: The innermost task at work.
-_task: Final = ContextVar[_Task | None]("draining_task", default=None)
+_current: Final = ContextVar[SliceAtWork | None]("draining_slice", default=None)
 
 
 @contextmanager
 def given(control: RunControl) -> Generator[None]:
     """A slice executes in the block, and raises `CutOff` if it cuts itself off."""
-    current = _Slice(control)
+    current = SliceAtWork(control)
     token = _current.set(current)
     try:
         yield
@@ -237,23 +54,6 @@ def is_cut_off() -> bool:
     """Whether the slice around has cut itself off."""
     current = _current.get()
     return current is not None and current.is_cut_off
-
-
-def _stores(loop: Any) -> bool:
-    """Whether a graph stores its super-steps as it goes; the run's own does so when it drains."""
-    return own_checkpoints.are_noted(loop.checkpointer) and not (loop.is_nested and loop.durability == "exit")
-
-
-def _place(config: Mapping[str, Any]) -> _Place:
-    return config[CONF].get("thread_id"), config[CONF].get("checkpoint_ns", "")
-
-
-def _callers() -> Iterator[_Task]:
-    """The tasks around the one who asks, the innermost first."""
-    task = _task.get()
-    while task:
-        yield task
-        task = task.caller
 
 
 def _first(loop: Any, **given: Any) -> Any:
@@ -306,12 +106,12 @@ async def _run(task: Any, *args: Any, **kwargs: Any) -> Any:
     current = _current.get()
     if current is None or (graph := current.graph_around(task)) is None:
         return await _execute(task, *args, **kwargs)
-    token = _task.set(_Task(_task.get()))
-    graph.tasks[task.id] = cast(_Task, _task.get())
+    graph.tasks[task.id] = at_work = TaskAtWork(innermost.get())
+    token = innermost.set(at_work)
     try:
         return await _execute(task, *args, **kwargs)
     finally:
-        _task.reset(token)
+        innermost.reset(token)
 
 
 def _commit(runner: Any, task: Any, error: BaseException | None) -> None:
@@ -321,7 +121,7 @@ def _commit(runner: Any, task: Any, error: BaseException | None) -> None:
     if current is None or (graph := current.graph_around(task)) is None:
         return
     if error is not None and _stops_others(runner, task, error):
-        graph.tasks[task.id] = _Task()  # as long as its graph is about to fail
+        graph.tasks[task.id] = TaskAtWork()  # as long as its graph is about to fail
         return
     graph.tasks.pop(task.id, None)
     current.look()

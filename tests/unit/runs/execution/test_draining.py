@@ -15,7 +15,7 @@ from langgraph.graph import StateGraph
 from langgraph.runtime import RunControl
 from langgraph.types import interrupt
 
-from runs.execution import draining
+from runs.execution import slice_at_work
 from runs.outcome import Outcome
 from tests.support.compared_runs import Spent, comparable, exact, without_ids
 from tests.support.run_driver import D1Opener, RunDriver, run_alone
@@ -285,7 +285,7 @@ async def test_a_graph_that_cannot_begin_holds_up_nobody() -> None:
         return await called.ainvoke({"trail": []})
 
     driver, kwargs = run(lambda: calling(lambda: call), "async")
-    async with asyncio.timeout(draining.PATIENCE_SECONDS):
+    async with asyncio.timeout(slice_at_work.PATIENCE_SECONDS):
         assert (await in_slices(driver, Spent, **kwargs)).status == "success"
 
 
@@ -303,7 +303,7 @@ def test_nor_does_anyone_if_a_slice_is_cut_off_by_a_crash_as_well(case: str) -> 
 
 
 async def test_a_node_that_waits_for_one_whose_graph_is_to_wait_gets_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draining, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(slice_at_work, "PATIENCE_SECONDS", 0.01)
     expected = await undisturbed(taking_turns, "async")
     driver, kwargs = run(taking_turns, "async")
     assert (await left_by(driver, await in_slices(driver, Spent, **kwargs)))[0] == expected[0]
