@@ -6,7 +6,6 @@ graph that a node calls, this goes for checkpoints of our checkpointer only.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any, Final, cast
@@ -22,13 +21,11 @@ from runs.execution.job import Job
 from runs.execution.protocol_items import SHOWN_MODES
 from runs.execution.repetitions import Repetitions
 from runs.execution.streamed_items import Item
+from runs.execution.task_records import RECORD_MODES, TaskRecords
 from runs.execution.wire_events import WireEvents
 from streaming.events import BEFORE_ALL, Delivery, Event
 from streaming.protocol_view import INPUT_REQUESTED, input_requested
 from streaming.run_stream import RunStream
-
-#: Modes whose events no resumed run emits again; LangGraph must hand them over before it commits the super-step.
-RECORD_MODES: Final = frozenset({"updates", "tasks", "debug"})
 
 #: Modes whose events are shown at once, and by no resumed run again of tasks that are committed.
 _LIVE_MODES: Final = frozenset({"messages", "messages-tuple", "custom", "tools", "events"})
@@ -74,11 +71,7 @@ class GraphEvents:
         self._streams_subgraphs = subgraphs
         # Whether what subgraphs commit is told of first; what is committed on exit needs no modes of records for that.
         self._awaits_subgraphs = subgraphs and not (gated and RECORD_MODES.isdisjoint(self._requested))
-        # The events of the streaming protocol tell of whole super-steps.
-        self._tells_tasks = bool(RECORD_MODES & self._requested) and "lifecycle" not in self._requested
-        self._settles_tasks = gated and self._tells_tasks
-        #: What LangGraph streams last of what a task did.
-        self._last_mode: Final = "debug" if "debug" in self._requested else "tasks"
+        self._records = TaskRecords(self._requested, gated=gated)
         self._shows_live = gated and not _LIVE_MODES.isdisjoint(self._requested)
         self._resumed = resumed
         self._wire = WireEvents(self._requested, gated=gated)
@@ -91,11 +84,6 @@ class GraphEvents:
             and (subgraphs or not (RECORD_MODES | _LIVE_MODES).isdisjoint(self._requested)),
         )
         self._task: asyncio.Task[Any] | None = None
-        self._records: list[Item] = []
-        #: The tasks of each graph's super-step that have begun and not finished, with their names.
-        self._begun: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        #: The tasks that have finished, until what they wrote is stored; whether others of their super-step ran on.
-        self._finished: dict[str, bool] = {}
         #: Whether the end of a super-step was not told, and so not committed: neither is anything after it.
         self._is_behind = False
         self._repetitions = Repetitions(stream, resumed=resumed, goes_on=goes_on, updates=updates)
@@ -139,8 +127,7 @@ class GraphEvents:
             self._wire.running[namespace] = metadata["step"] + bool(changed_by)
         if begun_with:
             self._emit_item(replace(begun_with, task=changed_by), Delivery.SNAPSHOT)
-        if self._tells_tasks:
-            self._note_tasks(namespace, mode, payload)
+        self._records.note(namespace, mode, payload)
         if mode == "messages":
             self._take_message(namespace, payload)
         elif mode in self._requested:
@@ -194,26 +181,20 @@ class GraphEvents:
         Records are encoded only now because the end of the super-step gives messages their ids. Those of a task that
         is ahead of its super-step, or is cut off before that ends, go without.
         """
-        records, self._records = self._records, []
-        for item in records:
-            if task_id is None or item.task == task_id:
-                self._emit_item(item, Delivery.RECORD)
-            else:
-                self._records.append(item)
+        for item in self._records.take(task_id):
+            self._emit_item(item, Delivery.RECORD)
 
     def emit_told_records(self) -> None:
         """`emit_records` before a checkpoint is written, while another graph may be telling of a task.
 
         Updates stay until the next item says whose they are: what that task writes commits them.
         """
-        is_half_told = self._settles_tasks and bool(self._records) and self._records[-1].comes_before_its_task
-        last = [self._records.pop()] if is_half_told else []
-        self.emit_records()
-        self._records += last
+        for item in self._records.take_told():
+            self._emit_item(item, Delivery.RECORD)
 
     def records_of(self, task_id: str) -> list[Event]:
         """What a task did, as far as it waits for its super-step's end, as it may be told now."""
-        return [self._wire.of_item(item, Delivery.RECORD) for item in self._records if item.task == task_id]
+        return [self._wire.of_item(item, Delivery.RECORD) for item in self._records.of(task_id)]
 
     async def catch_up(self, namespace: str, step: int, *, is_known: bool = True) -> None:
         """Let the events of a super-step arrive, for its commit must not come first.
@@ -240,9 +221,9 @@ class GraphEvents:
         if task_id == NULL_TASK_ID:
             await self.catch_up(namespace, BEFORE_ALL.step)
             return True
-        is_told_of = self._tells_tasks and (not namespace or self._awaits_subgraphs)
+        is_told_of = self._records.name_tasks and (not namespace or self._awaits_subgraphs)
         if not self._gated:
-            if self._is_behind or (is_told_of and task_id not in self._finished):
+            if self._is_behind or (is_told_of and not self._records.has_finished(task_id)):
                 self._check_that_events_come()
             return False
         if not is_told_of:
@@ -250,10 +231,10 @@ class GraphEvents:
                 await self.arrivals.wait()
                 self._check_that_events_come()
             return False
-        if not await self.arrivals.wait(lambda: task_id in self._finished):
+        if not await self.arrivals.wait(lambda: self._records.has_finished(task_id)):
             self._check_that_events_come()
             return False
-        return self._finished.pop(task_id) and bool(self._begun[namespace])
+        return self._records.is_ahead(namespace, task_id)
 
     def _check_that_events_come(self) -> None:
         """What nobody is told of is not committed: LangGraph, being cancelled, still stores what it does not stream."""
@@ -266,40 +247,10 @@ class GraphEvents:
         step = metadata["step"]
         self._stream.close_superstep(namespace, step)
         self._wire.running[namespace] = step + 1
-        self._begun[namespace].clear()
-        if not (self._gated or namespace):
-            self._finished.clear()  # LangGraph stored nothing of them
+        self._records.end_superstep(namespace)
         self._repetitions.note_checkpoint(namespace, step + 1, tasks)
         if self._repetitions.is_stored(namespace, metadata):
             self._stream.goes_on_from(namespace, step)
-
-    def _note_tasks(self, namespace: str, mode: str, payload: Any) -> None:
-        if mode == "tasks":
-            self._note_task(namespace, payload)
-        elif mode == "updates" and "__metadata__" in payload:
-            self._note_cached(namespace, payload)
-        if mode == self._last_mode and streamed_items.delivery(Item(namespace, mode, payload)) is Delivery.RECORD:
-            ended = payload["payload"] if mode == "debug" else payload
-            self._finished[ended["id"]] = bool(self._begun[namespace])
-
-    def _note_task(self, namespace: str, payload: Mapping[str, Any]) -> None:
-        task_id = payload["id"]
-        if "result" not in payload:
-            self._begun[namespace][task_id] = payload["name"]
-            return
-        self._begun[namespace].pop(task_id, None)
-        if streamed_items.is_error_handler(payload["name"]):
-            return
-        # Its updates come right before.
-        last = self._records[-1] if self._records else None
-        if last and (last.namespace, last.mode, last.task) == (namespace, "updates", ""):
-            self._records[-1] = replace(last, task=task_id)
-
-    def _note_cached(self, namespace: str, updates: Mapping[str, Any]) -> None:
-        """A task that had finished before begins with its super-step, but does not run, and no result is told of it."""
-        begun = self._begun[namespace]
-        if cached := next((task_id for task_id, name in begun.items() if name in updates), None):
-            del begun[cached]
 
     async def before_writes(self) -> None:
         """A task is about to be stored as done, and will not be run again.
@@ -345,7 +296,7 @@ class GraphEvents:
     def _take_news(self, item: Item) -> None:
         delivery = streamed_items.delivery(item)
         if delivery is Delivery.RECORD and self._gated:
-            self._records.append(replace(item, task=streamed_items.task_of(item)) if self._settles_tasks else item)
+            self._records.add(item)
             return
         if delivery is Delivery.SNAPSHOT:
             self.emit_records()

@@ -25,11 +25,12 @@ from runs.execution import (
     run_spans,
 )
 from runs.execution.announcing_saver import announcing
-from runs.execution.graph_events import RECORD_MODES, GraphEvents, langgraph_modes
+from runs.execution.graph_events import GraphEvents, langgraph_modes
 from runs.execution.job import Job
 from runs.execution.protocol_items import protocol_items
 from runs.execution.provided import Provided
 from runs.execution.task_names import CheckpointIds, TaskNames
+from runs.execution.task_records import RECORD_MODES
 from runs.outcome import Outcome
 from streaming.run_stream import RunStream
 
