@@ -1,6 +1,8 @@
 """What is at work in a slice that is to end, and whether any of it can go on: see `draining`.
 
-Nothing can go on once each task at work has a waiting graph below it.
+Nothing can go on once each task at work has a waiting graph below it. A task that goes on may wait for one whose graph
+waits, as for a lock. So after a while the graphs go on for as long as they had waited, then wait again for twice as
+long: in the end longer than the super-steps of others beside them take.
 
 A graph does not wait if its super-steps are not stored: one with `checkpointer=False`, with a checkpointer of its own,
 or any subgraph with durability "exit". It would begin anew in each slice, and what it calls as well. It is part of the
@@ -22,8 +24,9 @@ from langgraph.runtime import RunControl
 
 from runs.execution import own_checkpoints
 
-#: A task that goes on may wait for one whose graph waits, as for a lock: so after a while that graph goes on, too.
+#: How long graphs wait at first, and at most.
 PATIENCE_SECONDS: Final = 5.0
+MAX_PATIENCE_SECONDS: Final = 60.0
 
 #: Thread and namespace of a graph.
 _Place: TypeAlias = tuple[Any, str]
@@ -86,6 +89,9 @@ class SliceAtWork:
         self._unstored: set[str] = set()
         self._cutting: asyncio.Task[None] | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self._patience_seconds = PATIENCE_SECONDS
+        #: By the clock of the event loop: until then no subgraph waits, because the last wait was in vain.
+        self._goes_on_until = 0.0
 
     @property
     def is_to_end(self) -> bool:
@@ -130,14 +136,14 @@ class SliceAtWork:
     async def may_go_on(self, graph: GraphAtWork) -> None:
         """Return when a subgraph may begin its next super-step, if ever."""
         self.check()
-        if not self.is_to_end:
-            return
         here = asyncio.get_running_loop()
+        if not self.is_to_end or here.time() < self._goes_on_until:
+            return
         callers = list(_callers())
         for task in callers:
             task.waiting += 1
         graph.waits = here.create_future()
-        self._patience = self._patience or here.call_later(PATIENCE_SECONDS, self._let_go_on)
+        self._patience = self._patience or here.call_later(self._patience_seconds, self._let_go_on)
         self.look()
         try:
             await graph.waits
@@ -150,6 +156,8 @@ class SliceAtWork:
         self._patience = None
         if self.is_cut_off:
             return
+        self._goes_on_until = asyncio.get_running_loop().time() + self._patience_seconds
+        self._patience_seconds = min(2 * self._patience_seconds, MAX_PATIENCE_SECONDS)
         for graph in self._graphs.values():
             if graph.waits and not graph.waits.done():
                 graph.waits.set_result(None)

@@ -57,8 +57,8 @@ def sequence(*nodes: tuple[str, Any]) -> Any:
     return builder.compile()
 
 
-def child(name: str, turns: int = 2) -> Any:
-    return sequence(*((f"{name}{n}", node(f"{name}{n}", turns)) for n in range(3)))
+def child(name: str, turns: int = 2, steps: int = 3) -> Any:
+    return sequence(*((f"{name}{n}", node(f"{name}{n}", turns)) for n in range(steps)))
 
 
 def calling(make: Callable[[], Any]) -> Any:
@@ -173,9 +173,26 @@ def failing(turns: int) -> Node:
     return fail
 
 
-def taking_turns() -> Any:
+def out_of_step(done: list[float]) -> Any:
+    """Two graphs side by side, of which one ends its super-steps in the middle of the other's."""
+
+    def lasting(seconds: float) -> Node:
+        async def act(_: Any) -> None:
+            await asyncio.sleep(seconds)
+            done.append(seconds)
+
+        return act
+
+    builder = StateGraph(Trail)
+    for name, first in (("one", 0.02), ("two", 0.01)):
+        builder.add_node(name, sequence(("first", lasting(first)), *((f"s{n}", lasting(0.02)) for n in range(14))))
+        builder.set_entry_point(name)
+    return builder.compile()
+
+
+def taking_turns(steps: int = 3) -> Any:
     """Two nodes that call a graph, one at a time."""
-    called, lock = child("a"), asyncio.Semaphore(1)
+    called, lock = child("a", steps=steps), asyncio.Semaphore(1)
 
     async def call(_: Any) -> Any:
         async with lock:
@@ -307,6 +324,23 @@ async def test_a_node_that_waits_for_one_whose_graph_is_to_wait_gets_its_turn(mo
     expected = await undisturbed(taking_turns, "async")
     driver, kwargs = run(taking_turns, "async")
     assert (await left_by(driver, await in_slices(driver, Spent, **kwargs)))[0] == expected[0]
+
+
+async def test_a_graph_for_which_another_node_waits_loses_no_more_than_half_of_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slice_at_work, "PATIENCE_SECONDS", 0.1)
+    driver, kwargs = run(partial(taking_turns, 20), "async")
+    async with asyncio.timeout(1.5):  # a wait before each super-step would take 2 s
+        await in_slices(driver, Spent, **kwargs)
+
+
+async def test_graphs_that_are_out_of_step_end_a_slice_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slice_at_work, "PATIENCE_SECONDS", 0.001)
+    done: list[float] = []
+    driver, kwargs = run(partial(out_of_step, done), "async")
+    assert (await driver.slice(driver.job(**kwargs), AskedOften(6))).status == "drained"
+    assert len(done) < 12  # of 30
 
 
 @pytest.mark.parametrize("case", ["gather", "one that takes long"])
