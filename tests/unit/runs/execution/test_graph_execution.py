@@ -318,6 +318,32 @@ async def test_no_task_of_a_function_goes_on_after_its_run_was_cancelled() -> No
         assert (slice_.cancelled(), done) == (True, []), f"cancelled after turn {turns}"
 
 
+@pytest.mark.parametrize("seconds", [0.01, 60])
+async def test_a_node_with_a_timeout_is_over_when_its_run_is(seconds: float) -> None:
+    node_ends.install()
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def call(_: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            over.set()
+
+    builder = StateGraph(sample_graphs.Trail)
+    builder.add_node("call", call, timeout=seconds)
+    builder.add_edge(START, "call")
+    driver = RunDriver(builder.compile())
+    slice_ = asyncio.create_task(driver.slice(driver.job(input={"trail": []})))
+    await begun.wait()
+    if seconds == 60:
+        slice_.cancel()
+    await asyncio.wait([slice_])
+    assert over.is_set()
+
+
 async def test_a_failing_node_ends_the_run_with_its_error_after_all_it_showed() -> None:
     driver = RunDriver(sample_graphs.fan_out())
     outcome = await driver.slice(driver.job(input={"trail": ["a", "fail"]}, stream_mode=["values", "tasks"]))
