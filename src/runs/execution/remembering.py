@@ -75,6 +75,12 @@ def going_on(job: Job, *, is_resumed: bool, is_continued: bool) -> Generator[Non
         _current.reset(token)
 
 
+def may_go_on(place: Mapping[str, Any]) -> bool:
+    """Whether an earlier slice may have begun a call of a subgraph."""
+    current = _current.get()
+    return current is not None and current.is_resumed and _root_at(place) == current.began_with
+
+
 def recalling(saver: Saver, job: Job, passed: set[str]) -> Saver:
     """A copy of a checkpointer for a run that an earlier slice began; so are LangGraph's own copies of it.
 

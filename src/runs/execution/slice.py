@@ -19,6 +19,7 @@ from runs.execution import (
     breakpoints,
     draining,
     error_handlers,
+    graph_calls,
     graph_input,
     recursion_limits,  # noqa: F401  # pyright: ignore[reportUnusedImport] - changes LangGraph
     remembering,
@@ -74,7 +75,7 @@ class Slice:
         """Stream the graph to its end; raises what the graph raises."""
         goes_on = remembering.going_on(self._job, is_resumed=self._is_resumed, is_continued=self._is_continued)
         kept = breakpoints.kept(self._stream, is_resumed=self._is_resumed)
-        with self._names.given(), draining.given(control), goes_on, kept:
+        with self._names.given(), draining.given(control), goes_on, kept, graph_calls.told_apart():
             self._events.follow(asyncio.current_task())
             try:
                 await self._take_items(control)

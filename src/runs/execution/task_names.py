@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 from uuid import UUID
 
 # LangGraph has no public names for these.
@@ -44,13 +44,28 @@ _TICKS_PER_STEP: Final = 1000
 _MOST_STEPS: Final = 0x3FFF
 
 
+#: Where the `configurable` of a subgraph's config names its call (LangGraph shows nothing with this prefix).
+NAMED_CALL: Final = "__pregel_named_call"
+
+
+class NamedCall(NamedTuple):
+    """The call of a subgraph; what the subgraph calls itself inherits it, but has another namespace."""
+
+    namespace: str
+    #: 48 bits.
+    name: int
+
+
 def caller(place: Mapping[str, Any]) -> int | None:
     """48 bits that name the call of a subgraph, from the `configurable` of its config; None for a graph of its own.
 
-    They name the task that calls it and, as a part of the namespace, which of the task's calls it is.
+    Without a `NamedCall` they name the task that calls it and, as a part of the namespace, which of the task's calls it
+    is.
     """
     if (task_id := place.get(CONFIG_KEY_TASK_ID)) is None:
         return None
+    if (named := place.get(NAMED_CALL)) and named.namespace == place.get("checkpoint_ns"):
+        return named.name
     call = f"{place.get('checkpoint_ns', '')} {task_id}"
     return int.from_bytes(hashlib.sha256(call.encode()).digest()[:6], "big")
 

@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -219,6 +221,32 @@ def functions() -> Any:
     return program
 
 
+def in_stages(executed: Counter[str], delays: Iterator[int] | None = None) -> Node:
+    """Puts two words at once through one graph after the other; the first word takes longer."""
+
+    def stage(name: str) -> Any:
+        async def act(state: Any) -> Any:
+            word = state["trail"][0]
+            executed[f"{name} {word}"] += 1
+            await node("", 40 if word == "a" else 2)(None)
+            return {"trail": [f"{name}({word})"]}
+
+        return sequence((f"{name}0", act), (f"{name}1", node("", 2)), (f"{name}2", node("", 2)))
+
+    stages = [stage(name) for name in "PQR"]
+
+    async def put(word: str) -> str:
+        for _ in range(next(delays) if delays else 0):
+            await asyncio.sleep(0)
+        results = [await stage.ainvoke({"trail": [word]}) for stage in stages]
+        return " ".join(result["trail"][1] for result in results)
+
+    async def call(_: Any) -> Any:
+        return {"trail": await asyncio.gather(put("a"), put("b"))}
+
+    return call
+
+
 GRAPHS: dict[str, Callable[[], Any]] = {
     "try": partial(calling, catching),
     "gather": partial(calling, gathering),
@@ -282,6 +310,39 @@ async def test_no_node_notices_that_a_slice_ends_in_a_subgraph(case: str, durabi
         driver, kwargs = run(GRAPHS[case], durability)
         outcome = await in_slices(driver, partial(AskedOften, times), **kwargs)
         assert await left_by(driver, outcome) == expected, f"asked {times} times"
+
+
+@pytest.mark.parametrize("times", range(12))
+async def test_a_graph_goes_on_from_what_it_had_stored_whatever_the_order_in_which_it_is_called(times: int) -> None:
+    executed = Counter[str]()
+    driver, kwargs = run(partial(calling, partial(in_stages, executed)), "async")
+    outcome = await in_slices(driver, partial(AskedOften, times), **kwargs)
+    assert json.loads(outcome.values or "")["trail"][3:5] == ["P(a) Q(a) R(a)", "P(b) Q(b) R(b)"]
+    assert set(executed.values()) == {1}
+
+
+def test_so_does_one_whose_slice_was_cut_off_by_a_crash() -> None:
+    for after in range(20, 300, 7):
+        # Whoever is called first is called last afterwards.
+        driver, kwargs = run(partial(calling, partial(in_stages, Counter(), iter([0, 9, 9, 0]))), "async")
+        if driver.crash(driver.job(**kwargs), after=after) is None:
+            break
+        driver.incarnate()
+        outcome = run_alone(lambda: in_slices(driver, RunControl, 2, **kwargs))  # noqa: B023
+        assert json.loads(outcome.values or "")["trail"][3:5] == ["P(a) Q(a) R(a)", "P(b) Q(b) R(b)"], f"turn {after}"
+
+
+async def test_a_graph_that_is_called_with_something_new_each_time_goes_on() -> None:
+    called, said = child("a"), list[str]()
+
+    async def call(_: Any) -> Any:
+        said.append(str(uuid4()))
+        return await called.ainvoke({"trail": [said[-1]]})
+
+    driver, kwargs = run(partial(calling, lambda: call), "async")
+    outcome = await in_slices(driver, Spent, **kwargs)
+    assert len(said) > 1
+    assert json.loads(outcome.values or "")["trail"][3:] == [said[0], "a0", "a1", "a2", "after"]
 
 
 @pytest.mark.parametrize("times", range(10))
