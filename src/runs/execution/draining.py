@@ -56,6 +56,12 @@ def is_cut_off() -> bool:
     return current is not None and current.is_cut_off
 
 
+def _make(loop: Any, *args: Any, stream: Any, **kwargs: Any) -> None:
+    """A graph's loop is made. LangGraph then makes one stream of the caller's and those around."""
+    loop.asked_modes = stream.modes
+    _init(loop, *args, stream=stream, **kwargs)
+
+
 def _first(loop: Any, **given: Any) -> Any:
     """A graph's loop begins."""
     current = _current.get()
@@ -140,6 +146,7 @@ def _put_writes(loop: Any, *args: Any, **kwargs: Any) -> None:
         _put(loop, *args, **kwargs)
 
 
+_init: Final = AsyncPregelLoop.__init__
 _begin: Final = cast(Any, PregelLoop)._first
 _apply: Final = PregelLoop.after_tick
 _end: Final = AsyncPregelLoop.__aexit__
@@ -147,6 +154,7 @@ _match_cached: Final = AsyncPregelLoop.amatch_cached_writes
 _put: Final = AsyncPregelLoop.put_writes
 _store: Final = PregelRunner.commit
 _execute: Final = cast(Any, _runner).arun_with_retry
+AsyncPregelLoop.__init__ = _make  # type: ignore[method-assign]
 cast(Any, PregelLoop)._first = _first
 PregelLoop.after_tick = _after_tick  # type: ignore[method-assign]
 AsyncPregelLoop.__aexit__ = _exit  # type: ignore[method-assign]

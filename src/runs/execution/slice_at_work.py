@@ -7,6 +7,9 @@ long: in the end longer than the super-steps of others beside them take.
 A graph does not wait if its super-steps are not stored: one with `checkpointer=False`, with a checkpointer of its own,
 or any subgraph with durability "exit". It would begin anew in each slice, and what it calls as well. It is part of the
 node that calls it.
+
+Nor does a graph if the node that calls it has read what a graph streams. In the next slice that graph would go on from
+its checkpoint, and the node would miss what was streamed before. Such a node is not cut off.
 """
 
 import asyncio
@@ -40,6 +43,13 @@ class TaskAtWork:
     caller: "TaskAtWork | None" = None
     #: How many graphs below it wait.
     waiting: int = 0
+    #: Whether it reads, or has read, what a graph streams.
+    reads: bool = False
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it may be cut off."""
+        return self.waiting > 0 and not self.reads
 
 
 #: The innermost task at work.
@@ -61,7 +71,7 @@ class GraphAtWork:
     @property
     def is_stuck(self) -> bool:
         """Whether nothing of it can go on."""
-        return bool(self.waits or (self.tasks and all(task.waiting for task in self.tasks.values())))
+        return bool(self.waits or (self.tasks and all(task.is_stuck for task in self.tasks.values())))
 
     def storing(self) -> list[asyncio.Future[Any]]:
         """What it stores just now; nothing if that has to wait for its tasks (`max_concurrency`)."""
@@ -105,6 +115,8 @@ class SliceAtWork:
         if self._can_wait(loop) and self._unstored.isdisjoint(place.get(_AROUND, ())):
             self._graphs[_place(loop.config)] = GraphAtWork(loop)
             loop.has_ended = partial(self.end, loop)
+            if (caller := innermost.get()) and _is_read(loop):
+                caller.reads = True
         else:
             self._unstored.add(place.get("checkpoint_ns", ""))
 
@@ -137,9 +149,9 @@ class SliceAtWork:
         """Return when a subgraph may begin its next super-step, if ever."""
         self.check()
         here = asyncio.get_running_loop()
-        if not self.is_to_end or here.time() < self._goes_on_until:
-            return
         callers = list(_callers())
+        if not self.is_to_end or here.time() < self._goes_on_until or any(task.reads for task in callers):
+            return
         for task in callers:
             task.waiting += 1
         graph.waits = here.create_future()
@@ -212,6 +224,11 @@ class _Patient(RunControl):
 def _stores(loop: Any) -> bool:
     """Whether a graph stores its super-steps as it goes; the run's own does so when it drains."""
     return own_checkpoints.are_noted(loop.checkpointer) and not (loop.is_nested and loop.durability == "exit")
+
+
+def _is_read(loop: Any) -> bool:
+    """Whether who called a graph reads what it streams, rather than its last values: `ainvoke` asks for no more."""
+    return loop.asked_modes not in ({"values"}, {"values", "updates"})
 
 
 def _place(config: Mapping[str, Any]) -> _Place:

@@ -141,6 +141,18 @@ def falling_back() -> Any:
     return child("a").with_fallbacks([RunnableLambda(lambda _: {"trail": ["fell back"]})])
 
 
+def reading(mode: Any) -> Node:
+    """Reads what a graph streams, then calls another one."""
+    read, last = child("a"), child("z")
+
+    async def call(_: Any) -> Any:
+        streamed = [item async for item in read.astream({"trail": []}, stream_mode=mode)]
+        await last.ainvoke({"trail": []})
+        return {"trail": [str(streamed)]}
+
+    return call
+
+
 def beside(make: Callable[[], Node], **options: Any) -> Any:
     """A node and a subgraph side by side."""
     builder = StateGraph(Trail)
@@ -254,6 +266,8 @@ GRAPHS: dict[str, Callable[[], Any]] = {
     "TaskGroup": partial(calling, in_task_group),
     "fallbacks": partial(calling, falling_back),
     "finally": partial(calling, calling_at_last),
+    "what a graph streams": partial(calling, partial(reading, "updates")),
+    "what a graph streams of several modes": partial(calling, partial(reading, ["updates", "custom"])),
     "cancellation caught": partial(calling, not_to_be_cancelled),
     "one that asks": partial(beside, asking),
     "one that fails": partial(beside, partial(failing, 1)),
