@@ -19,6 +19,8 @@ def test_a_call_is_named_by_what_it_is_called_with() -> None:
         {"trail": ["b"]},
         {"trail": "a"},
         {"seen": ["a"]},
+        {"id": 1},
+        {"id": 2},
         ["a", "a"],
         1,
         1.5,
@@ -36,7 +38,7 @@ def test_the_ids_that_langgraph_gives_to_messages_do_not_matter() -> None:
 def test_no_state_is_too_large_or_too_deep() -> None:
     endless: list[Any] = []
     endless.append(endless)
-    wide = {str(key): {"value": [key] * 1000} for key in range(100_000)}
+    wide = {str(key): {"value": [key] * 1000} for key in range(1000)}
     assert len({name(each) for each in (endless, [endless, endless], wide)}) == 3
 
 
