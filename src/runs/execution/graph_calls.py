@@ -22,6 +22,7 @@ from langchain_core.messages import BaseMessage
 # LangGraph has no public names for these.
 from langgraph._internal._config import patch_configurable
 from langgraph._internal._constants import CONF, CONFIG_KEY_CHECKPOINT_NS, CONFIG_KEY_TASK_ID, NS_SEP
+from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.pregel._loop import AsyncPregelLoop
 
 from runs.execution import own_checkpoints, remembering, task_names
@@ -52,7 +53,7 @@ class Calls:
     loading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def begin(self, called_with: Any) -> int:
-        """A call begins: 48 bits that name it, of which the last one says whether others are told by their order."""
+        """A call begins: 48 bits that name it, of which the last one says whether it began beside another one."""
         self.under_way += 1
         self.are_side_by_side |= self.under_way > 1
         hashed = hashlib.sha256(b"\0".join([self.namespace.encode(), *islice(_parts(called_with), _VALUES)]))
@@ -62,10 +63,10 @@ class Calls:
         """A call is over."""
         self.under_way -= 1
 
-    async def load(self, loop: Any) -> None:
-        """Learn what earlier slices have stored of them."""
+    async def load(self, loop: Any, call: int, number: int) -> None:
+        """Learn what earlier slices have stored of them; a call that is the first again needs to know of no other."""
         async with self.loading:
-            if self.stored is None:
+            if self.stored is None and (number or _own(await _latest(loop, self.namespace)) not in (None, call)):
                 self.stored = dict([each async for each in _stored(loop, self.namespace)])
 
     def placed(self, call: int, number: int) -> tuple[int, int]:
@@ -99,9 +100,21 @@ async def _enter(loop: Any) -> Any:
     """A graph's loop is about to read its checkpoint."""
     tasks, place = _current.get(), loop.config[CONF]
     # A graph with a memory has one namespace for all tasks.
-    if tasks is not None and own_checkpoints.are_noted(loop.checkpointer) and _is_of_its_task(place):
-        await _name(loop, tasks)
-    return await _begin(loop)
+    if tasks is None or not (own_checkpoints.are_noted(loop.checkpointer) and _is_of_its_task(place)):
+        return await _begin(loop)
+    namespace, number = _parted(place[CONFIG_KEY_CHECKPOINT_NS])
+    calls = tasks.setdefault(namespace, Calls(namespace))
+    call = calls.begin(([*loop.nodes], loop.input))
+    loop.stack.callback(calls.end)
+    try:
+        if remembering.may_go_on(place):
+            await calls.load(loop, call, number)
+            call, number = calls.placed(call, number)
+        _name(loop, _numbered(namespace, number), call)
+        return await _begin(loop)
+    except BaseException:
+        calls.end()  # LangGraph does not leave a graph that could not begin
+        raise
 
 
 def _is_of_its_task(place: Mapping[str, Any]) -> bool:
@@ -109,25 +122,17 @@ def _is_of_its_task(place: Mapping[str, Any]) -> bool:
     return task_id is not None and task_id in place[CONFIG_KEY_CHECKPOINT_NS]
 
 
-async def _name(loop: Any, tasks: dict[str, Calls]) -> None:
-    place = loop.config[CONF]
-    namespace, _, last = place[CONFIG_KEY_CHECKPOINT_NS].rpartition(NS_SEP)
-    if last.isdigit():
-        number = int(last)
-    else:
-        namespace, number = place[CONFIG_KEY_CHECKPOINT_NS], 0
-    calls = tasks.setdefault(namespace, Calls(namespace))
-    call = calls.begin(([*loop.nodes], loop.input))
-    loop.stack.callback(calls.end)
-    if remembering.may_go_on(place):
-        await calls.load(loop)
-        call, number = calls.placed(call, number)
-    namespace = _numbered(namespace, number)
-    named = NamedCall(namespace, call)
+def _name(loop: Any, namespace: str, call: int) -> None:
     loop.checkpoint_ns = tuple(namespace.split(NS_SEP))
+    changed = {CONFIG_KEY_CHECKPOINT_NS: namespace, NAMED_CALL: NamedCall(namespace, call)}
     for name in ("config", "checkpoint_config"):
-        changed = {CONFIG_KEY_CHECKPOINT_NS: namespace, NAMED_CALL: named}
         setattr(loop, name, patch_configurable(getattr(loop, name), changed))
+
+
+def _parted(namespace: str) -> tuple[str, int]:
+    """The part of a call's namespace that is its task's, and the call's number."""
+    around, _, last = namespace.rpartition(NS_SEP)
+    return (around, int(last)) if last.isdigit() else (namespace, 0)
 
 
 def _numbered(namespace: str, number: int) -> str:
@@ -136,17 +141,25 @@ def _numbered(namespace: str, number: int) -> str:
 
 async def _stored(loop: Any, namespace: str) -> AsyncIterator[tuple[int, int]]:
     """The numbers of a task's calls of which this run has stored something, and the calls."""
-    thread_id = loop.config[CONF]["thread_id"]
-    run_id = task_names.run_at_work()
     for first in count(step=_AT_ONCE):
         numbers = range(first, first + _AT_ONCE)
-        places = [{"thread_id": thread_id, "checkpoint_ns": _numbered(namespace, each)} for each in numbers]
-        found = await asyncio.gather(*(loop.checkpointer.aget_tuple({CONF: place}) for place in places))
+        found = await asyncio.gather(*(_latest(loop, _numbered(namespace, each)) for each in numbers))
         for number, saved in zip(numbers, found, strict=True):
-            if saved and saved.metadata.get("run_id") == run_id:
-                yield number, caller_of(saved)
+            if (call := _own(saved)) is not None:
+                yield number, call
         if not any(found):
             return
+
+
+async def _latest(loop: Any, namespace: str) -> CheckpointTuple | None:
+    place = {"thread_id": loop.config[CONF]["thread_id"], "checkpoint_ns": namespace}
+    return await loop.checkpointer.aget_tuple({CONF: place})
+
+
+def _own(saved: CheckpointTuple | None) -> int | None:
+    """The call that stored a checkpoint, if it is one of this run."""
+    is_own = saved is not None and cast(Any, saved.metadata).get("run_id") == task_names.run_at_work()
+    return caller_of(saved) if is_own else None
 
 
 def _parts(value: Any, level: int = 0) -> Iterator[bytes]:
